@@ -1,0 +1,7 @@
+//! Linux: seccomp user notification, system call numbers, and a few calls that libc does not wrap.
+
+pub mod calls;
+pub mod clone;
+pub mod nr;
+pub mod seccomp;
+pub mod startup;

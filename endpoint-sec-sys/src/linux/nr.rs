@@ -1,0 +1,156 @@
+//! System call numbers by architecture, for the calls that change names.
+//!
+//! Source: the kernel's `syscall_64.tbl`, `syscall_32.tbl`, `asm-generic/unistd.h` and `arch/arm/tools/syscall.tbl`.
+//! libc has only the build's own numbering; a 64-bit kernel also takes 32-bit calls, so both are here.
+
+/// One architecture's numbering. `None` where the call does not exist.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "each field is the system call of that name")]
+pub struct Numbers {
+    pub unlink: Option<u32>,
+    pub unlinkat: u32,
+    pub rmdir: Option<u32>,
+    pub rename: Option<u32>,
+    pub renameat: Option<u32>,
+    pub renameat2: u32,
+    pub open: Option<u32>,
+    pub openat: u32,
+    pub openat2: u32,
+    pub creat: Option<u32>,
+    pub mkdir: Option<u32>,
+    pub mkdirat: u32,
+    pub mknod: Option<u32>,
+    pub mknodat: u32,
+    pub symlink: Option<u32>,
+    pub symlinkat: u32,
+    pub link: Option<u32>,
+    pub linkat: u32,
+    pub bind: u32,
+    pub mount: u32,
+    pub fsconfig: u32,
+    pub prctl: u32,
+    pub ioctl: u32,
+    pub umask: u32,
+    pub landlock_restrict_self: u32,
+    pub io_uring_setup: u32,
+    pub io_uring_enter: u32,
+    pub io_uring_register: u32,
+    /// setuid, setgid, setreuid, setregid, setresuid, setresgid, setfsuid, setfsgid, setgroups, capset.
+    pub credentials: &'static [u32],
+}
+
+/// `AUDIT_ARCH_X86_64`.
+pub const X86_64: Numbers = Numbers {
+    unlink: Some(87),
+    unlinkat: 263,
+    rmdir: Some(84),
+    rename: Some(82),
+    renameat: Some(264),
+    renameat2: 316,
+    open: Some(2),
+    openat: 257,
+    openat2: 437,
+    creat: Some(85),
+    mkdir: Some(83),
+    mkdirat: 258,
+    mknod: Some(133),
+    mknodat: 259,
+    symlink: Some(88),
+    symlinkat: 266,
+    link: Some(86),
+    linkat: 265,
+    bind: 49,
+    mount: 165,
+    fsconfig: 431,
+    prctl: 157,
+    ioctl: 16,
+    umask: 95,
+    landlock_restrict_self: 446,
+    io_uring_setup: 425,
+    io_uring_enter: 426,
+    io_uring_register: 427,
+    credentials: &[105, 106, 113, 114, 117, 119, 122, 123, 116, 126],
+};
+
+/// `AUDIT_ARCH_I386`.
+pub const I386: Numbers = Numbers {
+    unlink: Some(10),
+    unlinkat: 301,
+    rmdir: Some(40),
+    rename: Some(38),
+    renameat: Some(302),
+    renameat2: 353,
+    open: Some(5),
+    openat: 295,
+    openat2: 437,
+    creat: Some(8),
+    mkdir: Some(39),
+    mkdirat: 296,
+    mknod: Some(14),
+    mknodat: 297,
+    symlink: Some(83),
+    symlinkat: 304,
+    link: Some(9),
+    linkat: 303,
+    bind: 361,
+    mount: 21,
+    fsconfig: 431,
+    prctl: 172,
+    ioctl: 54,
+    umask: 60,
+    landlock_restrict_self: 446,
+    io_uring_setup: 425,
+    io_uring_enter: 426,
+    io_uring_register: 427,
+    // The 16-bit calls first, then their 32-bit forms.
+    credentials: &[
+        23, 46, 70, 71, 164, 170, 138, 139, 81, 185, 213, 214, 203, 204, 208, 210, 215, 216, 206,
+    ],
+};
+
+/// `AUDIT_ARCH_AARCH64` (the generic table).
+pub const AARCH64: Numbers = Numbers {
+    unlink: None,
+    unlinkat: 35,
+    rmdir: None,
+    rename: None,
+    renameat: Some(38),
+    renameat2: 276,
+    open: None,
+    openat: 56,
+    openat2: 437,
+    creat: None,
+    mkdir: None,
+    mkdirat: 34,
+    mknod: None,
+    mknodat: 33,
+    symlink: None,
+    symlinkat: 36,
+    link: None,
+    linkat: 37,
+    bind: 200,
+    mount: 40,
+    fsconfig: 431,
+    prctl: 167,
+    ioctl: 29,
+    umask: 166,
+    landlock_restrict_self: 446,
+    io_uring_setup: 425,
+    io_uring_enter: 426,
+    io_uring_register: 427,
+    credentials: &[146, 144, 145, 143, 147, 149, 151, 152, 159, 91],
+};
+
+/// `AUDIT_ARCH_ARM` (EABI).
+pub const ARM: Numbers = Numbers {
+    unlinkat: 328,
+    renameat: Some(329),
+    renameat2: 382,
+    openat: 322,
+    mkdirat: 323,
+    mknodat: 324,
+    symlinkat: 331,
+    linkat: 330,
+    bind: 282,
+    ..I386
+};

@@ -1,0 +1,252 @@
+//! The seccomp program that traps the calls that change names.
+//!
+//! Reading opens never reach the listener: `O_CREAT` is tested in the filter. Every other call of the tree
+//! is allowed by the kernel's constant-action bitmap without running a single instruction (5.11).
+
+use crate::linux::arch::{ARCHES, Arch, Call};
+use endpoint_sec_sys::linux::calls::{BTRFS_IOC_SNAP_DESTROY, BTRFS_IOC_SNAP_DESTROY_V2};
+use endpoint_sec_sys::linux::seccomp as sys;
+use libc::sock_filter;
+use nix::errno::Errno;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+/// What to trap beside the calls that change names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Trap `prctl(PR_SET_DUMPABLE, 0)`, for a listener that could not read such a caller.
+    pub keep_readable: bool,
+    /// Trap calls that change a caller's user, groups or capabilities, for a listener that has more of them.
+    pub watch_credentials: bool,
+}
+
+const NR: u32 = 0;
+const ARCH: u32 = 4;
+const fn arg(n: u32) -> u32 {
+    // The low half: all supported architectures are little-endian.
+    16 + 8 * n
+}
+
+const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+const JUMP: u16 = 0x05; // BPF_JMP | BPF_JA
+const JUMP_EQ: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+const JUMP_SET: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+
+const NOTIFY: sock_filter = ret(sys::RET_USER_NOTIF);
+const ALLOW: sock_filter = ret(sys::RET_ALLOW);
+const MISSING: sock_filter = ret(sys::RET_ERRNO | libc::ENOSYS as u32);
+
+const fn ins(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
+    sock_filter { code, jt, jf, k }
+}
+
+const fn ret(value: u32) -> sock_filter {
+    ins(RETURN, value, 0, 0)
+}
+
+const fn load(offset: u32) -> sock_filter {
+    ins(LOAD, offset, 0, 0)
+}
+
+/// Builds the program: one segment an architecture, entered by its `AUDIT_ARCH` value.
+pub fn program(options: Options) -> Vec<sock_filter> {
+    let mut program = vec![load(ARCH)];
+    for arch in &ARCHES {
+        let segment = segment(arch, options);
+        program.push(ins(JUMP_EQ, arch.audit, 1, 0));
+        program.push(ins(JUMP, segment.len() as u32, 0, 0));
+        program.extend(segment);
+    }
+    program.push(MISSING);
+    program
+}
+
+fn segment(arch: &Arch, options: Options) -> Vec<sock_filter> {
+    let mut out = vec![load(NR)];
+    if arch.x32 {
+        // A kernel without x32 says ENOSYS to these; with the numbering of neither table, so do we.
+        out.extend([ins(JUMP_SET, sys::X32_SYSCALL_BIT, 0, 1), MISSING]);
+    }
+    for (number, call) in arch.calls() {
+        let block = match call {
+            Call::Open => only_if_set(1, libc::O_CREAT as u32),
+            Call::Openat => only_if_set(2, libc::O_CREAT as u32),
+            Call::Ioctl => only_if_any(1, &[BTRFS_IOC_SNAP_DESTROY, BTRFS_IOC_SNAP_DESTROY_V2]),
+            Call::Prctl => match prctl(options) {
+                Some(block) => block,
+                None => continue,
+            },
+            Call::Credentials if !options.watch_credentials => continue,
+            _ => vec![NOTIFY],
+        };
+        out.push(ins(JUMP_EQ, number, 0, block.len() as u8));
+        out.extend(block);
+    }
+    for number in arch.refused() {
+        out.extend([ins(JUMP_EQ, number, 0, 1), MISSING]);
+    }
+    out.push(ALLOW);
+    out
+}
+
+fn only_if_set(n: u32, bits: u32) -> Vec<sock_filter> {
+    vec![load(arg(n)), ins(JUMP_SET, bits, 0, 1), NOTIFY, ALLOW]
+}
+
+fn only_if_any(n: u32, values: &[u32]) -> Vec<sock_filter> {
+    let mut out = vec![load(arg(n))];
+    for &value in values {
+        out.extend([ins(JUMP_EQ, value, 0, 1), NOTIFY]);
+    }
+    out.push(ALLOW);
+    out
+}
+
+fn prctl(options: Options) -> Option<Vec<sock_filter>> {
+    let mut out = vec![load(arg(0))];
+    if options.watch_credentials {
+        for what in [libc::PR_CAPBSET_DROP, libc::PR_SET_SECUREBITS, libc::PR_CAP_AMBIENT] {
+            out.extend([ins(JUMP_EQ, what as u32, 0, 1), NOTIFY]);
+        }
+    }
+    if options.keep_readable {
+        let undump = [load(arg(1)), ins(JUMP_EQ, 0, 0, 1), NOTIFY, ALLOW];
+        out.push(ins(JUMP_EQ, libc::PR_SET_DUMPABLE as u32, 0, undump.len() as u8));
+        out.extend(undump);
+    }
+    out.push(ALLOW);
+    (out.len() > 2).then_some(out)
+}
+
+/// Why no filter with a listener could be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// `PR_SET_NO_NEW_PRIVS` was refused.
+    #[error("set no_new_privs: {0}")]
+    NoNewPrivs(Errno),
+    /// This process already answers to a listener, and the kernel allows one.
+    #[error("install a second seccomp listener: this process already runs under one (another es-guard, or a sandbox that uses user notification)")]
+    AlreadyListening,
+    /// The kernel does not know the flags, or seccomp filters are not built in.
+    #[error("install a seccomp listener: {0} (Linux 5.19 or later is needed)")]
+    Unsupported(Errno),
+    /// Anything else.
+    #[error("install a seccomp listener: {0}")]
+    Refused(Errno),
+}
+
+/// Installs the program in the calling thread, sets `no_new_privs`, and returns the listener. Children
+/// inherit the filter; the descriptor is close-on-exec.
+pub fn install(program: &[sock_filter]) -> Result<OwnedFd, InstallError> {
+    nix::sys::prctl::set_no_new_privs().map_err(InstallError::NoNewPrivs)?;
+    let fprog = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
+    let flags = sys::FILTER_FLAG_NEW_LISTENER | sys::FILTER_FLAG_WAIT_KILLABLE_RECV;
+    // SAFETY:
+    // - `fprog` describes `program`, which is borrowed for the whole call and only read by the kernel.
+    let fd = unsafe { sys::set_mode_filter(flags, &fprog) };
+    match Errno::result(fd) {
+        // SAFETY:
+        // - the kernel has just returned this descriptor; nothing else owns it.
+        Ok(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        Err(Errno::EBUSY) => Err(InstallError::AlreadyListening),
+        Err(e @ (Errno::EINVAL | Errno::ENOSYS)) => Err(InstallError::Unsupported(e)),
+        Err(e) => Err(InstallError::Refused(e)),
+    }
+}
+
+/// Whether the kernel knows the filter flags that the engine needs, asked without installing anything: with
+/// a null program known flags fail with `EFAULT`, unknown ones with `EINVAL`.
+pub fn flags_supported() -> Result<(), Errno> {
+    let flags = sys::FILTER_FLAG_NEW_LISTENER | sys::FILTER_FLAG_WAIT_KILLABLE_RECV;
+    // SAFETY:
+    // - a null program is allowed by the contract; nothing is installed.
+    match Errno::result(unsafe { sys::set_mode_filter(flags, std::ptr::null()) }) {
+        Err(Errno::EFAULT) | Ok(_) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a program on one call: what the kernel would do, for the seven instructions that are used.
+    fn run(program: &[sock_filter], arch: u32, nr: u32, args: [u32; 6]) -> u32 {
+        let (mut pc, mut a) = (0usize, 0u32);
+        loop {
+            let i = program[pc];
+            pc += 1;
+            match i.code {
+                LOAD => {
+                    a = match i.k {
+                        NR => nr,
+                        ARCH => arch,
+                        k => args[((k - 16) / 8) as usize],
+                    }
+                }
+                JUMP => pc += i.k as usize,
+                JUMP_EQ => pc += usize::from(if a == i.k { i.jt } else { i.jf }),
+                JUMP_SET => pc += usize::from(if a & i.k != 0 { i.jt } else { i.jf }),
+                RETURN => return i.k,
+                other => panic!("instruction {other:#x}"),
+            }
+        }
+    }
+
+    fn plain(nr: u32, args: [u32; 6]) -> u32 {
+        run(&program(Options::default()), ARCHES[0].audit, nr, args)
+    }
+
+    #[test]
+    fn every_removal_is_trapped_in_every_architecture() {
+        let program = program(Options::default());
+        for arch in ARCHES {
+            for (number, call) in arch.calls() {
+                let got = run(&program, arch.audit, number, [u32::MAX; 6]);
+                match call {
+                    Call::Prctl | Call::Credentials | Call::Ioctl => assert_eq!(got, sys::RET_ALLOW),
+                    _ => assert_eq!(got, sys::RET_USER_NOTIF, "{call:?} in {:#x}", arch.audit),
+                }
+            }
+            for number in arch.refused() {
+                assert_eq!(run(&program, arch.audit, number, [0; 6]), MISSING.k);
+            }
+        }
+    }
+
+    #[test]
+    fn reading_opens_are_never_trapped() {
+        let n = &ARCHES[0].numbers;
+        assert_eq!(plain(n.openat, [0, 0, libc::O_RDWR as u32, 0, 0, 0]), sys::RET_ALLOW);
+        assert_eq!(plain(n.openat, [0, 0, libc::O_CREAT as u32, 0, 0, 0]), sys::RET_USER_NOTIF);
+        assert_eq!(plain(n.openat, [0, 0, libc::O_TMPFILE as u32, 0, 0, 0]), sys::RET_ALLOW);
+    }
+
+    #[test]
+    fn a_foreign_architecture_and_x32_are_refused_never_missed() {
+        let program = program(Options::default());
+        assert_eq!(run(&program, 0x1234, 0, [0; 6]), MISSING.k);
+        if ARCHES[0].x32 {
+            let nr = ARCHES[0].numbers.unlinkat | sys::X32_SYSCALL_BIT;
+            assert_eq!(run(&program, ARCHES[0].audit, nr, [0; 6]), MISSING.k);
+        }
+    }
+
+    #[test]
+    fn going_undumpable_is_trapped_only_when_asked() {
+        let nr = ARCHES[0].numbers.prctl;
+        let undump = [libc::PR_SET_DUMPABLE as u32, 0, 0, 0, 0, 0];
+        let redump = [libc::PR_SET_DUMPABLE as u32, 1, 0, 0, 0, 0];
+        assert_eq!(plain(nr, undump), sys::RET_ALLOW);
+        let asked = program(Options { keep_readable: true, watch_credentials: true });
+        assert_eq!(run(&asked, ARCHES[0].audit, nr, undump), sys::RET_USER_NOTIF);
+        assert_eq!(run(&asked, ARCHES[0].audit, nr, redump), sys::RET_ALLOW);
+        let drop = [libc::PR_CAPBSET_DROP as u32, 5, 0, 0, 0, 0];
+        assert_eq!(run(&asked, ARCHES[0].audit, nr, drop), sys::RET_USER_NOTIF);
+    }
+
+    #[test]
+    fn the_kernel_accepts_the_flags_here() {
+        assert_eq!(flags_supported(), Ok(()));
+    }
+}

@@ -1,0 +1,240 @@
+//! A place in a file system, held open: `O_PATH` descriptors and what `statx(2)` says of them.
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag};
+use nix::sys::stat::Mode;
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
+
+/// An `O_PATH` descriptor: it names a place and gives no access to content.
+#[derive(Debug)]
+pub struct Handle(OwnedFd);
+
+/// The type of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the types of inode(7)")]
+pub enum Kind {
+    Regular,
+    Directory,
+    Symlink,
+    Other,
+}
+
+/// What is known of one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Device, as `stat(2)` tells it (on btrfs: of the subvolume).
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// Type.
+    pub kind: Kind,
+    /// Number of names.
+    pub nlink: u32,
+    /// Permission and type bits.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Birth time in nanoseconds since the epoch; 0 where the file system keeps none.
+    pub born: i128,
+    /// Time of the last change of the inode in nanoseconds since the epoch.
+    pub changed: i128,
+    /// Id of the mount it was reached through (5.8).
+    pub mount: u64,
+    /// Whether it is the root of that mount.
+    pub mount_root: bool,
+}
+
+impl Handle {
+    /// Opens an absolute path as this process sees it, following symlinks.
+    pub fn open(path: &Path) -> Result<Self, Errno> {
+        nix::fcntl::open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map(Self)
+    }
+
+    /// Opens `name` below `dir`. `extra` are `O_NOFOLLOW`, `O_DIRECTORY` or nothing.
+    pub fn open_at(dir: BorrowedFd<'_>, name: &CStr, extra: OFlag) -> Result<Self, Errno> {
+        nix::fcntl::openat(dir, name, OFlag::O_PATH | OFlag::O_CLOEXEC | extra, Mode::empty()).map(Self)
+    }
+
+    /// Takes over an `O_PATH` descriptor.
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
+    /// The same place again.
+    pub fn duplicate(&self) -> Result<Self, Errno> {
+        self.0.try_clone().map(Self).map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::EMFILE)))
+    }
+
+    /// What is known of the place itself.
+    pub fn stat(&self) -> Result<Stat, Errno> {
+        stat_at(self.as_fd(), c"", libc::AT_EMPTY_PATH)
+    }
+
+    /// What is known of the entry `name` below it, a symlink not being followed.
+    pub fn stat_entry(&self, name: &CStr) -> Result<Stat, Errno> {
+        stat_at(self.as_fd(), name, libc::AT_SYMLINK_NOFOLLOW)
+    }
+
+    /// The absolute path of the place as text: seen from the root of the mount namespace that its mount is in.
+    /// `ENAMETOOLONG` where it is longer than a page.
+    pub fn text(&self) -> Result<Vec<u8>, Errno> {
+        let link = ProcLink::own("fd", self.0.as_raw_fd());
+        read_link(link.as_c_str())
+    }
+
+    /// The target of the symlink `name` below it.
+    pub fn read_link(&self, name: &CStr) -> Result<Vec<u8>, Errno> {
+        use std::os::unix::ffi::OsStringExt;
+        nix::fcntl::readlinkat(self.as_fd(), name).map(OsStringExt::into_vec)
+    }
+
+    /// Whether the place is in a procfs.
+    pub fn in_procfs(&self) -> Result<bool, Errno> {
+        let found = nix::sys::statfs::fstatfs(&self.0)?;
+        Ok(found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
+    }
+
+    /// Whether the caller of this function may create and remove names in the directory: `EACCES`, `EROFS`
+    /// and the like, exactly as a removal would fail.
+    pub fn may_change_names(&self) -> Result<(), Errno> {
+        use nix::unistd::AccessFlags;
+        let flags = AtFlags::AT_EACCESS | AtFlags::AT_EMPTY_PATH;
+        match nix::unistd::faccessat(self.as_fd(), c"", AccessFlags::W_OK | AccessFlags::X_OK, flags) {
+            // Before 5.8 there is no faccessat2: nothing can be told.
+            Err(Errno::EINVAL | Errno::ENOSYS) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl AsRawFd for Handle {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// What is known of an open file of any kind.
+pub fn stat_fd(fd: BorrowedFd<'_>) -> Result<Stat, Errno> {
+    stat_at(fd, c"", libc::AT_EMPTY_PATH)
+}
+
+fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> {
+    let mask = libc::STATX_TYPE
+        | libc::STATX_MODE
+        | libc::STATX_UID
+        | libc::STATX_INO
+        | libc::STATX_NLINK
+        | libc::STATX_CTIME
+        | libc::STATX_BTIME
+        | libc::STATX_MNT_ID;
+    let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY:
+    // - `name` is NUL-terminated and `found` is writable and of the right type.
+    // - zeroed is a valid `statx`, should the call fail.
+    let found = unsafe {
+        let flags = flags | libc::AT_NO_AUTOMOUNT;
+        Errno::result(libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, mask, found.as_mut_ptr()))?;
+        found.assume_init()
+    };
+    let nanos = |t: libc::statx_timestamp| i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec);
+    let has = |bit: u32| found.stx_mask & bit != 0;
+    Ok(Stat {
+        dev: device(found.stx_dev_major, found.stx_dev_minor),
+        ino: found.stx_ino,
+        kind: match u32::from(found.stx_mode) & libc::S_IFMT {
+            libc::S_IFREG => Kind::Regular,
+            libc::S_IFDIR => Kind::Directory,
+            libc::S_IFLNK => Kind::Symlink,
+            _ => Kind::Other,
+        },
+        nlink: found.stx_nlink,
+        mode: u32::from(found.stx_mode),
+        uid: found.stx_uid,
+        born: if has(libc::STATX_BTIME) { nanos(found.stx_btime) } else { 0 },
+        changed: nanos(found.stx_ctime),
+        mount: if has(libc::STATX_MNT_ID) { found.stx_mnt_id } else { 0 },
+        mount_root: found.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0,
+    })
+}
+
+/// One number for a device's two.
+pub fn device(major: u32, minor: u32) -> u64 {
+    u64::from(major) << 32 | u64::from(minor)
+}
+
+fn read_link(path: &CStr) -> Result<Vec<u8>, Errno> {
+    let mut buffer = [0u8; libc::PATH_MAX as usize];
+    // SAFETY:
+    // - `path` is NUL-terminated; the buffer is writable for the length that is passed.
+    let length = unsafe { libc::readlink(path.as_ptr(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let length = Errno::result(length)? as usize;
+    if length == buffer.len() { Err(Errno::ENAMETOOLONG) } else { Ok(buffer[..length].to_vec()) }
+}
+
+/// A path below `/proc`, formatted without allocating.
+pub(crate) struct ProcLink([u8; 64]);
+
+impl ProcLink {
+    /// `/proc/self/WHAT/N`.
+    pub(crate) fn own(what: &str, n: RawFd) -> Self {
+        Self::format(format_args!("/proc/self/{what}/{n}\0"))
+    }
+
+    /// `/proc/TID/WHAT`.
+    pub(crate) fn of(tid: i32, what: &str) -> Self {
+        Self::format(format_args!("/proc/{tid}/{what}\0"))
+    }
+
+    /// `/proc/TID/fd/N`.
+    pub(crate) fn descriptor(tid: i32, n: RawFd) -> Self {
+        Self::format(format_args!("/proc/{tid}/fd/{n}\0"))
+    }
+
+    fn format(args: std::fmt::Arguments<'_>) -> Self {
+        use std::io::Write;
+        let mut buffer = [0u8; 64];
+        // Two numbers of at most 11 digits and a short word: always fits.
+        let written = (&mut buffer[..63]).write_fmt(args);
+        debug_assert!(written.is_ok());
+        Self(buffer)
+    }
+
+    pub(crate) fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.0).unwrap_or(c"")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
+    #[test]
+    fn a_handle_tells_its_own_text_and_type() {
+        let dir = tempfile::tempdir().unwrap();
+        let canonical = dir.path().canonicalize().unwrap();
+        let handle = Handle::open(dir.path()).unwrap();
+        assert_eq!(handle.text().unwrap(), canonical.as_os_str().as_bytes());
+        let stat = handle.stat().unwrap();
+        assert_eq!(stat.kind, Kind::Directory);
+        assert_ne!(stat.mount, 0);
+    }
+
+    #[test]
+    fn an_entry_is_told_without_following_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/", dir.path().join("link")).unwrap();
+        let handle = Handle::open(dir.path()).unwrap();
+        assert_eq!(handle.stat_entry(c"link").unwrap().kind, Kind::Symlink);
+        assert_eq!(handle.read_link(c"link").unwrap(), b"/");
+        assert_eq!(handle.stat_entry(c"none"), Err(Errno::ENOENT));
+    }
+}

@@ -1,0 +1,173 @@
+//! Processes: forking, arming, and the attributes a guard gives itself.
+
+use endpoint_sec_sys::linux::calls;
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
+use nix::unistd::{ForkResult, Pid};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// Why a process could not be forked.
+#[derive(Debug, thiserror::Error)]
+pub enum ForkError {
+    /// The process has more than one thread: a child could find any lock taken for ever.
+    #[error("fork: this process has {0} threads")]
+    Threads(usize),
+    /// The kernel refused.
+    #[error("fork: {0}")]
+    Refused(Errno),
+}
+
+/// Forks a process of a single thread, and only that: the child may then do whatever the parent could.
+///
+/// The child runs `child` and ends with the status that it returns.
+pub fn fork(child: impl FnOnce() -> i32) -> Result<Pid, ForkError> {
+    let threads = std::fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.count());
+    if threads != 1 {
+        return Err(ForkError::Threads(threads));
+    }
+    // SAFETY:
+    // - this is the only thread, so no lock is held by another one and the child's copy of the process is
+    //   complete.
+    match unsafe { nix::unistd::fork() }.map_err(ForkError::Refused)? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            let run = std::panic::AssertUnwindSafe(child);
+            let status = std::panic::catch_unwind(run).unwrap_or(125);
+            // SAFETY:
+            // - `_exit` runs nothing of the parent's: no buffers are flushed twice.
+            unsafe { libc::_exit(status) }
+        }
+    }
+}
+
+/// Sets a signal's disposition to the default.
+pub fn default_signal(signal: Signal) -> Result<(), Errno> {
+    set_signal(signal, SigHandler::SigDfl)
+}
+
+/// Ignores a signal.
+pub fn ignore_signal(signal: Signal) -> Result<(), Errno> {
+    set_signal(signal, SigHandler::SigIgn)
+}
+
+fn set_signal(signal: Signal, handler: SigHandler) -> Result<(), Errno> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY:
+    // - neither disposition runs code of this process.
+    unsafe { nix::sys::signal::sigaction(signal, &action) }.map(drop)
+}
+
+/// Gives a child back what this process was started with and the Rust runtime changed: `SIGPIPE`.
+pub fn restore_startup_signals() -> Result<(), Errno> {
+    if endpoint_sec_sys::linux::startup::sigpipe_was_ignored() {
+        ignore_signal(Signal::SIGPIPE)
+    } else {
+        default_signal(Signal::SIGPIPE)
+    }
+}
+
+/// Closes every descriptor from 3 on that is not in `keep`.
+///
+/// For a freshly forked process that owns none of them by type: call it before anything is opened.
+pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let mut keep: Vec<u32> = keep.iter().map(|fd| fd.as_raw_fd() as u32).collect();
+    keep.sort_unstable();
+    let mut first = 3;
+    for fd in keep.into_iter().filter(|&fd| fd >= 3).chain([u32::MAX]) {
+        if fd > first {
+            // SAFETY:
+            // - the contract: descriptors that are used later are in `keep`.
+            Errno::result(unsafe { calls::close_range(first, fd - 1) })?;
+        }
+        first = fd.saturating_add(1);
+    }
+    Ok(())
+}
+
+/// A descriptor that names a process, not a number (5.3).
+#[derive(Debug)]
+pub struct PidFd(OwnedFd);
+
+impl PidFd {
+    /// Opens a live process.
+    pub fn open(pid: Pid) -> Result<Self, Errno> {
+        let fd = Errno::result(calls::pidfd_open(pid.as_raw()))?;
+        // SAFETY:
+        // - the kernel has just returned this descriptor; nothing else owns it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Takes over a descriptor that was passed by another process.
+    pub fn from_fd(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
+    /// Sends a signal; `ESRCH` once the process is gone.
+    pub fn signal(&self, signal: i32) -> Result<(), Errno> {
+        Errno::result(calls::pidfd_send_signal(self.0.as_raw_fd(), signal)).map(drop)
+    }
+}
+
+impl std::os::fd::AsFd for PidFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A copy of another process's descriptor (5.6).
+pub(crate) fn copy_descriptor(pid: i32, fd: RawFd) -> Result<OwnedFd, Errno> {
+    let pidfd = PidFd::open(Pid::from_raw(pid))?;
+    let copy = Errno::result(calls::pidfd_getfd(pidfd.0.as_raw_fd(), fd))?;
+    // SAFETY:
+    // - the kernel has just returned this descriptor; nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Gives the calling thread a root, working directory and umask of its own, so that a umask set for one
+/// caller is not seen by another thread.
+pub fn own_umask() -> Result<(), Errno> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS)
+}
+
+/// Whether this process has any capability: then it may do more than its user.
+pub fn has_capabilities() -> Result<bool, Errno> {
+    let mut data = [calls::CapData::default(); 2];
+    Errno::result(calls::capget(&mut data))?;
+    Ok(data.iter().any(|half| half.effective != 0 || half.permitted != 0))
+}
+
+/// Ends this process by a signal, as another one was: no core is dumped a second time. Returns only if the
+/// signal doesn't kill.
+pub fn die_of(signal: i32) {
+    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    // SAFETY:
+    // - plain numbers and initialised sets; nothing of this process runs on the signal, as its disposition is
+    //   the default.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, signal);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+        libc::kill(libc::getpid(), signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_with_threads_is_not_forked() {
+        // The test runner itself has several.
+        assert!(matches!(fork(|| 0), Err(ForkError::Threads(n)) if n > 1));
+    }
+
+    #[test]
+    fn a_pidfd_of_a_dead_process_is_refused() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pidfd = PidFd::open(Pid::from_raw(child.id() as i32)).unwrap();
+        child.wait().unwrap();
+        assert_eq!(pidfd.signal(0), Err(Errno::ESRCH));
+    }
+}

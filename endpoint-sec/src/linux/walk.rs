@@ -1,0 +1,122 @@
+//! Following a caller's path one component at a time.
+//!
+//! The slow way, for what a single `openat2(2)` can't do as the caller: absolute symlinks and `..` under
+//! another root, and `/proc`, whose `self` is the caller and whose magic links jump.
+
+use crate::linux::caller::{Caller, Unread};
+use crate::linux::handle::{Handle, Kind, Stat};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use std::ffi::CString;
+use std::os::fd::AsFd;
+
+/// The kernel's limit on symlinks in one path (`MAXSYMLINKS`).
+const MAX_LINKS: usize = 40;
+/// procfs's own root directory (`PROC_ROOT_INO`).
+const PROC_ROOT: u64 = 1;
+
+pub(crate) fn directory(caller: &Caller, base: Handle, path: &[u8]) -> Result<Handle, Unread> {
+    let found = anything(caller, base, path)?;
+    match found.stat().map_err(Unread::Bare)?.kind {
+        Kind::Directory => Ok(found),
+        _ => Err(Unread::Bare(Errno::ENOTDIR)),
+    }
+}
+
+pub(crate) fn anything(caller: &Caller, base: Handle, path: &[u8]) -> Result<Handle, Unread> {
+    let root = caller.root()?;
+    let root_stat = root.stat().map_err(Unread::Bare)?;
+    let mut walk = Walk { caller, root, root_stat, current: base, pending: Vec::new(), links: 0 };
+    walk.push(path)?;
+    while let Some(name) = walk.pending.pop() {
+        walk.step(&name)?;
+    }
+    Ok(walk.current)
+}
+
+struct Walk<'a> {
+    caller: &'a Caller,
+    root: Handle,
+    root_stat: Stat,
+    current: Handle,
+    /// Components still to follow, the next one last.
+    pending: Vec<Vec<u8>>,
+    links: usize,
+}
+
+impl Walk<'_> {
+    fn push(&mut self, path: &[u8]) -> Result<(), Unread> {
+        if path.starts_with(b"/") {
+            self.current = self.root.duplicate().map_err(Unread::Bare)?;
+        }
+        let components = path.split(|&b| b == b'/').filter(|c| !c.is_empty());
+        let start = self.pending.len();
+        self.pending.extend(components.map(Vec::from));
+        self.pending[start..].reverse();
+        Ok(())
+    }
+
+    fn step(&mut self, name: &[u8]) -> Result<(), Unread> {
+        if name == b".." && self.at_root()? {
+            return Ok(());
+        }
+        let c_name = CString::new(name).map_err(|_| Unread::Bare(Errno::EINVAL))?;
+        let next = Handle::open_at(self.current.as_fd(), &c_name, OFlag::O_NOFOLLOW).map_err(Unread::Bare)?;
+        let found = next.stat().map_err(Unread::Bare)?;
+        if found.kind != Kind::Symlink {
+            self.current = next;
+            return Ok(());
+        }
+        self.links += 1;
+        if self.links > MAX_LINKS {
+            return Err(Unread::Bare(Errno::ELOOP));
+        }
+        let dir = self.current.stat().map_err(Unread::Bare)?;
+        if self.current.in_procfs().map_err(Unread::Bare)? {
+            if dir.ino != PROC_ROOT {
+                // A magic link: it jumps to an object, whatever its text says.
+                self.current = Handle::open_at(self.current.as_fd(), &c_name, OFlag::empty()).map_err(Unread::Bare)?;
+                return Ok(());
+            }
+            if let Some(own) = self.own_entry(name, &dir)? {
+                return self.push(own.as_bytes());
+            }
+        } else if protected(&dir, &found, self.caller)? {
+            return Err(Unread::Bare(Errno::EACCES));
+        }
+        let target = self.current.read_link(&c_name).map_err(Unread::Bare)?;
+        self.push(&target)
+    }
+
+    fn at_root(&self) -> Result<bool, Unread> {
+        let here = self.current.stat().map_err(Unread::Bare)?;
+        let root = &self.root_stat;
+        Ok((here.dev, here.ino, here.mount) == (root.dev, root.ino, root.mount))
+    }
+
+    /// What `self` and `thread-self` in the root of a procfs mean to the caller. In a procfs of another pid
+    /// namespace the caller has another number.
+    fn own_entry(&self, name: &[u8], dir: &Stat) -> Result<Option<String>, Unread> {
+        if name != b"self" && name != b"thread-self" {
+            return Ok(None);
+        }
+        let ours = Handle::open("/proc".as_ref()).and_then(|proc| proc.stat()).map_err(Unread::Bare)?;
+        let (process, thread) = if ours.dev == dir.dev {
+            (self.caller.process_id()?, self.caller.tid())
+        } else {
+            self.caller.inner_ids()?
+        };
+        Ok(Some(if name == b"self" { format!("{process}") } else { format!("{process}/task/{thread}") }))
+    }
+}
+
+/// `fs.protected_symlinks` (`proc_sys_fs(5)`): in a sticky, world-writable directory a link is followed only
+/// by its owner, or when it belongs to the directory's owner.
+fn protected(dir: &Stat, link: &Stat, caller: &Caller) -> Result<bool, Unread> {
+    const STICKY_AND_OPEN: u32 = 0o1002;
+    if dir.mode & STICKY_AND_OPEN != STICKY_AND_OPEN || dir.uid == link.uid {
+        return Ok(false);
+    }
+    let on = std::fs::read("/proc/sys/fs/protected_symlinks").is_ok_and(|text| text.starts_with(b"1"));
+    Ok(on && caller.credentials()?.uid != link.uid)
+}

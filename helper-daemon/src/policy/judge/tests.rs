@@ -1,0 +1,156 @@
+use super::*;
+use proptest::prelude::*;
+
+fn zone(path: &str) -> Zone {
+    Zone { path: path.into(), internal: false }
+}
+
+fn policy() -> Policy {
+    Policy { zones: vec![zone("/p"), zone("/etc/conf")], ..Policy::default() }
+}
+
+fn old(path: &str) -> Place {
+    Place::new(path, Some(Kind::Regular), false)
+}
+
+fn old_dir(path: &str) -> Place {
+    Place::new(path, Some(Kind::Directory), false)
+}
+
+fn own(path: &str) -> Place {
+    Place::new(path, Some(Kind::Regular), true)
+}
+
+fn free(path: &str) -> Place {
+    Place::new(path, None, false)
+}
+
+fn reason(operation: Operation) -> Option<Reason> {
+    match judge(&policy(), &operation, Circumstances::default()) {
+        Verdict::Allow => None,
+        Verdict::Deny { reason, .. } => Some(reason),
+    }
+}
+
+fn rename(from: Place, to: Place) -> Option<Reason> {
+    reason(Operation::Rename { from, to })
+}
+
+fn exchange(first: Place, second: Place) -> Option<Reason> {
+    reason(Operation::Exchange { first, second })
+}
+
+#[test]
+fn removals() {
+    assert_eq!(reason(Operation::Unlink(old("/p/a"))), Some(Reason::Removed));
+    assert_eq!(reason(Operation::Unlink(own("/p/a"))), None);
+    assert_eq!(reason(Operation::Unlink(old("/q/a"))), None);
+    assert_eq!(reason(Operation::Rmdir(old_dir("/p/d"))), Some(Reason::Removed));
+    assert_eq!(reason(Operation::Rmdir(old_dir("/p"))), Some(Reason::ZoneMoved));
+    assert_eq!(reason(Operation::Rmdir(old_dir("/etc"))), Some(Reason::ZoneMoved));
+    assert_eq!(reason(Operation::Unlink(old("/etc/conf"))), Some(Reason::Removed));
+}
+
+#[test]
+fn renames_of_something_protected() {
+    assert_eq!(rename(old("/p/a"), free("/p/b")), None);
+    assert_eq!(rename(old("/p/a"), free("/etc/conf/b")), None);
+    assert_eq!(rename(old("/p/a"), free("/q/b")), Some(Reason::MovedOut));
+    assert_eq!(rename(old("/p/a"), free("/p/target/a")), Some(Reason::MovedOut));
+    assert_eq!(rename(old("/p/a"), free("/p/node_modules")), Some(Reason::MovedOut));
+    assert_eq!(rename(old("/p/a"), own("/p/b")), None);
+    assert_eq!(rename(old("/p/a"), old("/p/b")), Some(Reason::Clobbered));
+    assert_eq!(rename(old_dir("/p"), free("/q")), Some(Reason::ZoneMoved));
+    assert_eq!(rename(old_dir("/etc"), free("/etc2")), Some(Reason::ZoneMoved));
+}
+
+#[test]
+fn saving_over_a_file_is_an_edit() {
+    assert_eq!(rename(own("/p/a.tmp"), old("/p/a")), None);
+    assert_eq!(rename(old("/q/a.tmp"), old("/p/a")), None);
+    assert_eq!(rename(own("/p/a.tmp"), old("/etc/conf")), None, "a zone that is a file");
+    assert_eq!(rename(own("/p/a.tmp"), old_dir("/p/d")), Some(Reason::Clobbered));
+    let link = Place::new("/p/l", Some(Kind::Other), true);
+    assert_eq!(rename(link, old("/p/a")), Some(Reason::Clobbered));
+}
+
+#[test]
+fn renames_of_the_sessions_own() {
+    assert_eq!(rename(own("/p/a"), free("/q/a")), None);
+    assert_eq!(rename(own("/p/a"), own("/p/b")), None);
+    let mixed = old_dir("/p/d");
+    assert_eq!(rename(mixed, free("/q/d")), Some(Reason::MovedOut), "a directory with older files in it");
+}
+
+#[test]
+fn exchanges() {
+    assert_eq!(exchange(own("/p/new"), old("/p/a")), None, "an edit by swap");
+    assert_eq!(exchange(old("/p/a"), old("/p/b")), None);
+    assert_eq!(exchange(old("/p/a"), old("/q/b")), Some(Reason::MovedOut));
+    assert_eq!(exchange(old("/q/b"), old("/p/a")), Some(Reason::MovedOut));
+    assert_eq!(exchange(own("/p/target/new"), old("/p/a")), Some(Reason::MovedOut));
+    assert_eq!(exchange(old_dir("/p"), old_dir("/q")), Some(Reason::ZoneMoved));
+}
+
+#[test]
+fn any_alias_in_a_zone_is_enough() {
+    let place = Place { paths: vec!["/p/target/x".into(), "/p/src/x".into()], kind: Some(Kind::Regular), own: false };
+    assert_eq!(reason(Operation::Unlink(place)), Some(Reason::Removed));
+}
+
+#[test]
+fn git_works_in_its_own_directory() {
+    let git = Circumstances { now: 0, git: true };
+    let unlink = Operation::Unlink(old("/p/.git/index.lock"));
+    assert_eq!(judge(&policy(), &unlink, git), Verdict::Allow);
+    assert_eq!(reason(unlink), Some(Reason::Removed));
+    let out = Operation::Rename { from: old("/p/a"), to: free("/p/.git/a") };
+    let Verdict::Deny { reason, .. } = judge(&policy(), &out, git) else { panic!("moved out of protection") };
+    assert_eq!(reason, Reason::MovedOut);
+}
+
+fn any_place() -> impl Strategy<Value = Place> {
+    let name = prop::sample::select(vec!["a", "b", "d", "target", ".git", "node_modules"]);
+    let base = prop::sample::select(vec!["/p", "/q", "/etc", "/etc/conf", "/tmp"]);
+    let kind = prop::sample::select(vec![None, Some(Kind::Regular), Some(Kind::Directory), Some(Kind::Other)]);
+    (base, prop::collection::vec(name, 0..4), kind, any::<bool>()).prop_map(|(base, names, kind, own)| {
+        let path = names.iter().fold(PathBuf::from(base), |path, name| path.join(name));
+        Place::new(path, kind, own && kind.is_some())
+    })
+}
+
+proptest! {
+    /// Nothing outside every zone, that carries none, is ever denied.
+    #[test]
+    fn outside_is_untouched(place in any_place()) {
+        let policy = policy();
+        prop_assume!(!policy.within(place.shown()) && policy.carries(place.shown(), 0).is_none());
+        for operation in [Operation::Unlink(place.clone()), Operation::Rmdir(place.clone())] {
+            prop_assert_eq!(judge(&policy, &operation, Circumstances::default()), Verdict::Allow);
+        }
+    }
+
+    /// Whatever is allowed leaves everything protected where it was, or at another guarded place.
+    #[test]
+    fn what_is_protected_stays_guarded(from in any_place(), to in any_place()) {
+        let policy = policy();
+        prop_assume!(from.kind.is_some());
+        let guarded = |place: &Place| policy.guards(place.shown(), 0, false).is_some();
+        let rename = Operation::Rename { from: from.clone(), to: to.clone() };
+        if judge(&policy, &rename, Circumstances::default()) == Verdict::Allow && guarded(&from) && !from.own {
+            prop_assert!(guarded(&to));
+            prop_assert!(to.kind.is_none() || to.own, "nothing older was replaced");
+        }
+    }
+
+    /// An exchange is judged the same from both sides.
+    #[test]
+    fn an_exchange_has_no_direction(a in any_place(), b in any_place()) {
+        prop_assume!(a.kind.is_some() && b.kind.is_some());
+        let policy = policy();
+        let there = Operation::Exchange { first: a.clone(), second: b.clone() };
+        let back = Operation::Exchange { first: b, second: a };
+        let denied = |operation| judge(&policy, &operation, Circumstances::default()) != Verdict::Allow;
+        prop_assert_eq!(denied(there), denied(back));
+    }
+}

@@ -1,0 +1,192 @@
+//! What is protected, and the one place a verdict is made.
+//!
+//! [`Policy`] is the compiled form: absolute, resolved paths. [`file`] parses what a person writes; [`judge`]
+//! makes verdicts from a policy and an [`Operation`](operation::Operation), opens no file and knows no engine.
+
+pub mod file;
+pub mod judge;
+pub mod operation;
+
+use crate::encoding::path_text;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+/// Names that are left alone as a component below a zone: build output and caches. `.git` is not among them:
+/// see [`GIT_DIR`].
+pub const EXEMPT_NAMES: [&str; 5] = ["node_modules", "target", ".cache", "result", ".Trash"];
+
+/// Left alone for git and jj, protected from everyone else.
+pub const GIT_DIR: &str = ".git";
+
+/// Places that are left alone when a zone lies above them.
+pub const EXEMPT_PREFIXES: [&str; 4] = ["/tmp", "/private/tmp", "/var/folders", "/private/var/folders"];
+
+/// The rules of one session. Paths are absolute and resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// What is protected.
+    pub zones: Vec<Zone>,
+    /// What is let through for now.
+    pub overrides: Vec<Override>,
+    /// Further exempt names, beside [`EXEMPT_NAMES`].
+    #[serde(default)]
+    pub exempt_names: Vec<String>,
+}
+
+/// A directory, or a single file, whose contents are protected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// Where.
+    #[serde(with = "path_text")]
+    pub path: PathBuf,
+    /// Whether es-guard added it for itself (its state folder): protected alike, not shown as a person's zone.
+    #[serde(default)]
+    pub internal: bool,
+}
+
+/// A path below a zone that is let through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// The path, and all below it.
+    #[serde(with = "path_text")]
+    pub path: PathBuf,
+    /// When it ends, in Unix seconds; `None`: never.
+    #[serde(default)]
+    pub expires_at: Option<u64>,
+    /// Why it was given.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+impl Override {
+    fn covers(&self, path: &Path, now: u64) -> bool {
+        self.expires_at.is_none_or(|end| now < end) && path.starts_with(&self.path)
+    }
+}
+
+impl Policy {
+    /// The zone that guards `path`: the path is the zone or below it, nothing exempt lies between, and no live
+    /// override covers it. `now` in Unix seconds; `git` when git itself asks, for which `.git` is exempt.
+    ///
+    /// A path is guarded as a *place*, whether something is there or not, and whoever made it.
+    pub fn guards(&self, path: &Path, now: u64, git: bool) -> Option<&Zone> {
+        let zone = self.zones.iter().find(|zone| {
+            path.strip_prefix(&zone.path).is_ok_and(|below| !self.exempt(zone, path, below, git))
+        })?;
+        let overridden = self.overrides.iter().any(|o| o.covers(path, now));
+        (!overridden).then_some(zone)
+    }
+
+    /// The zone that would go with `path` if it were moved: the path is the zone itself or one of its
+    /// ancestors, and no live override covers the zone.
+    pub fn carries(&self, path: &Path, now: u64) -> Option<&Zone> {
+        let free = |zone: &&Zone| self.overrides.iter().any(|o| o.covers(&zone.path, now));
+        self.zones.iter().filter(|zone| zone.path.starts_with(path)).find(|zone| !free(zone))
+    }
+
+    /// Whether `path` lies in a zone at all, whatever is exempt or overridden.
+    pub fn within(&self, path: &Path) -> bool {
+        self.zones.iter().any(|zone| path.starts_with(&zone.path))
+    }
+
+    fn exempt(&self, zone: &Zone, path: &Path, below: &Path, git: bool) -> bool {
+        let name_is_exempt = |name: &OsStr| {
+            EXEMPT_NAMES.iter().any(|exempt| name == *exempt)
+                || self.exempt_names.iter().any(|exempt| name == exempt.as_str())
+                || (git && name == GIT_DIR)
+        };
+        let by_name = below.components().any(|c| matches!(c, Component::Normal(name) if name_is_exempt(name)));
+        // A zone inside an exempt place is protected all the same, so the prefix must lie below the zone.
+        let by_prefix = EXEMPT_PREFIXES.iter().any(|prefix| {
+            let prefix = Path::new(prefix);
+            path.starts_with(prefix) && prefix.starts_with(&zone.path) && prefix != zone.path
+        });
+        by_name || by_prefix
+    }
+
+    /// The zones that a person asked for.
+    pub fn visible_zones(&self) -> impl Iterator<Item = &Zone> {
+        self.zones.iter().filter(|zone| !zone.internal)
+    }
+}
+
+/// Whether a component of `path` is `.git`: only then does it matter whether git asks.
+pub fn has_git_component(path: &Path) -> bool {
+    // Cheap before exact: most paths have no such bytes at all.
+    let bytes = path.as_os_str().as_bytes();
+    bytes.windows(GIT_DIR.len()).any(|w| w == GIT_DIR.as_bytes())
+        && path.components().any(|c| c == Component::Normal(OsStr::new(GIT_DIR)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(zones: &[&str]) -> Policy {
+        let zone = |path: &&str| Zone { path: path.into(), internal: false };
+        Policy { zones: zones.iter().map(zone).collect(), ..Policy::default() }
+    }
+
+    fn guards(policy: &Policy, path: &str) -> bool {
+        policy.guards(Path::new(path), 100, false).is_some()
+    }
+
+    #[test]
+    fn a_zone_covers_components_not_characters() {
+        let policy = policy(&["/x/proj"]);
+        assert!(guards(&policy, "/x/proj"));
+        assert!(guards(&policy, "/x/proj/a"));
+        assert!(!guards(&policy, "/x/proj2/a"));
+        assert!(!guards(&policy, "/x"));
+    }
+
+    #[test]
+    fn exempt_names_count_below_the_zone_only() {
+        let inner = policy(&["/x/target/proj"]);
+        assert!(guards(&inner, "/x/target/proj/a"));
+        assert!(!guards(&inner, "/x/target/proj/target"));
+        assert!(!guards(&inner, "/x/target/proj/a/node_modules/b"));
+        assert!(guards(&inner, "/x/target/proj/targets"));
+    }
+
+    #[test]
+    fn exempt_prefixes_count_only_under_a_zone_above_them() {
+        assert!(!guards(&policy(&["/"]), "/tmp/a"));
+        assert!(guards(&policy(&["/"]), "/tmpfile"));
+        assert!(guards(&policy(&["/tmp/work"]), "/tmp/work/a"));
+        assert!(guards(&policy(&["/tmp"]), "/tmp/a"));
+        assert!(guards(&policy(&["/", "/tmp/work"]), "/tmp/work/a"));
+    }
+
+    #[test]
+    fn git_is_exempt_for_git_alone() {
+        let policy = policy(&["/p"]);
+        let path = Path::new("/p/.git/HEAD");
+        assert!(policy.guards(path, 0, false).is_some());
+        assert!(policy.guards(path, 0, true).is_none());
+        assert!(has_git_component(path));
+        assert!(!has_git_component(Path::new("/p/.github/x")));
+    }
+
+    #[test]
+    fn an_override_ends_when_it_says() {
+        let mut policy = policy(&["/p"]);
+        let path = PathBuf::from("/p/tmp");
+        policy.overrides.push(Override { path, expires_at: Some(100), reason: None });
+        assert!(policy.guards(Path::new("/p/tmp/x"), 99, false).is_none());
+        assert!(policy.guards(Path::new("/p/tmp/x"), 100, false).is_some());
+        assert!(policy.guards(Path::new("/p/tmpx"), 99, false).is_some());
+    }
+
+    #[test]
+    fn a_zone_goes_with_its_ancestors() {
+        let policy = policy(&["/a/b/c"]);
+        for path in ["/", "/a", "/a/b", "/a/b/c"] {
+            assert!(policy.carries(Path::new(path), 0).is_some(), "{path}");
+        }
+        assert!(policy.carries(Path::new("/a/b/c/d"), 0).is_none());
+        assert!(policy.carries(Path::new("/a/bb"), 0).is_none());
+    }
+}

@@ -1,0 +1,112 @@
+//! Requests and events. `wrap` asks, the helper tells.
+
+use crate::ledger::Counts;
+use crate::policy::Policy;
+use crate::session::SessionInfo;
+use crate::encoding::path_text;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Raised whenever a message changes its meaning.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// What `wrap` asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub enum Request {
+    /// Begin a session. Comes with two descriptors: the ledger and the shared file of denials.
+    Register(Box<Register>),
+    /// The person has been told: let the agent's program begin.
+    Go,
+    /// Judge by this policy from now on.
+    Policy {
+        /// The whole policy.
+        policy: Policy,
+        /// What is different, for the ledger.
+        detail: String,
+    },
+    /// The policy file is broken: record it. The last good policy stays.
+    PolicyRefused {
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+/// The particulars of a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Register {
+    /// [`PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// What the session was started with.
+    pub session: SessionInfo,
+    /// Its policy.
+    pub policy: Policy,
+    /// A file that the policy protects: the armed child must fail to remove it.
+    #[serde(with = "path_text")]
+    pub canary: PathBuf,
+    /// A file that it does not: the armed child must succeed.
+    #[serde(with = "path_text")]
+    pub control: PathBuf,
+}
+
+/// What the helper tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The child is armed and has proven it. Comes with a pidfd of the child, which waits for `Go`.
+    Armed {
+        /// The child's process id.
+        pid: i32,
+        /// The engine.
+        engine: String,
+    },
+    /// Nothing was started, and why.
+    Failed(Failure),
+    /// The agent was stopped by this signal.
+    Stopped {
+        /// Signal number.
+        signal: i32,
+    },
+    /// The agent has ended.
+    Exited {
+        /// Exit status, or the signal that killed it.
+        status: ExitStatus,
+        /// What was counted so far.
+        counts: Counts,
+        /// Processes of the tree that live on, guarded.
+        left: usize,
+    },
+}
+
+/// How the agent ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitStatus {
+    /// By itself, with this status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// Why nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The kind, for the exit status.
+    pub kind: FailureKind,
+    /// In words.
+    pub detail: String,
+}
+
+/// What kind of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// es-guard itself.
+    Guard,
+    /// The engine is not available here.
+    Engine,
+    /// The command exists and can't be executed.
+    NotExecutable,
+    /// There is no such command.
+    NotFound,
+}

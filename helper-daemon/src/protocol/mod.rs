@@ -1,0 +1,11 @@
+//! How `wrap` and a helper talk: frames of a length and JSON, over a Unix stream socket.
+//!
+//! The embedded helper and the system's speak the same. A frame is a four-byte big-endian length and that
+//! many bytes of JSON; descriptors go with a frame's first byte. A frame longer than [`MAX_FRAME`] ends the
+//! conversation.
+
+mod frame;
+mod message;
+
+pub use frame::{Channel, ChannelError, MAX_FRAME};
+pub use message::{Event, ExitStatus, Failure, FailureKind, PROTOCOL_VERSION, Register, Request};
