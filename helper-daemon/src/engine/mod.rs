@@ -1,1 +1,2 @@
 //! Engines.
+pub mod probe;
