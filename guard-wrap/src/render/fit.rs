@@ -2,6 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::path::Path;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How much can be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,20 +30,36 @@ impl Screen {
 
 /// Shortens a text from its beginning: the end of a path is what tells it from others.
 pub(crate) fn keep_end(text: &str, width: usize) -> String {
-    let length = text.chars().count();
-    if length <= width {
+    if columns(text) <= width {
         return text.to_owned();
     }
-    let end = text.chars().skip(length - width.saturating_sub(1));
-    "…".chars().chain(end).collect()
+    let mut room = width.saturating_sub(1);
+    let kept = text.chars().rev().take_while(|&c| take(&mut room, c)).map(char::len_utf8).sum::<usize>();
+    format!("…{}", &text[text.len() - kept..])
 }
 
 /// Shortens a text from its end.
 pub(crate) fn keep_start(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+    if columns(text) <= width {
         return text.to_owned();
     }
-    text.chars().take(width.saturating_sub(1)).chain("…".chars()).collect()
+    let mut room = width.saturating_sub(1);
+    text.chars().take_while(|&c| take(&mut room, c)).chain(['…']).collect()
+}
+
+/// How many columns a text takes: some characters take two.
+pub(crate) fn columns(text: &str) -> usize {
+    text.width()
+}
+
+fn take(room: &mut usize, c: char) -> bool {
+    match room.checked_sub(c.width().unwrap_or(0)) {
+        Some(left) => {
+            *room = left;
+            true
+        }
+        None => false,
+    }
 }
 
 /// A path with the home directory as `~`.
@@ -70,6 +87,9 @@ mod tests {
         assert_eq!(keep_end("/a/b/file", 6), "…/file");
         assert_eq!(keep_end("short", 5), "short");
         assert_eq!(keep_start("a long one", 5), "a lo…");
+        assert_eq!(keep_end("/日本語", 5), "…本語");
+        assert_eq!(keep_start("日本語", 4), "日…");
+        assert_eq!((keep_end("abc", 0), keep_end("日本", 2)), ("…".into(), "…".into()));
     }
 
     #[test]

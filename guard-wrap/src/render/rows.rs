@@ -1,6 +1,6 @@
 //! Denials as a table: one a row, or grouped by operation, directory and program when they are many.
 
-use super::fit::{keep_end, keep_start, under_home};
+use super::fit::{columns, keep_end, keep_start, under_home};
 use super::report::{Entry, Report, local};
 use comfy_table::{Row, Table, presets::NOTHING};
 use helper_daemon::denial::{Denial, printable};
@@ -109,7 +109,7 @@ fn table(rows: Vec<Cells>, width: usize) -> String {
     let widest =
         |of: fn(&Cells) -> usize, header: &str| rows.iter().map(of).max().unwrap_or(0).max(header.len());
     let op = widest(|row| row.op.len(), "operation");
-    let program = widest(|row| row.program.chars().count(), "program");
+    let program = widest(|row| columns(&row.program), "program");
     let time = "00:00:00".len();
     let path = width.saturating_sub(time + op + program + 3 * GAP).max(8);
     let mut table = Table::new();
@@ -131,8 +131,8 @@ fn fit(from: &str, to: Option<&(&str, String)>, width: usize) -> String {
     let Some((sign, to)) = to else {
         return keep_end(from, width);
     };
-    let room = width.saturating_sub(sign.chars().count());
-    let (one, two) = (from.chars().count(), to.chars().count());
+    let room = width.saturating_sub(columns(sign));
+    let (one, two) = (columns(from), columns(to));
     let half = room / 2;
     let (one, two) = match (one <= half, two <= room - half) {
         (true, _) => (one, room - one),
@@ -170,10 +170,10 @@ mod tests {
 
     #[test]
     fn no_row_is_wider_than_the_screen() {
-        let long = format!("/p/{}/end", "x".repeat(300));
+        let long = format!("/p/{}/語/end", "x語".repeat(150));
         let text = all(&report(vec![denial(&long), renamed(&long, &long), renamed("/p/a", &long)]), 80, None);
         assert_eq!(text.lines().count(), 4);
-        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
         assert!(text.contains("a → …"), "{text}");
         assert_eq!(text.matches("/end").count(), 4);
     }

@@ -96,7 +96,7 @@ impl EngineReport {
     /// Installs a filter with a listener for real, in a child.
     fn trial(&mut self) {
         let child = match process::fork(|| {
-            Outcome::of(filter::install(&filter::program(Default::default()))).status()
+            Outcome::of(filter::install(&filter::Program::new(Default::default()))).status()
         }) {
             Ok(child) => child,
             Err(e) => return self.fact(format!("whether a filter can be installed was not tried: {e}")),
