@@ -37,6 +37,11 @@ impl Entry {
         &name[..end]
     }
 
+    /// The name without trailing slashes, for a call of one's own; `None` where there is no name.
+    pub fn plain_name(&self) -> Option<CString> {
+        CString::new(self.bare_name()).ok().filter(|name| !name.is_empty())
+    }
+
     /// Whether the caller wrote a trailing slash: only a directory will do.
     pub fn wants_directory(&self) -> bool {
         self.name.to_bytes().ends_with(b"/")
