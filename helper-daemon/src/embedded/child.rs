@@ -112,6 +112,7 @@ pub(super) fn run(socket: &UnixStream, program: &Program, canary: &Path, control
     }
     let Some((Word::Execute, _)) = hear(socket) else { return 125 };
     let _ = restore_startup_signals();
+    let _ = command.signals.thread_set_mask();
     let Err(errno) = execvpe(&command.argv[0], &command.argv, &command.env);
     let _ = say(socket, Word::NotExecuted(errno as i32), None);
     127

@@ -37,6 +37,8 @@ pub(super) fn run(mut channel: Channel, command: &Command) -> i32 {
 /// A session whose agent runs.
 struct Session {
     agent: Pid,
+    /// `None` when it has gone already.
+    wrap: Option<PidFd>,
     engine: Seccomp,
     books: Arc<Books>,
     policy: Policy,
@@ -112,6 +114,7 @@ fn arm(
         .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
     prove(child, &books)?;
     let pidfd = PidFd::open(agent).map_err(failed)?;
+    let wrap = PidFd::open(nix::unistd::getppid()).ok();
     let event = Event::Armed { pid: agent.as_raw(), engine: ENGINE.into() };
     channel.send(&event, &[pidfd.as_fd()]).map_err(failed)?;
     let Ok((Request::Go, _)) = channel.receive::<Request>() else { return Err(failed("wrap has gone")) };
@@ -121,7 +124,7 @@ fn arm(
     child::say(child, Word::Execute, None).map_err(failed)?;
     match child::hear(child) {
         // The socket closed on exec.
-        None => Ok(Session { agent, engine, books, policy }),
+        None => Ok(Session { agent, wrap, engine, books, policy }),
         Some((Word::NotExecuted(errno), _)) => Err(not_executed(&books, Errno::from_raw(errno))),
         Some(_) => Err(failed("the armed process spoke out of turn")),
     }
@@ -178,7 +181,7 @@ fn not_executed(books: &Books, errno: Errno) -> Failure {
 impl Session {
     /// Guards until no process of the tree is left.
     fn guard(self, mut channel: Channel) -> i32 {
-        let Session { agent, engine, books, mut policy } = self;
+        let Session { agent, wrap, engine, books, mut policy } = self;
         let mut requests = match channel.another() {
             Ok(channel) => channel,
             Err(_) => return 1,
@@ -201,14 +204,14 @@ impl Session {
             }
             engine
         });
-        let status = wait_for_tree(agent, &mut channel, &books);
+        let status = wait_for_tree(agent, wrap.as_ref(), &mut channel, &books);
         drop(listens);
         status
     }
 }
 
 /// Waits for every process of the tree, tells of the agent's stops and its end, and closes the books.
-fn wait_for_tree(agent: Pid, channel: &mut Channel, books: &Books) -> i32 {
+fn wait_for_tree(agent: Pid, wrap: Option<&PidFd>, channel: &mut Channel, books: &Books) -> i32 {
     let mut ended: Option<ExitStatus> = None;
     let code = |status: ExitStatus| match status {
         ExitStatus::Code(code) => code,
@@ -221,9 +224,13 @@ fn wait_for_tree(agent: Pid, channel: &mut Channel, books: &Books) -> i32 {
         let tell = |channel: &mut Channel, status, left| {
             let _ = channel.send(&Event::Exited { status, counts: books.counts(), left }, &[]);
         };
-        match waitpid(None, Some(flags | WaitPidFlag::WUNTRACED)) {
+        match waitpid(None, Some(flags | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED)) {
             Ok(WaitStatus::Stopped(pid, signal)) if pid == agent => {
                 let _ = channel.send(&Event::Stopped { signal: signal as i32 }, &[]);
+            }
+            // Somebody continued the agent alone: wrap, which stopped with it, goes on too.
+            Ok(WaitStatus::Continued(pid)) if pid == agent => {
+                let _ = wrap.map(|wrap| wrap.signal(Signal::SIGCONT as i32));
             }
             Ok(WaitStatus::Exited(pid, code)) if pid == agent => ended = Some(ExitStatus::Code(code)),
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == agent => {

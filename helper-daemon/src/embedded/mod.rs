@@ -13,6 +13,7 @@ mod tree;
 
 use crate::protocol::Channel;
 use endpoint_sec::linux::process::{ForkError, fork};
+use nix::sys::signal::SigSet;
 use nix::unistd::Pid;
 use std::ffi::CString;
 use std::os::unix::net::UnixStream;
@@ -24,6 +25,8 @@ pub struct Command {
     pub argv: Vec<CString>,
     /// The whole environment.
     pub env: Vec<CString>,
+    /// The signals that are blocked in it.
+    pub signals: SigSet,
 }
 
 /// Why no helper could be started.
