@@ -59,18 +59,6 @@ pub struct Program {
     pub cwd: PathBuf,
 }
 
-/// A hold on one thread: its directory in `/proc`, which answers for no other.
-#[derive(Debug)]
-pub struct Identity(Handle);
-
-impl Identity {
-    /// Whether that thread still lives.
-    pub fn is_alive(&self) -> bool {
-        // The directory of a dead thread stays open, but has no entries any more.
-        nix::fcntl::readlinkat(self.0.as_fd(), c"cwd").is_ok()
-    }
-}
-
 impl Caller {
     /// The thread of this id. The caller must still be waiting: see
     /// [`still_valid`](crate::linux::listener::Listener::still_valid).
@@ -209,11 +197,6 @@ impl Caller {
         last("NStgid").zip(last("NSpid")).ok_or(Unread::Gone)
     }
 
-    /// A hold on this very thread: a later one of the same id is another.
-    pub fn identity(&self) -> Result<Identity, Unread> {
-        self.open(ProcLink::of(self.tid, ""), OFlag::O_DIRECTORY).map(Identity)
-    }
-
     /// The caller's file creation mask.
     pub fn umask(&self) -> Result<u32, Unread> {
         let status = self.status()?;
@@ -326,16 +309,6 @@ mod tests {
     fn a_command_name_cannot_pose_as_a_field() {
         let status = Status("Name:\tUid:\t0\t0\t0\t0\nUmask:\t0022\nUid:\t7\t7\t7\t8\n".into());
         assert_eq!(status.field("Uid"), Some("7\t7\t7\t8"));
-    }
-
-    #[test]
-    fn an_identity_ends_with_its_thread() {
-        let mut child = std::process::Command::new("sleep").arg("9").spawn().unwrap();
-        let identity = Caller::new(child.id() as i32).identity().unwrap();
-        assert!(identity.is_alive());
-        child.kill().unwrap();
-        child.wait().unwrap();
-        assert!(!identity.is_alive());
     }
 
     #[test]

@@ -45,20 +45,21 @@ impl Session {
 
     /// `None`: the kernel may go on.
     fn create_recorded(&self, case: Case, at: &At, what: &Creation) -> Result<Option<Outcome>, Unread> {
-        if self.confined() {
+        let parent = resolve::parent_text(&at.path).filter(|parent| parent.starts_with(b"/"));
+        if self.confined() || parent.is_some_and(|parent| self.known.was_outside(parent)) {
             return Ok(None);
         }
         let seen = self.see(case, at)?;
         let view = self.view();
-        if seen.entry.is_special() || !self.is_recorded(&view, case, &seen) {
-            return Ok(None);
-        }
-        let mut own = lock(&self.own);
         // Under the lock no directory of the tree moves in or out of a zone.
-        if !self.is_recorded(&view, case, &seen) {
+        let mut own = lock(&self.own);
+        if seen.entry.is_special() || !self.is_recorded(&view, case, &seen) {
+            if let Some(parent) = parent.filter(|_| self.known.is_at_home(&case.caller)) {
+                self.known.keep_outside(parent);
+            }
             return Ok(None);
         }
-        self.masks.take_on(&case.caller)?;
+        self.known.take_on_mask(&case.caller)?;
         let (dir, name) = (&seen.entry.dir, seen.entry.name.as_c_str());
         let dir_key = (seen.dir.dev, seen.dir.ino);
         let bare_name = seen.entry.bare_name().to_vec();

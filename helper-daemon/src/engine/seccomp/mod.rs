@@ -12,7 +12,7 @@
 //! | [`remove`], [`rename`], [`create`], [`overlay`] | one operation each |
 //! | [`bare`] | what the kernel would have refused anyway |
 //! | [`who`] | acting as the caller; telling git from others |
-//! | [`masks`] | the callers' file creation masks |
+//! | [`known`] | what need not be asked again of a caller |
 //!
 //! One lock a session is held around judging and acting on everything that is not plainly outside all zones.
 //! Every change of names by the tree goes through it, and nothing protected ever leaves its zone: so no
@@ -20,7 +20,7 @@
 
 mod bare;
 mod create;
-mod masks;
+mod known;
 mod overlay;
 mod own;
 mod remove;
@@ -42,7 +42,7 @@ use endpoint_sec::linux::handle::{self, Stat};
 use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
 use endpoint_sec::linux::resolve::Entry;
 use nix::errno::Errno;
-use masks::Masks;
+use known::Known;
 use own::Own;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -59,7 +59,7 @@ struct Session {
     /// The lock around judge and act; what it guards is what acting changes.
     own: Mutex<Own>,
     who: Who,
-    masks: Masks,
+    known: Known,
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
@@ -143,7 +143,11 @@ impl Session {
                 Ok(Answer::Continue.into())
             }
             Event::ChangeUmask => {
-                self.masks.change();
+                self.known.mask_changes(&case.caller);
+                Ok(Answer::Continue.into())
+            }
+            Event::ChangeView => {
+                self.known.unsettle();
                 Ok(Answer::Continue.into())
             }
             Event::Harmless => Ok(Answer::Continue.into()),
@@ -151,7 +155,8 @@ impl Session {
     }
 
     fn see(&self, case: Case, at: &At) -> Result<Seen, Unread> {
-        let entry = Entry::resolve(&case.caller, at)?;
+        let home = at.path.starts_with(b"/") && self.known.is_at_home(&case.caller);
+        let entry = Entry::resolve_from(&case.caller, at, home.then(|| self.known.root()))?;
         let dir = entry.dir.stat().map_err(Unread::Bare)?;
         // Everything up to here was read through the caller's pid.
         if self.listener.still_valid(case.id) { Ok(Seen { entry, dir }) } else { Err(Unread::Gone) }

@@ -4,7 +4,7 @@
 //! of this very tree has done something (FUSE). So a watcher looks on, and where nobody has been receiving for
 //! a while, it starts another thread. It sleeps while nothing happens.
 
-use super::masks::Masks;
+use super::known::Known;
 use super::own::Own;
 use super::view::ViewKeeper;
 use super::who::Who;
@@ -74,7 +74,7 @@ impl Seccomp {
             view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
             own: Mutex::new(Own::default()),
             who: Who::new().map_err(StartError::Credentials)?,
-            masks: Masks::default(),
+            known: Known::new().map_err(StartError::View)?,
             confined: AtomicBool::new(false),
             witness,
         };

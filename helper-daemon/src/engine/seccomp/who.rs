@@ -2,6 +2,7 @@
 
 use super::view::View;
 use super::Session;
+use super::known::Known;
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::{Caller, Credentials, own_credentials};
 use endpoint_sec::linux::listener::Answer;
@@ -40,8 +41,8 @@ impl Who {
     }
 
     /// The caller's credentials where they are not this process's own.
-    fn other(&self, caller: &Caller, asked: bool) -> Result<Option<Credentials>, Errno> {
-        let same = || caller.namespace("user").is_ok_and(|ns| ns == self.own.namespace);
+    fn other(&self, caller: &Caller, asked: bool, known: &Known) -> Result<Option<Credentials>, Errno> {
+        let same = || known.is_at_home(caller);
         if !asked && (!self.privileged || (!self.vary.load(Ordering::SeqCst) && same())) {
             return Ok(None);
         }
@@ -59,6 +60,7 @@ impl Who {
     fn act<T>(
         &self,
         caller: &Caller,
+        known: &Known,
         plain: impl Fn() -> Result<T, Errno>,
         as_other: impl Fn(&Credentials, &Credentials, Option<OwnedFd>) -> Result<T, Errno>,
     ) -> Result<T, Errno> {
@@ -66,13 +68,13 @@ impl Who {
             let namespace = self.namespace(caller, &theirs)?;
             as_other(&theirs, &self.own, namespace)
         };
-        if let Some(theirs) = self.other(caller, false)? {
+        if let Some(theirs) = self.other(caller, false, known)? {
             return as_them(theirs);
         }
         match plain() {
             // In a user namespace of its own a caller may do more to its files than this process may.
             Err(errno @ (Errno::EACCES | Errno::EPERM)) if !self.privileged => {
-                match self.other(caller, true) {
+                match self.other(caller, true, known) {
                     Ok(Some(theirs)) => as_them(theirs),
                     _ => Err(errno),
                 }
@@ -106,7 +108,7 @@ impl Session {
         let as_other = |theirs: &Credentials, own: &Credentials, namespace: Option<OwnedFd>| {
             act.perform_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))
         };
-        match self.who.act(caller, || act.perform(), as_other) {
+        match self.who.act(caller, &self.known, || act.perform(), as_other) {
             Ok(value) => Answer::Value(value),
             Err(errno) => Answer::Fail(errno),
         }
@@ -117,6 +119,6 @@ impl Session {
         let as_other = |theirs: &Credentials, own: &Credentials, namespace: Option<OwnedFd>| {
             act.open_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))
         };
-        self.who.act(caller, || act.open(), as_other)
+        self.who.act(caller, &self.known, || act.open(), as_other)
     }
 }
