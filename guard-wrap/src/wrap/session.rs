@@ -237,7 +237,7 @@ impl Session {
         report.notes.extend(self.notes.iter().cloned());
         let screen = Screen::of(std::io::stderr()).unwrap_or(Screen::USUAL);
         if self.json {
-            say(&format!("{}\n", report.json()));
+            say(&format!("{}\n", serde_json::to_string(&report).unwrap_or_default()));
         } else if self.quiet {
             say(&summary::loud(&report, screen.width));
         } else {
