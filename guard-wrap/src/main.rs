@@ -3,7 +3,6 @@
 //! It reads what a person typed, prepares the state folder and the policy, talks to a helper, and renders what
 //! happened. It makes no verdict and holds no engine: that is `helper-daemon`.
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "the session itself, in `wrap`, is still to come; remove this with it")]
 
 mod cli;
 mod doctor;

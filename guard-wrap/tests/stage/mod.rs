@@ -80,7 +80,10 @@ impl Stage {
         }
         // Where it was built may be closed to others.
         let copy = self.home.join("es-guard");
-        std::fs::copy(env!("CARGO_BIN_EXE_es-guard"), &copy).unwrap();
+        // By another process: while this one has a file open for writing, a child that another thread forks
+        // has it too, and it can't be executed.
+        let made = Command::new("cp").arg(env!("CARGO_BIN_EXE_es-guard")).arg(&copy).status().unwrap();
+        assert!(made.success());
         set_mode(&copy, 0o755);
         let mut command = self.command(&copy, args);
         command.uid(NOBODY).gid(NOBODY);
