@@ -180,6 +180,21 @@ fn an_empty_a_foreign_and_an_unreadable_ledger() {
 }
 
 #[test]
+fn of_two_sessions_of_one_second_the_last_is_the_one_that_began_last() {
+    let stage = Stage::new();
+    for id in ["20260102-030405-ffff", "20260102-030405-0000"] {
+        stage.write_ledger(id, &[], Some(counts(0)));
+        // File systems tell births apart by the clock's tick.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    if std::fs::metadata(&stage.state).unwrap().created().is_err() {
+        eprintln!("skipped: this file system keeps no time of birth");
+        return;
+    }
+    assert!(stage.run(&["sessions", "show", "last"]).out.starts_with("session  20260102-030405-0000"));
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let stage = stage();
     let bin = env!("CARGO_BIN_EXE_es-guard");

@@ -40,19 +40,27 @@ pub(super) fn names(state: &StateFolder) -> Result<(Vec<SessionId>, Vec<String>)
     let refused = |source| SessionsError::Folder { path: folder.clone(), source };
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok((names, foreign)),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok((Vec::new(), foreign)),
         Err(e) => return Err(refused(e)),
     };
     for entry in entries {
-        let file = entry.map_err(refused)?.file_name();
+        let entry = entry.map_err(refused)?;
+        let file = entry.file_name();
+        // Within one second names are in no order: the file's birth decides, where it is known.
+        let born = entry.metadata().and_then(|found| found.created()).ok();
         match file.to_str().and_then(|name| name.strip_suffix(".jsonl")).and_then(SessionId::parse) {
-            Some(name) => names.push(name),
+            Some(name) => names.push((second(&name).to_owned(), born, name)),
             None => foreign.push(file.to_string_lossy().into_owned()),
         }
     }
     names.sort();
     foreign.sort();
-    Ok((names, foreign))
+    Ok((names.into_iter().map(|(_, _, name)| name).collect(), foreign))
+}
+
+/// The part of a name that says when: all but the random digits.
+fn second(name: &SessionId) -> &str {
+    name.as_str().rsplit_once('-').map_or(name.as_str(), |(second, _)| second)
 }
 
 /// Finds a session: by its name, by the beginning of its name, or the last one.
