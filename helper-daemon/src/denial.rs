@@ -42,7 +42,7 @@ impl Denial {
             }
             Reason::ZoneMoved => format!("{path} was not moved or removed: it holds the zone {zone}"),
             Reason::Clobbered => format!("{dest} was not replaced by {path}: it is in the zone {zone}"),
-            Reason::Unreadable => "an operation was refused: its process can't be read".to_owned(),
+            Reason::Unreadable => format!("{path}, a process that can't be read, was refused an operation"),
             Reason::Unclear => format!("{path} was not touched: where it lies can't be told"),
         }
     }

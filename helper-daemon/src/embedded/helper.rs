@@ -15,6 +15,7 @@ use endpoint_sec::linux::filter::Program;
 use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::process::{self, PidFd, close_all_but, fork};
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -110,6 +111,9 @@ fn retreat(channel: &Channel, child: &UnixStream, ledger: &File, denials: &File)
     nix::unistd::dup2_stderr(&null)?;
     close_all_but(&[channel.as_fd(), child.as_fd(), ledger.as_fd(), denials.as_fd(), null.as_fd()])?;
     nix::unistd::chdir("/")?;
+    // The agent's limit is not this process's: it holds a descriptor for each process that it knows.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     nix::sys::prctl::set_dumpable(false)
 }
 

@@ -228,7 +228,9 @@ impl Session {
     /// A caller that can't be read may be removing anything.
     fn unreadable(&self, case: Case) -> Outcome {
         let zone = self.first_zone(&self.view().policy);
-        self.deny(case, Op::Unlink, PathBuf::new(), None, zone, Reason::Unreadable)
+        // What it wanted can't be told; which program it is can, as a rule.
+        let path = case.caller.program().exe;
+        self.deny(case, Op::Unlink, path, None, zone, Reason::Unreadable)
     }
 
     fn unclear(&self, case: Case, op: Op, view: &View, seen: &Seen) -> Outcome {
