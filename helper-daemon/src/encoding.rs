@@ -30,7 +30,7 @@ fn unhex(text: &str) -> Option<PathBuf> {
     let digits = text.as_bytes();
     let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     let bytes: Option<Vec<u8>> = pairs.collect();
-    (digits.len() % 2 == 0).then_some(())?;
+    digits.len().is_multiple_of(2).then_some(())?;
     Some(PathBuf::from(OsString::from_vec(bytes?)))
 }
 

@@ -33,6 +33,8 @@ pub enum Call {
     Ioctl,
     Umask,
     LandlockRestrictSelf,
+    /// Any of the calls that change what a process sees as its files: `chroot`, `pivot_root`, `setns`, `unshare`.
+    View,
     /// Any of the calls that change a process's user, groups or capabilities.
     Credentials,
 }
@@ -93,6 +95,9 @@ impl Arch {
         add(Some(n.fsconfig), Call::Fsconfig);
         add(Some(n.umask), Call::Umask);
         add(Some(n.landlock_restrict_self), Call::LandlockRestrictSelf);
+        for number in [n.chroot, n.pivot_root, n.setns, n.unshare] {
+            add(Some(number), Call::View);
+        }
         for &number in n.credentials {
             add(Some(number), Call::Credentials);
         }
@@ -136,6 +141,10 @@ mod tests {
         assert_eq!(i64::from(native.prctl), libc::SYS_prctl);
         assert_eq!(i64::from(native.ioctl), libc::SYS_ioctl);
         assert_eq!(i64::from(native.umask), libc::SYS_umask);
+        assert_eq!(i64::from(native.chroot), libc::SYS_chroot);
+        assert_eq!(i64::from(native.pivot_root), libc::SYS_pivot_root);
+        assert_eq!(i64::from(native.setns), libc::SYS_setns);
+        assert_eq!(i64::from(native.unshare), libc::SYS_unshare);
         assert_eq!(i64::from(native.io_uring_setup), libc::SYS_io_uring_setup);
         assert_eq!(
             native.credentials.iter().map(|&n| i64::from(n)).collect::<Vec<_>>(),

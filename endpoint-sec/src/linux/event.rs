@@ -63,6 +63,8 @@ pub enum Event {
     ChangeCredentials,
     /// Change its file creation mask.
     ChangeUmask,
+    /// Change its root or namespaces.
+    ChangeView,
     /// Nothing that changes names: the kernel may go on.
     Harmless,
 }
@@ -147,6 +149,7 @@ pub fn decode(trapped: &Trapped, caller: &Caller) -> Result<Event, Unread> {
         Call::Prctl if a[0] as i32 == libc::PR_SET_DUMPABLE => Event::BecomeUnreadable,
         Call::Prctl | Call::Credentials => Event::ChangeCredentials,
         Call::Umask => Event::ChangeUmask,
+        Call::View => Event::ChangeView,
         Call::LandlockRestrictSelf => Event::Confine,
     })
 }

@@ -48,8 +48,19 @@ const fn load(offset: u32) -> sock_filter {
     ins(LOAD, offset, 0, 0)
 }
 
+/// A built program.
+#[derive(Clone, Debug)]
+pub struct Program(Vec<sock_filter>);
+
+impl Program {
+    /// Builds the program for these options.
+    pub fn new(options: Options) -> Self {
+        Self(program(options))
+    }
+}
+
 /// Builds the program: one segment an architecture, entered by its `AUDIT_ARCH` value.
-pub fn program(options: Options) -> Vec<sock_filter> {
+fn program(options: Options) -> Vec<sock_filter> {
     let mut program = vec![load(ARCH)];
     for arch in &ARCHES {
         let segment = segment(arch, options);
@@ -137,9 +148,10 @@ pub enum InstallError {
 
 /// Installs the program in the calling thread, sets `no_new_privs`, and returns the listener. Children
 /// inherit the filter; the descriptor is close-on-exec.
-pub fn install(program: &[sock_filter]) -> Result<OwnedFd, InstallError> {
+pub fn install(program: &Program) -> Result<OwnedFd, InstallError> {
     nix::sys::prctl::set_no_new_privs().map_err(InstallError::NoNewPrivs)?;
-    let fprog = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
+    let instructions = &program.0;
+    let fprog = libc::sock_fprog { len: instructions.len() as u16, filter: instructions.as_ptr().cast_mut() };
     let flags = sys::FILTER_FLAG_NEW_LISTENER | sys::FILTER_FLAG_WAIT_KILLABLE_RECV;
     // SAFETY:
     // - `fprog` describes `program`, which is borrowed for the whole call and only read by the kernel.

@@ -4,7 +4,7 @@ use endpoint_sec_sys::linux::calls;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::unistd::{ForkResult, Pid};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Why a process could not be forked.
 #[derive(Debug, thiserror::Error)]
@@ -102,13 +102,19 @@ impl PidFd {
         Self(fd)
     }
 
+    /// Whether the process has ended. One cheap system call.
+    pub fn has_ended(&self) -> bool {
+        let mut fds = [nix::poll::PollFd::new(self.0.as_fd(), nix::poll::PollFlags::POLLIN)];
+        !matches!(nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO), Ok(0))
+    }
+
     /// Sends a signal; `ESRCH` once the process is gone.
     pub fn signal(&self, signal: i32) -> Result<(), Errno> {
         Errno::result(calls::pidfd_send_signal(self.0.as_raw_fd(), signal)).map(drop)
     }
 }
 
-impl std::os::fd::AsFd for PidFd {
+impl AsFd for PidFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }

@@ -25,9 +25,20 @@ pub struct Entry {
 impl Entry {
     /// Resolves a caller's path up to its last component.
     pub fn resolve(caller: &Caller, at: &At) -> Result<Self, Unread> {
+        Self::resolve_from(caller, at, None)
+    }
+
+    /// The same; `root` is the caller's root where that is known already.
+    pub fn resolve_from(caller: &Caller, at: &At, root: Option<&Handle>) -> Result<Self, Unread> {
         let (parent, name) = split(&at.path);
         let name = CString::new(name).map_err(|_| Unread::Bare(Errno::EINVAL))?;
-        Ok(Self { dir: directory(caller, at.dirfd, parent)?, name })
+        let known = root.filter(|_| parent.starts_with(b"/"));
+        let dir = match known.map(|root| open_below_root(root, parent)) {
+            Some(Ok(dir)) => dir,
+            Some(Err(errno)) if !needs_walk(errno) => return Err(Unread::Bare(errno)),
+            _ => directory(caller, at.dirfd, parent)?,
+        };
+        Ok(Self { dir, name })
     }
 
     /// The name without trailing slashes.
@@ -35,6 +46,11 @@ impl Entry {
         let name = self.name.to_bytes();
         let end = name.iter().rposition(|&b| b != b'/').map_or(0, |at| at + 1);
         &name[..end]
+    }
+
+    /// The name without trailing slashes, for a call of one's own; `None` where there is no name.
+    pub fn plain_name(&self) -> Option<CString> {
+        CString::new(self.bare_name()).ok().filter(|name| !name.is_empty())
     }
 
     /// Whether the caller wrote a trailing slash: only a directory will do.
@@ -67,7 +83,7 @@ pub fn directory(caller: &Caller, dirfd: i32, path: &[u8]) -> Result<Handle, Unr
     // depends on the caller's root, which a single call can't be told together with the base.
     let confined = if absolute { RESOLVE_IN_ROOT } else { RESOLVE_BENEATH };
     match open_directory(&base, &text, confined | RESOLVE_NO_MAGICLINKS) {
-        Err(Errno::ELOOP | Errno::EXDEV | Errno::EAGAIN) => walk::directory(caller, base, path),
+        Err(errno) if needs_walk(errno) => walk::directory(caller, base, path),
         other => other.map_err(Unread::Bare),
     }
 }
@@ -76,6 +92,16 @@ pub fn directory(caller: &Caller, dirfd: i32, path: &[u8]) -> Result<Handle, Unr
 pub fn target(caller: &Caller, at: &At) -> Result<Handle, Unread> {
     let base = if at.path.starts_with(b"/") { caller.root()? } else { caller.directory(at.dirfd)? };
     walk::anything(caller, base, &at.path)
+}
+
+fn open_below_root(root: &Handle, path: &[u8]) -> Result<Handle, Errno> {
+    let text = CString::new(path).map_err(|_| Errno::EINVAL)?;
+    open_directory(root, &text, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
+}
+
+/// A magic link, a way out of the base, or a race with a rename: one call can't do it.
+fn needs_walk(errno: Errno) -> bool {
+    matches!(errno, Errno::ELOOP | Errno::EXDEV | Errno::EAGAIN)
 }
 
 fn open_directory(base: &Handle, path: &CStr, resolve: u64) -> Result<Handle, Errno> {
@@ -87,6 +113,11 @@ fn open_directory(base: &Handle, path: &CStr, resolve: u64) -> Result<Handle, Er
     // SAFETY:
     // - the kernel has just returned this descriptor; nothing else owns it.
     Ok(Handle::from_fd(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+/// The text of a path before its last component: `None` for a bare name.
+pub fn parent_text(path: &[u8]) -> Option<&[u8]> {
+    Some(split(path).0).filter(|parent| !parent.is_empty())
 }
 
 /// Splits a path before its last component. The parent is empty for a bare name; a path of slashes only has

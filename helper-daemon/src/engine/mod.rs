@@ -1,1 +1,17 @@
-//! Engines.
+//! Engines: what makes the kernel ask or obey.
+//!
+//! One folder an engine. An engine gathers the facts of an operation, has [`judge`](crate::policy::judge)
+//! make the verdict and answers the kernel. What it denied it tells a [`Witness`], afterwards.
+
+pub mod probe;
+pub mod seccomp;
+
+use crate::denial::Denial;
+
+/// Who is told of what an engine did. Called after the kernel was answered.
+pub trait Witness: Send + Sync {
+    /// An operation was denied.
+    fn denied(&self, denial: Denial);
+    /// A removal or move of something of the session's own was let through.
+    fn own_removed(&self);
+}

@@ -86,6 +86,13 @@ impl Policy {
         self.zones.iter().filter(|zone| zone.path.starts_with(path)).find(|zone| !free(zone))
     }
 
+    /// Whether some zone covers `path`, whoever asks and whatever is overridden for now.
+    pub fn covers(&self, path: &Path) -> bool {
+        self.zones.iter().any(|zone| {
+            path.strip_prefix(&zone.path).is_ok_and(|below| !self.exempt(zone, path, below, false))
+        })
+    }
+
     /// Whether `path` lies in a zone at all, whatever is exempt or overridden.
     pub fn within(&self, path: &Path) -> bool {
         self.zones.iter().any(|zone| path.starts_with(&zone.path))

@@ -1,0 +1,72 @@
+//! The examples at the end of every help text.
+
+pub(super) const MAIN_EXAMPLES: &str = "\
+Examples:
+  es-guard wrap -- codex                    guard the current project while codex runs
+  es-guard wrap --zone ~/proj -- claude     guard a named directory
+  es-guard sessions show                    what was blocked in the last session
+  es-guard doctor                           what this machine can do";
+
+pub(super) const WRAP_EXAMPLES: &str = "\
+Examples:
+  es-guard wrap -- codex
+  es-guard wrap --zone ~/proj --zone ~/notes -- claude --continue
+  es-guard wrap --policy ./guard.json -- bash
+
+The exit status is the command's own, 128+n if signal n killed it.
+125: es-guard failed and nothing was started; 126: the command can't be executed;
+127: there is no such command.";
+
+pub(super) const SESSIONS_EXAMPLES: &str = "\
+Examples:
+  es-guard sessions list
+  es-guard sessions show last";
+
+pub(super) const LIST_EXAMPLES: &str = "\
+Examples:
+  es-guard sessions list
+  es-guard sessions list --json | jq '.[] | select(.blocked > 0)'";
+
+pub(super) const SHOW_EXAMPLES: &str = "\
+Examples:
+  es-guard sessions show                    the last one
+  es-guard sessions show 20260102-03        the one whose name begins so
+  es-guard sessions show last --json | jq -r '.denials[].path'";
+
+pub(super) const POLICY_EXAMPLES: &str = "\
+Examples:
+  es-guard policy init
+  es-guard policy check --policy ./guard.json
+  es-guard policy show";
+
+pub(super) const POLICY_SHOW_EXAMPLES: &str = "\
+Examples:
+  es-guard policy show
+  es-guard policy show --policy ./guard.json --json";
+
+pub(super) const POLICY_CHECK_EXAMPLES: &str = "\
+Examples:
+  es-guard policy check
+  es-guard policy check --policy ./guard.json && es-guard wrap --policy ./guard.json -- codex";
+
+pub(super) const POLICY_INIT_EXAMPLES: &str = "\
+Examples:
+  es-guard policy init
+  es-guard policy init --policy ./guard.json";
+
+pub(super) const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  es-guard doctor
+  es-guard doctor --json | jq '.engines[] | select(.available)'
+
+The exit status is 0 if at least one engine can be used, else 1.";
+
+pub(super) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  es-guard completions bash > ~/.local/share/bash-completion/completions/es-guard
+  es-guard completions fish > ~/.config/fish/completions/es-guard.fish";
+
+pub(super) const MAN_EXAMPLES: &str = "\
+Examples:
+  es-guard man | man -l -
+  es-guard man wrap | man -l -";

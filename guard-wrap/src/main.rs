@@ -1,0 +1,33 @@
+//! `es-guard`: the command line.
+//!
+//! It reads what a person typed, prepares the state folder and the policy, talks to a helper, and renders what
+//! happened. It makes no verdict and holds no engine: that is `helper-daemon`.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod doctor;
+mod plan;
+mod policy_cmd;
+mod preparation;
+mod render;
+mod sessions;
+mod state;
+mod wrap;
+
+use cli::Command;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command = match cli::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(status) => return status,
+    };
+    match command {
+        Command::Wrap(args) => wrap::run(&args),
+        Command::Sessions(command) => sessions::run(&command),
+        Command::Policy(command) => policy_cmd::run(&command),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions { shell } => cli::completions(shell),
+        Command::Man { command } => cli::man(command.as_deref()),
+    }
+}

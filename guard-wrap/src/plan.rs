@@ -1,0 +1,249 @@
+//! From what a person asked for to a compiled policy: `--zone`, the policy file, and what is guarded when
+//! neither says.
+//!
+//! A [`Plan`] keeps what was asked, so that it can be compiled again when the policy file changes. What was
+//! given on the command line, and the fallback, are resolved once: an agent that turns a symlink or makes a
+//! `.git` of its own changes nothing. It parses no JSON and makes no verdict.
+
+mod error;
+mod place;
+mod source;
+
+pub(crate) use error::PlanError;
+pub(crate) use source::Fingerprint;
+
+use helper_daemon::policy::file::PolicyFile;
+use helper_daemon::policy::{Override, Policy, Zone};
+use source::Source;
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// What was asked for.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// `--zone`.
+    pub(crate) zones: &'a [OsString],
+    /// `--policy`.
+    pub(crate) policy: Option<&'a Path>,
+    /// What `~/` stands for.
+    pub(crate) home: &'a Path,
+    /// Where es-guard was started.
+    pub(crate) cwd: &'a Path,
+    /// The state folder, resolved, if there is one yet.
+    pub(crate) state: Option<&'a Path>,
+    /// The canary that must be let through, resolved, if there is one.
+    pub(crate) control: Option<&'a Path>,
+}
+
+/// What was asked for, resolved as far as it can be before the policy file is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    zones: Vec<PathBuf>,
+    fallback: (PathBuf, Origin),
+    source: Source,
+    state: Option<PathBuf>,
+    control: Option<PathBuf>,
+}
+
+/// Why a zone is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Origin {
+    /// `--zone`.
+    CommandLine,
+    /// `protected_zones`.
+    PolicyFile,
+    /// Nothing was asked for: the git top level of the current directory.
+    GitTopLevel,
+    /// Nothing was asked for, and there is no git: the current directory.
+    CurrentDirectory,
+    /// es-guard's own files.
+    EsGuard,
+}
+
+impl Origin {
+    /// In words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Origin::CommandLine => "--zone",
+            Origin::PolicyFile => "policy file",
+            Origin::GitTopLevel => "git top level of the current directory",
+            Origin::CurrentDirectory => "current directory",
+            Origin::EsGuard => "es-guard's own",
+        }
+    }
+}
+
+/// A compiled plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiled {
+    /// What the helper judges by.
+    pub(crate) policy: Policy,
+    /// What a person should know: zones that do not exist, overrides without effect.
+    pub(crate) warnings: Vec<String>,
+    /// Why each of the policy's zones is one, in their order.
+    pub(crate) origins: Vec<Origin>,
+    /// Whether there is a policy file.
+    pub(crate) file: bool,
+}
+
+impl Plan {
+    /// Resolves what was asked for.
+    pub(crate) fn new(asked: &Asked<'_>) -> Result<Self, PlanError> {
+        let zones = asked.zones.iter().map(|zone| asked_zone(Path::new(zone), asked.cwd));
+        Ok(Self {
+            zones: zones.collect::<Result<_, _>>()?,
+            fallback: fallback(asked.cwd)?,
+            source: Source::new(asked.policy, asked.home, asked.cwd),
+            state: asked.state.map(Path::to_owned),
+            control: asked.control.map(Path::to_owned),
+        })
+    }
+
+    /// Reads the policy file and compiles. An error at a later time means: the last good policy stays.
+    pub(crate) fn compile(&self) -> Result<Compiled, PlanError> {
+        let read = self.source.read()?;
+        let file = read.clone().unwrap_or_default();
+        let mut out = Compiled {
+            policy: Policy { exempt_names: file.exempt_names.clone(), ..Policy::default() },
+            warnings: Vec::new(),
+            origins: Vec::new(),
+            file: read.is_some(),
+        };
+        for zone in &self.zones {
+            out.zone(zone.clone(), Origin::CommandLine);
+        }
+        self.zones_of_file(&file, &mut out);
+        if out.policy.zones.is_empty() {
+            out.zone(self.fallback.0.clone(), self.fallback.1);
+        }
+        for entry in file.overrides {
+            let (path, _) = place::resolve(&entry.path);
+            if !out.policy.zones.iter().any(|z| path.starts_with(&z.path) || z.path.starts_with(&path)) {
+                out.warn(format!("the override {} is in no zone: it has no effect", path.display()));
+            }
+            out.policy.overrides.push(Override { path, expires_at: entry.expires_at, reason: entry.reason });
+        }
+        if let Some(state) = &self.state {
+            out.zone(state.clone(), Origin::EsGuard);
+        }
+        if out.file {
+            // The name, and what it is a symlink to: without either there would be another policy.
+            for path in self.source.places() {
+                out.zone(path, Origin::EsGuard);
+            }
+        }
+        if let Some(control) = &self.control {
+            let reason = Some("es-guard's own control".to_owned());
+            out.policy.overrides.push(Override { path: control.clone(), expires_at: None, reason });
+        }
+        Ok(out)
+    }
+
+    /// What is guarded when nothing was asked for.
+    pub(crate) fn project(&self) -> &Path {
+        &self.fallback.0
+    }
+
+    /// The policy file, whether it exists or not.
+    pub(crate) fn watched(&self) -> &Path {
+        self.source.path()
+    }
+
+    /// What tells that the policy file has changed, without reading it.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.source.fingerprint()
+    }
+
+    fn zones_of_file(&self, file: &PolicyFile, out: &mut Compiled) {
+        for zone in &file.zones {
+            let (path, problem) = place::resolve(zone);
+            let shown = zone.display();
+            match problem {
+                None => {}
+                Some(e) if e.kind() == ErrorKind::NotFound => out.warn(format!(
+                    "the zone {shown} does not exist: it is guarded as soon as it appears ({})",
+                    self.watched().display()
+                )),
+                Some(e) => out.warn(format!(
+                    "the zone {shown} can't be reached ({e}): it is guarded by that name ({})",
+                    self.watched().display()
+                )),
+            }
+            out.zone(path, Origin::PolicyFile);
+        }
+    }
+}
+
+impl Compiled {
+    fn zone(&mut self, path: PathBuf, origin: Origin) {
+        if self.policy.zones.iter().all(|zone| zone.path != path) {
+            self.policy.zones.push(Zone { path, internal: origin == Origin::EsGuard });
+            self.origins.push(origin);
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.warnings.push(helper_daemon::denial::printable(&warning));
+    }
+}
+
+/// A zone of the command line: it must be there.
+fn asked_zone(zone: &Path, cwd: &Path) -> Result<PathBuf, PlanError> {
+    if zone.as_os_str().is_empty() {
+        return Err(PlanError::ZoneEmpty);
+    }
+    let path = cwd.join(zone);
+    let refused = |source: std::io::Error| match source.kind() {
+        ErrorKind::NotFound => PlanError::ZoneMissing(path.clone()),
+        ErrorKind::PermissionDenied => PlanError::ZoneDenied(path.clone()),
+        _ => PlanError::ZoneUnresolved { path: path.clone(), source },
+    };
+    let resolved = path.canonicalize().map_err(refused)?;
+    if resolved.is_dir() {
+        // A directory that can't be entered can't be resolved through either, by no engine.
+        resolved.join(".").metadata().map_err(refused)?;
+    }
+    Ok(resolved)
+}
+
+/// What is guarded when nothing was asked for.
+fn fallback(cwd: &Path) -> Result<(PathBuf, Origin), PlanError> {
+    let cwd = cwd.canonicalize().map_err(PlanError::CurrentDirectory)?;
+    let git = cwd.ancestors().find(|above| above.join(".git").symlink_metadata().is_ok());
+    Ok(match git {
+        Some(top) => (top.to_owned(), Origin::GitTopLevel),
+        None => (cwd, Origin::CurrentDirectory),
+    })
+}
+
+/// What is different between two policies, in short, for the ledger.
+pub(crate) fn difference(old: &Policy, new: &Policy) -> String {
+    let zones = |p: &Policy| p.visible_zones().map(|z| z.path.display().to_string()).collect::<Vec<_>>();
+    let names = |p: &Policy| p.exempt_names.clone();
+    let overrides = |p: &Policy| {
+        let one = |o: &Override| match o.expires_at {
+            Some(end) => format!("{} until {end}", o.path.display()),
+            None => o.path.display().to_string(),
+        };
+        p.overrides.iter().map(one).collect::<Vec<_>>()
+    };
+    let parts = [
+        changes("zones", &zones(old), &zones(new)),
+        changes("overrides", &overrides(old), &overrides(new)),
+        changes("exempt names", &names(old), &names(new)),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "nothing is different".to_owned() } else { parts.join("; ") }
+}
+
+fn changes(what: &str, old: &[String], new: &[String]) -> Option<String> {
+    let gone = old.iter().filter(|item| !new.contains(item)).map(|item| format!("-{item}"));
+    let come = new.iter().filter(|item| !old.contains(item)).map(|item| format!("+{item}"));
+    let all: Vec<String> = gone.chain(come).collect();
+    (!all.is_empty()).then(|| format!("{what}: {}", all.join(", ")))
+}
+
+#[cfg(test)]
+mod tests;

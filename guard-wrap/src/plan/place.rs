@@ -1,0 +1,97 @@
+//! Where a path leads, also when it is not there yet.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// As many symlinks as the kernel follows (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+
+/// Follows every symlink of an absolute path, dangling ones too, and keeps what is not there as it is written.
+/// With it comes the first problem on the way, if any: `NotFound` when the path does not exist.
+pub(super) fn resolve(path: &Path) -> (PathBuf, Option<io::Error>) {
+    let mut resolved = PathBuf::from("/");
+    let mut problem = None;
+    let mut links = 0;
+    let mut ahead = steps(path);
+    while let Some(step) = ahead.pop_front() {
+        if step == ".." {
+            resolved.pop();
+            continue;
+        }
+        let next = resolved.join(&step);
+        match next.symlink_metadata() {
+            Ok(found) if found.is_symlink() && links < MAX_LINKS => {
+                links += 1;
+                let target = next.read_link().unwrap_or_default();
+                if target.is_absolute() {
+                    resolved = PathBuf::from("/");
+                }
+                for step in steps(&target).into_iter().rev() {
+                    ahead.push_front(step);
+                }
+                continue;
+            }
+            Ok(found) if found.is_symlink() => {
+                problem.get_or_insert_with(|| io::Error::from(nix::errno::Errno::ELOOP));
+            }
+            Ok(_) => {}
+            Err(e) => {
+                problem.get_or_insert(e);
+            }
+        }
+        resolved = next;
+    }
+    (resolved, problem)
+}
+
+/// The components that move: names and `..`.
+fn steps(path: &Path) -> VecDeque<OsString> {
+    let moving = |c: &Component<'_>| matches!(c, Component::Normal(_) | Component::ParentDir);
+    path.components().filter(moving).map(|c| c.as_os_str().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn what_exists_is_resolved_like_the_kernel_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        symlink("a/b", root.join("rel")).unwrap();
+        symlink(root.join("rel/.."), root.join("abs")).unwrap();
+        for path in ["a/b", "rel", "abs", "abs/b", "rel/../b"] {
+            let (found, problem) = resolve(&root.join(path));
+            assert_eq!(found, root.join(path).canonicalize().unwrap());
+            assert!(problem.is_none());
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_is_found_where_it_would_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("real")).unwrap();
+        symlink("real", root.join("link")).unwrap();
+        symlink("real/later", root.join("dangling")).unwrap();
+        for (path, leads) in
+            [("link/x/y", "real/x/y"), ("dangling", "real/later"), ("dangling/x", "real/later/x")]
+        {
+            let (found, problem) = resolve(&root.join(path));
+            assert_eq!(found, root.join(leads));
+            assert_eq!(problem.unwrap().kind(), io::ErrorKind::NotFound);
+        }
+    }
+
+    #[test]
+    fn a_circle_of_symlinks_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("b", dir.path().join("a")).unwrap();
+        symlink("a", dir.path().join("b")).unwrap();
+        assert!(resolve(&dir.path().join("a")).1.is_some());
+    }
+}

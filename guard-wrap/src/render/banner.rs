@@ -1,0 +1,58 @@
+//! The one line that says that the guard is on.
+
+use super::fit::{Screen, keep_end, under_home};
+use super::{FAINT, NAME, styled};
+use std::path::Path;
+
+/// How many zones are named.
+const NAMED: usize = 2;
+
+/// Zones in a few words: the first two, and how many more.
+pub(crate) fn zones_in_short<'a>(zones: impl IntoIterator<Item = &'a Path>, home: Option<&Path>) -> String {
+    let zones: Vec<&Path> = zones.into_iter().collect();
+    let named =
+        zones.iter().take(NAMED).map(|zone| keep_end(&under_home(zone, home), Screen::USUAL.width / 2));
+    let named = named.collect::<Vec<_>>().join(", ");
+    match zones.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} +{more} more"),
+    }
+}
+
+/// The banner.
+pub(crate) fn line<'a>(
+    zones: impl IntoIterator<Item = &'a Path>,
+    engine: &str,
+    session: &str,
+    home: Option<&Path>,
+) -> String {
+    let zones = zones_in_short(zones, home);
+    let name = styled(NAME, "es-guard:");
+    let session = styled(FAINT, format!("session {session}"));
+    format!("{name} guarding {zones} ({engine}) · edits pass, deletes and moves out are refused · {session}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn banner(zones: &[&str]) -> String {
+        let zones = zones.iter().map(Path::new);
+        let line = line(zones, "seccomp", "20260102-030405-ab12", Some(Path::new("/home/u")));
+        anstream::adapter::strip_str(&line).to_string()
+    }
+
+    #[test]
+    fn it_is_one_line() {
+        assert_eq!(
+            banner(&["/home/u/proj"]),
+            "es-guard: guarding ~/proj (seccomp) · edits pass, deletes and moves out are refused · session 20260102-030405-ab12"
+        );
+        assert!(banner(&["/a\n\u{1b}[2J"]).lines().count() == 1);
+    }
+
+    #[test]
+    fn many_zones_are_counted() {
+        assert!(banner(&["/a", "/b", "/c", "/d", "/e"]).contains("guarding /a, /b +3 more (seccomp)"));
+    }
+}

@@ -1,0 +1,176 @@
+//! What is known about a session, gathered from its ledger and from what the helper told: the one source of
+//! the summary, of `sessions show`, and of both JSON forms.
+
+use helper_daemon::denial::{Denial, DenialRecord};
+use helper_daemon::ledger::{Contents, Counts, Record, VERSION};
+use helper_daemon::policy::Policy;
+use jiff::Timestamp;
+use serde::Serialize;
+use std::path::Path;
+
+/// A session, as far as it is known.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) session: String,
+    pub(crate) engine: String,
+    /// A person's zones, as text.
+    pub(crate) zones: Vec<String>,
+    /// The agent's exit status, 128 + n for a signal; `None` while it runs or when nobody saw its end.
+    pub(crate) status: Option<i32>,
+    /// Operations denied; more than there are denials when records were lost.
+    pub(crate) denied: u64,
+    /// Records that could not be written.
+    pub(crate) lost: u64,
+    /// Processes that live on, guarded, when `wrap` ends; `None` when it is not known.
+    pub(crate) left: Option<usize>,
+    pub(crate) ledger: String,
+    pub(crate) denials: Vec<Entry>,
+    /// What a person should know about the session or its ledger.
+    pub(crate) notes: Vec<String>,
+}
+
+/// One denial.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Entry {
+    /// RFC 3339.
+    pub(crate) time: String,
+    #[serde(flatten)]
+    record: DenialRecord,
+    #[serde(skip)]
+    pub(crate) denial: Denial,
+}
+
+/// What the helper told when the agent ended.
+#[derive(Debug)]
+pub(crate) struct Ended<'a> {
+    pub(crate) session: &'a str,
+    pub(crate) ledger: &'a Path,
+    pub(crate) engine: &'a str,
+    pub(crate) policy: &'a Policy,
+    /// Exit status, 128 + n for a signal.
+    pub(crate) status: i32,
+    pub(crate) counts: Counts,
+    pub(crate) left: usize,
+}
+
+impl Report {
+    /// What a ledger alone tells.
+    pub(crate) fn of_ledger(session: &str, ledger: &Path, contents: &Contents) -> Self {
+        let start = contents.start().map(|(_, start)| start);
+        let end = contents.end().map(|(_, end)| end);
+        let denials = contents.denials().map(|(line, denial)| Entry {
+            time: line.time.clone(),
+            record: DenialRecord::from(&denial),
+            denial,
+        });
+        let denials: Vec<Entry> = denials.collect();
+        let counts = end.map(|end| end.counts).unwrap_or_default();
+        Self {
+            session: session.to_owned(),
+            engine: start.map(|start| start.engine.clone()).unwrap_or_default(),
+            zones: start.map(|start| start.zones.clone()).unwrap_or_default(),
+            status: end.and_then(|end| end.status),
+            denied: counts.denied.max(denials.len() as u64),
+            lost: counts.lost,
+            left: None,
+            ledger: ledger.to_string_lossy().into_owned(),
+            denials,
+            notes: notes(session, contents),
+        }
+    }
+
+    /// What is known at the end of a `wrap`: the helper's word, and the ledger's particulars.
+    pub(crate) fn of_wrap(ended: &Ended<'_>) -> Self {
+        let opened = std::fs::File::open(ended.ledger).map(std::io::BufReader::new);
+        let read = opened.and_then(helper_daemon::ledger::read);
+        let mut contents = Contents::default();
+        let mut unread = None;
+        match read {
+            Ok(read) => contents = read,
+            Err(e) => unread = Some(format!("the ledger can't be read back: {e}")),
+        }
+        let mut report = Self::of_ledger(ended.session, ended.ledger, &contents);
+        ended.engine.clone_into(&mut report.engine);
+        let zones = ended.policy.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned());
+        report.zones = zones.collect();
+        report.status = Some(ended.status);
+        report.denied = report.denied.max(ended.counts.denied);
+        report.lost = report.lost.max(ended.counts.lost);
+        report.left = Some(ended.left);
+        report.notes.extend(unread);
+        report
+    }
+}
+
+/// A time of a record as a person reads it, in local time.
+pub(crate) fn local(time: &str, format: &str) -> String {
+    match time.parse::<Timestamp>() {
+        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
+
+fn notes(session: &str, contents: &Contents) -> Vec<String> {
+    let mut notes = Vec::new();
+    for line in &contents.lines {
+        if let Record::Policy(change) = &line.record
+            && change.change == "refused"
+        {
+            let time = local(&line.time, "%H:%M:%S");
+            notes.push(format!(
+                "{time}: a change of policy was refused, the earlier one stayed: {}",
+                change.detail
+            ));
+        }
+    }
+    if contents.lines.iter().any(|line| line.session.as_str() != session) {
+        notes.push("the ledger holds records of another session".to_owned());
+    }
+    if contents.lines.iter().any(|line| line.v > VERSION) {
+        notes.push("the ledger was written by a newer es-guard: something may be missing here".to_owned());
+    }
+    notes.extend(contents.notes.iter().map(|note| format!("ledger: {note}")));
+    notes
+}
+
+/// Reports for tests.
+#[cfg(test)]
+pub(crate) mod sample {
+    use super::*;
+    use helper_daemon::policy::judge::Reason;
+    use helper_daemon::policy::operation::Op;
+
+    pub(crate) fn denial(path: &str) -> Denial {
+        Denial {
+            op: Op::Unlink,
+            path: path.into(),
+            dest: None,
+            zone: "/p".into(),
+            reason: Reason::Removed,
+            pid: 7,
+            exe: "/usr/bin/rm".into(),
+            argv: vec!["rm".into()],
+            cwd: "/p".into(),
+        }
+    }
+
+    pub(crate) fn report(denials: Vec<Denial>) -> Report {
+        let entry = |denial: Denial| Entry {
+            time: "2026-01-02T03:04:05.000Z".into(),
+            record: DenialRecord::from(&denial),
+            denial,
+        };
+        Report {
+            session: "20260102-030405-abcd".into(),
+            engine: "seccomp".into(),
+            zones: vec!["/p".into()],
+            status: Some(0),
+            denied: denials.len() as u64,
+            lost: 0,
+            left: Some(0),
+            ledger: "/state/sessions/20260102-030405-abcd.jsonl".into(),
+            denials: denials.into_iter().map(entry).collect(),
+            notes: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `es-guard sessions`: what was blocked, now and earlier.
+//!
+//! Data goes to stdout, notes and problems to stderr. It reads ledgers and changes nothing.
+
+mod list;
+mod shelf;
+mod show;
+
+use crate::cli::SessionsCommand;
+use crate::state::{StateError, StateFolder};
+use helper_daemon::denial::printable;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionsError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("read the sessions in {path}: {source}. Look at its permissions")]
+    Folder { path: PathBuf, source: std::io::Error },
+    #[error("show a session: there are none yet. Begin one with: es-guard wrap -- CMD")]
+    None,
+    #[error("show the session \"{0}\": there is no such session. List them with: es-guard sessions list")]
+    Unknown(String),
+    #[error("show the session \"{prefix}\": several begin so: {}. Type more of the name", matches.join(", "))]
+    Ambiguous { prefix: String, matches: Vec<String> },
+    #[error("read the ledger {path}: {source}. Look at its permissions, or show another session")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error(
+        "read the ledger {0}: it is empty: the session did not begin, or the disk was full. Others: es-guard sessions list"
+    )]
+    Empty(PathBuf),
+    #[error("read the ledger {path}: it is no ledger of es-guard ({note}). Others: es-guard sessions list")]
+    Foreign { path: PathBuf, note: String },
+}
+
+/// Runs `es-guard sessions`.
+pub(crate) fn run(command: &SessionsCommand) -> ExitCode {
+    let done = match command {
+        SessionsCommand::List(args) => list::run(args),
+        SessionsCommand::Show(args) => show::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            crate::render::problem(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A command line on one line.
+fn command_line(argv: &[String]) -> String {
+    printable(&argv.join(" "))
+}
+
+fn located() -> Result<StateFolder, SessionsError> {
+    Ok(StateFolder::locate()?)
+}

@@ -1,0 +1,86 @@
+//! `es-guard sessions show`.
+
+use super::shelf::{State, find, open};
+use super::{SessionsError, command_line, located};
+use crate::cli::ShowArgs;
+use crate::render::fit::{Screen, count, under_home};
+use crate::render::report::{Report, local};
+use crate::render::{FAINT, json, note, print, rows, styled};
+use helper_daemon::denial::printable;
+use helper_daemon::ledger::Contents;
+use serde::Serialize;
+use std::path::Path;
+
+/// The JSON form: the report, and how it came about.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    state: State,
+    started: Option<&'a str>,
+    ended: Option<&'a str>,
+    argv: &'a [String],
+    cwd: Option<&'a str>,
+}
+
+pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
+    let folder = located()?;
+    let name = find(&folder, &args.id)?;
+    let path = folder.ledger(&name);
+    let (contents, state) = open(&path)?;
+    let report = Report::of_ledger(name.as_str(), &path, &contents);
+    let start = contents.start();
+    if args.json {
+        print(&json(&Shown {
+            report: &report,
+            state,
+            started: start.map(|(line, _)| line.time.as_str()),
+            ended: contents.end().map(|(line, _)| line.time.as_str()),
+            argv: start.map(|(_, start)| start.argv.as_slice()).unwrap_or_default(),
+            cwd: start.map(|(_, start)| start.cwd.as_str()),
+        }));
+        return Ok(());
+    }
+    let home = dirs::home_dir();
+    let mut text = header(&report, &contents, state, home.as_deref());
+    if !report.denials.is_empty() {
+        let screen = Screen::of(std::io::stdout()).unwrap_or(Screen::ENDLESS);
+        text += "\n";
+        text += &rows::all(&report, screen.width, home.as_deref());
+    }
+    print(&text);
+    if report.lost > 0 {
+        note(&format!("{} NOT WRITTEN (disk full?): this list is incomplete", count(report.lost, "record")));
+    }
+    report.notes.iter().for_each(|text| note(text));
+    Ok(())
+}
+
+fn header(report: &Report, contents: &Contents, state: State, home: Option<&Path>) -> String {
+    let mut out = String::new();
+    let mut line =
+        |name: &str, text: &str| out += &format!("{} {text}\n", styled(FAINT, format!("{name:<8}")));
+    let state = match report.status {
+        Some(status) => format!("{}, status {status}", state.word()),
+        None => state.word().to_owned(),
+    };
+    line("session", &format!("{} ({state})", report.session));
+    if let Some((first, start)) = contents.start() {
+        line("started", &local(&first.time, "%Y-%m-%d %H:%M:%S"));
+        line("agent", &command_line(&start.argv));
+        line("in", &under_home(Path::new(&start.cwd), home));
+    }
+    for (at, zone) in report.zones.iter().enumerate() {
+        line(if at == 0 { "zones" } else { "" }, &under_home(Path::new(zone), home));
+    }
+    if !report.engine.is_empty() {
+        line("engine", &printable(&report.engine));
+    }
+    line("blocked", &count(report.denied, "operation"));
+    let own = contents.end().map_or(0, |(_, end)| end.counts.own_removed);
+    if own > 0 {
+        line("let go", &format!("{own} of what the session itself had made"));
+    }
+    line("ledger", &printable(&report.ledger));
+    out
+}

@@ -1,0 +1,66 @@
+//! `es-guard wrap`: run an agent guarded, and say afterwards what was blocked.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`program`] | the command to execute, and whether there is such a one |
+//! | [`session`] | the conversation with the helper, from registration to the agent's end |
+//! | [`signals`] | signals that arrive here and belong to the agent |
+//! | [`jobs`] | stopping when the agent stops, going on when it goes on |
+//!
+//! The helper, not this process, is the agent's parent. This process stands in for the agent towards the
+//! shell: same process group, same stops, same end.
+
+mod jobs;
+mod program;
+mod session;
+mod signals;
+
+use crate::cli::{NOTHING_RAN, WrapArgs};
+use crate::preparation::prepare;
+use crate::render;
+use helper_daemon::protocol::ExitStatus;
+use program::Program;
+use session::{Session, SessionError};
+use signals::Signals;
+use std::process::ExitCode;
+
+/// Runs the agent. The exit status is the agent's own.
+pub(crate) fn run(args: &WrapArgs) -> ExitCode {
+    // From here on signals wait until somebody is there to pass them on.
+    let signals = match Signals::hold() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&error, NOTHING_RAN),
+    };
+    let program = match Program::find(&args.command) {
+        Ok(program) => program,
+        Err(error) => return failed(&error, error.status()),
+    };
+    let prepared = match prepare(args) {
+        Ok(prepared) => prepared,
+        Err(error) => return failed(&error, NOTHING_RAN),
+    };
+    let ended = Session::start(args, prepared, program, signals).map(Session::run);
+    match ended {
+        Ok(ExitStatus::Code(code)) => ExitCode::from(code as u8),
+        Ok(ExitStatus::Signal(signal)) => {
+            endpoint_sec::linux::process::die_of(signal);
+            ExitCode::from(128u8.wrapping_add(signal as u8))
+        }
+        Err(error) => failed(&error, error.status()),
+    }
+}
+
+fn failed(error: &dyn std::error::Error, status: u8) -> ExitCode {
+    render::problem(error);
+    ExitCode::from(status)
+}
+
+impl SessionError {
+    fn status(&self) -> u8 {
+        match self {
+            SessionError::NotExecutable { .. } => 126,
+            SessionError::NotFound { .. } => 127,
+            _ => NOTHING_RAN,
+        }
+    }
+}

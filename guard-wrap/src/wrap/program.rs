@@ -1,0 +1,102 @@
+//! The command that is to become the agent.
+
+use helper_daemon::embedded::Command;
+use helper_daemon::session::SessionId;
+use nix::unistd::{AccessFlags, access};
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// The variable by which a process knows its session.
+const SESSION_VARIABLE: &str = "ES_GUARD_SESSION";
+
+/// A command that exists.
+#[derive(Debug)]
+pub(super) struct Program {
+    argv: Vec<CString>,
+}
+
+/// Why there is nothing to execute.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProgramError {
+    #[error("start `{0}`: there is no such command in PATH. Check the spelling, or give its full path")]
+    NotInPath(String),
+    #[error("start `{0}`: there is no such file. Check the path")]
+    Missing(String),
+    #[error("start `{0}`: it is not executable. Check its permissions")]
+    NotExecutable(String),
+    #[error("start the agent: an argument has a NUL byte in it, which no command can be given")]
+    Nul,
+}
+
+impl ProgramError {
+    /// The exit status, as every shell has it.
+    pub(super) fn status(&self) -> u8 {
+        match self {
+            ProgramError::NotInPath(_) | ProgramError::Missing(_) => 127,
+            ProgramError::NotExecutable(_) => 126,
+            ProgramError::Nul => crate::cli::NOTHING_RAN,
+        }
+    }
+}
+
+impl Program {
+    /// Checks that there is such a command, so that a spelling mistake costs no session. What is executed in
+    /// the end is the kernel's and `execvp(3)`'s to say.
+    pub(super) fn find(command: &[OsString]) -> Result<Self, ProgramError> {
+        let name = command.first().map_or(OsStr::new(""), OsString::as_os_str);
+        let shown = || helper_daemon::denial::printable(&name.to_string_lossy());
+        if name.as_bytes().contains(&b'/') {
+            let path = Path::new(name);
+            if std::fs::metadata(path).is_err() {
+                return Err(ProgramError::Missing(shown()));
+            }
+            if !is_executable(path) {
+                return Err(ProgramError::NotExecutable(shown()));
+            }
+        } else {
+            let found: Vec<PathBuf> = candidates(name).filter(|path| path.exists()).collect();
+            if found.is_empty() {
+                return Err(ProgramError::NotInPath(shown()));
+            }
+            if !found.iter().any(|path| is_executable(path)) {
+                return Err(ProgramError::NotExecutable(shown()));
+            }
+        }
+        let argv = command.iter().map(|arg| CString::new(arg.as_bytes()));
+        Ok(Self { argv: argv.collect::<Result<_, _>>().map_err(|_| ProgramError::Nul)? })
+    }
+
+    /// The command line as text, for the ledger.
+    pub(super) fn words(&self) -> Vec<String> {
+        self.argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
+    }
+
+    /// What the helper executes: the command, this process's environment, and the session's name in it.
+    pub(super) fn command(self, id: &SessionId, signals: nix::sys::signal::SigSet) -> Command {
+        let own = std::env::vars_os().filter(|(name, _)| name != SESSION_VARIABLE);
+        let session = (SESSION_VARIABLE.into(), id.as_str().into());
+        let pair = |(name, value): (OsString, OsString)| {
+            let mut bytes = name.into_vec();
+            bytes.push(b'=');
+            bytes.extend(value.into_vec());
+            CString::new(bytes).ok()
+        };
+        Command { argv: self.argv, env: own.chain([session]).filter_map(pair).collect(), signals }
+    }
+}
+
+/// Where `execvp(3)` looks. An empty entry is the current directory.
+fn candidates(name: &OsStr) -> impl Iterator<Item = PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+    let found: Vec<PathBuf> = if name.is_empty() {
+        Vec::new()
+    } else {
+        std::env::split_paths(&path).map(|dir| dir.join(name)).collect()
+    };
+    found.into_iter()
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
+}

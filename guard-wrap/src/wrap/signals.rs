@@ -1,0 +1,79 @@
+//! Signals that arrive at `wrap` and belong to the agent.
+//!
+//! A key press reaches the agent by itself: the terminal sends it to the whole process group. What somebody
+//! sends to `wrap` alone is passed on. They are told apart by the kernel's word on where a signal came from.
+
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Signals, held back and read one by one.
+#[derive(Debug)]
+pub(super) struct Signals {
+    fd: SignalFd,
+    before: SigSet,
+}
+
+/// Signals can't be held back.
+#[derive(Debug, thiserror::Error)]
+#[error("hold back signals for the agent: {0}")]
+pub(super) struct SignalsError(Errno);
+
+/// One signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrived {
+    /// Somebody sent it to this process: the agent gets it.
+    PassOn(i32),
+    /// This process was continued.
+    Continued,
+    /// The agent has it already, or has no use for it.
+    Drop,
+}
+
+impl Signals {
+    /// Holds back every signal that can be, but those that tell of a fault in this very process.
+    pub(super) fn hold() -> Result<Self, SignalsError> {
+        let mut held = SigSet::all();
+        for fault in [
+            Signal::SIGSEGV,
+            Signal::SIGBUS,
+            Signal::SIGFPE,
+            Signal::SIGILL,
+            Signal::SIGABRT,
+            Signal::SIGTRAP,
+        ] {
+            held.remove(fault);
+        }
+        let mut before = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before)).map_err(SignalsError)?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let fd = SignalFd::with_flags(&held, flags).map_err(SignalsError)?;
+        Ok(Self { fd, before })
+    }
+
+    /// The mask that this process was started with: the agent's.
+    pub(super) fn before(&self) -> SigSet {
+        self.before
+    }
+
+    /// The next signal, if one waits.
+    pub(super) fn next(&self) -> Option<Arrived> {
+        let info = self.fd.read_signal().ok().flatten()?;
+        let signal = info.ssi_signo as i32;
+        // SI_USER, SI_QUEUE and SI_TKILL are not positive; what the kernel or a terminal sends is.
+        let sent = info.ssi_code <= 0;
+        Some(match Signal::try_from(signal) {
+            Ok(Signal::SIGCONT) => Arrived::Continued,
+            Ok(Signal::SIGCHLD | Signal::SIGPIPE) => Arrived::Drop,
+            _ if sent => Arrived::PassOn(signal),
+            _ => Arrived::Drop,
+        })
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

@@ -1,0 +1,116 @@
+//! What the embedded helper writes down, and where.
+
+use crate::denial::{Denial, DenialRecord};
+use crate::engine::Witness;
+use crate::ledger::{Counts, DenialsFile, End, Ledger, OverrideRecord, PolicyRecord, Record};
+use crate::policy::Policy;
+use crate::policy::judge::Reason;
+use crate::session::SessionId;
+use jiff::Timestamp;
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The ledger, the shared file of denials, and the counts.
+pub(super) struct Books {
+    pages: Mutex<Pages>,
+    canary: PathBuf,
+}
+
+struct Pages {
+    ledger: Ledger<File>,
+    denials: DenialsFile,
+    counts: Counts,
+    /// `None` once the session runs: until then the only denial is the canary's.
+    proof: Option<Proof>,
+    /// A second hold on the ledger's description, locked: whoever reads the ledger sees that the session lives.
+    _lives: Option<Flock<File>>,
+}
+
+#[derive(Default)]
+struct Proof {
+    canary: Option<Reason>,
+}
+
+impl Books {
+    pub(super) fn new(ledger: File, denials: File, session: SessionId, canary: PathBuf) -> Self {
+        let lives = ledger.try_clone().ok();
+        let lives = lives.and_then(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).ok());
+        let pages = Pages {
+            ledger: Ledger::new(ledger, session),
+            denials: DenialsFile::new(denials),
+            counts: Counts::default(),
+            proof: Some(Proof::default()),
+            _lives: lives,
+        };
+        Self { pages: Mutex::new(pages), canary }
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the canary's removal was denied, if it was; from now on denials are recorded.
+    pub(super) fn end_proof(&self) -> Option<Reason> {
+        self.pages().proof.take()?.canary
+    }
+
+    pub(super) fn write(&self, record: Record) {
+        self.pages().ledger.append(record, Timestamp::now());
+    }
+
+    /// Records a change of policy, and which overrides came and went with it.
+    pub(super) fn policy_replaced(&self, old: &Policy, new: &Policy, detail: String) {
+        self.write(Record::Policy(PolicyRecord { change: "replaced".into(), detail }));
+        self.overrides_changed(old, new);
+    }
+
+    /// Records which overrides came and went.
+    pub(super) fn overrides_changed(&self, old: &Policy, new: &Policy) {
+        let internal = |path: &PathBuf| new.zones.iter().any(|zone| zone.internal && path.starts_with(&zone.path));
+        for (change, from, without) in [("removed", old, new), ("added", new, old)] {
+            let changed = from.overrides.iter().filter(|o| !without.overrides.contains(o) && !internal(&o.path));
+            for o in changed {
+                self.write(Record::Override(OverrideRecord {
+                    change: change.into(),
+                    path: o.path.to_string_lossy().into_owned(),
+                    expires_at: o.expires_at,
+                    reason: o.reason.clone(),
+                }));
+            }
+        }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let pages = self.pages();
+        Counts { lost: pages.counts.lost + pages.ledger.lost(), ..pages.counts }
+    }
+
+    pub(super) fn close(&self, status: Option<i32>) {
+        let counts = self.counts();
+        self.write(Record::SessionEnd(End { status, counts }));
+    }
+}
+
+impl Witness for Books {
+    fn denied(&self, denial: Denial) {
+        let mut pages = self.pages();
+        if let Some(proof) = &mut pages.proof {
+            if denial.path == self.canary {
+                proof.canary = Some(denial.reason);
+            }
+            return;
+        }
+        let now = Timestamp::now();
+        pages.counts.denied += 1;
+        pages.ledger.append(Record::Denial(DenialRecord::from(&denial)), now);
+        if pages.denials.append(&denial, now.as_second()).is_err() {
+            pages.counts.lost += 1;
+        }
+    }
+
+    fn own_removed(&self) {
+        self.pages().counts.own_removed += 1;
+    }
+}

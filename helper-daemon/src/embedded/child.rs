@@ -1,0 +1,119 @@
+//! The agent's process before it is the agent: it arms itself, proves it, and executes.
+//!
+//! It runs between fork and exec, talks to its helper over a socket in messages of two numbers, and has no
+//! other thread.
+
+use super::Command;
+use endpoint_sec::linux::filter::{self, InstallError, Program};
+use endpoint_sec::linux::handoff;
+use endpoint_sec::linux::process::restore_startup_signals;
+use nix::errno::Errno;
+use nix::unistd::execvpe;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// What the child tells, and what it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// Child: armed; the listener comes along.
+    Armed,
+    /// Child: arming failed, with this error and kind.
+    NotArmed(i32, i32),
+    /// Helper: try the canaries.
+    Prove,
+    /// Child: what removing the protected and the other file answered; 0 for success.
+    Proof(i32, i32),
+    /// Helper: become the agent.
+    Execute,
+    /// Child: that failed.
+    NotExecuted(i32),
+}
+
+const LENGTH: usize = 12;
+
+impl Word {
+    fn encode(self) -> [u8; LENGTH] {
+        let numbers = match self {
+            Word::Armed => [1, 0, 0],
+            Word::NotArmed(errno, kind) => [2, errno, kind],
+            Word::Prove => [3, 0, 0],
+            Word::Proof(canary, control) => [4, canary, control],
+            Word::Execute => [5, 0, 0],
+            Word::NotExecuted(errno) => [6, errno, 0],
+        };
+        let mut bytes = [0; LENGTH];
+        for (slot, number) in bytes.chunks_exact_mut(4).zip(numbers) {
+            slot.copy_from_slice(&number.to_ne_bytes());
+        }
+        bytes
+    }
+
+    fn decode(bytes: &[u8; LENGTH]) -> Option<Self> {
+        let number = |at: usize| i32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        Some(match number(0) {
+            1 => Word::Armed,
+            2 => Word::NotArmed(number(4), number(8)),
+            3 => Word::Prove,
+            4 => Word::Proof(number(4), number(8)),
+            5 => Word::Execute,
+            6 => Word::NotExecuted(number(4)),
+            _ => return None,
+        })
+    }
+}
+
+/// Says a word.
+pub(super) fn say(socket: &UnixStream, word: Word, listener: Option<&OwnedFd>) -> Result<(), Errno> {
+    let fds: Vec<_> = listener.iter().map(AsFd::as_fd).collect();
+    handoff::send(socket.as_fd(), &word.encode(), &fds).map(drop)
+}
+
+/// Hears a word; `None` when the other side is gone.
+pub(super) fn hear(socket: &UnixStream) -> Option<(Word, Option<OwnedFd>)> {
+    let mut bytes = [0; LENGTH];
+    match handoff::receive(socket.as_fd(), &mut bytes) {
+        Ok((LENGTH, fds)) => Some((Word::decode(&bytes)?, fds.into_iter().next())),
+        _ => None,
+    }
+}
+
+/// The kinds of [`Word::NotArmed`].
+pub(super) mod kind {
+    pub(in super::super) const OTHER: i32 = 0;
+    pub(in super::super) const LISTENING_ALREADY: i32 = 1;
+    pub(in super::super) const UNSUPPORTED: i32 = 2;
+}
+
+/// Arms this process, proves it, and executes the command. Returns only if that failed.
+pub(super) fn run(socket: &UnixStream, program: &Program, canary: &Path, control: &Path, command: &Command) -> i32 {
+    let listener = match filter::install(program) {
+        Ok(listener) => listener,
+        Err(error) => {
+            let word = match error {
+                InstallError::AlreadyListening => Word::NotArmed(Errno::EBUSY as i32, kind::LISTENING_ALREADY),
+                InstallError::Unsupported(errno) => Word::NotArmed(errno as i32, kind::UNSUPPORTED),
+                InstallError::NoNewPrivs(errno) | InstallError::Refused(errno) => {
+                    Word::NotArmed(errno as i32, kind::OTHER)
+                }
+            };
+            let _ = say(socket, word, None);
+            return 125;
+        }
+    };
+    if say(socket, Word::Armed, Some(&listener)).is_err() {
+        return 125;
+    }
+    drop(listener);
+    let Some((Word::Prove, _)) = hear(socket) else { return 125 };
+    let tried = |path: &Path| std::fs::remove_file(path).map_or_else(|e| e.raw_os_error().unwrap_or(-1), |()| 0);
+    if say(socket, Word::Proof(tried(canary), tried(control)), None).is_err() {
+        return 125;
+    }
+    let Some((Word::Execute, _)) = hear(socket) else { return 125 };
+    let _ = restore_startup_signals();
+    let _ = command.signals.thread_set_mask();
+    let Err(errno) = execvpe(&command.argv[0], &command.argv, &command.env);
+    let _ = say(socket, Word::NotExecuted(errno as i32), None);
+    127
+}

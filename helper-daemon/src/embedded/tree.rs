@@ -1,0 +1,48 @@
+//! Counting the processes of a tree, for people: how many the agent left behind.
+
+use std::collections::HashSet;
+use std::fs;
+
+/// Live processes below `root`, not counting it. 0 where the kernel keeps no lists of children.
+pub(super) fn count_below(root: u32) -> usize {
+    let mut seen = HashSet::new();
+    let mut pending = vec![root];
+    while let Some(pid) = pending.pop() {
+        for child in children(pid) {
+            if is_live(child) && seen.insert(child) {
+                pending.push(child);
+            }
+        }
+    }
+    seen.len()
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let lists = tasks.flatten().filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+fn is_live(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !matches!(rest.trim_start().chars().next(), Some('Z' | 'X') | None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_and_grandchildren_are_counted() {
+        let before = count_below(std::process::id());
+        let mut shell = std::process::Command::new("sh").args(["-c", "sleep 9 & wait"]).spawn().unwrap();
+        let started = std::time::Instant::now();
+        while count_below(shell.id()) < 1 {
+            assert!(started.elapsed().as_secs() < 5);
+        }
+        assert!(count_below(std::process::id()) >= before + 2);
+        let _ = std::process::Command::new("pkill").args(["-P", &shell.id().to_string()]).status();
+        shell.kill().unwrap();
+        shell.wait().unwrap();
+    }
+}

@@ -1,0 +1,251 @@
+//! The seccomp engine: resolve once, act on what was resolved.
+//!
+//! A trapped call waits while this engine reads its arguments once, resolves each path to a directory handle
+//! as the caller would see it, has the operation judged, and performs it on that handle with the caller's
+//! credentials. The kernel never reads the path again, so no other thread can change it in between.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | [`serve`] | the threads that receive and answer |
+//! | [`view`] | where the zones are, and whether a handle lies in one |
+//! | [`own`] | which names the session itself made |
+//! | [`remove`], [`rename`], [`create`], [`overlay`] | one operation each |
+//! | [`bare`] | what the kernel would have refused anyway |
+//! | [`who`] | acting as the caller; telling git from others |
+//! | [`known`] | what need not be asked again of a caller |
+//!
+//! One lock a session is held around judging and acting on everything that is not plainly outside all zones.
+//! Every change of names by the tree goes through it, and nothing protected ever leaves its zone: so no
+//! rename can overtake a verdict.
+
+mod bare;
+mod create;
+mod known;
+mod overlay;
+mod own;
+mod remove;
+mod rename;
+mod serve;
+mod view;
+mod who;
+
+pub use serve::Seccomp;
+
+use crate::denial::Denial;
+use crate::engine::Witness;
+use crate::policy::judge::{Circumstances, Reason, Verdict, judge};
+use crate::policy::operation::{Kind, Op, Operation, Place};
+use crate::policy::{Policy, has_git_component};
+use endpoint_sec::linux::caller::{Caller, Unread};
+use endpoint_sec::linux::event::{At, Event, decode};
+use endpoint_sec::linux::handle::{self, Stat};
+use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
+use endpoint_sec::linux::resolve::Entry;
+use nix::errno::Errno;
+use known::Known;
+use own::Own;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use view::{View, ViewKeeper, Where};
+use who::Who;
+
+/// Everything the threads of one session share.
+struct Session {
+    listener: Listener,
+    view: Mutex<ViewKeeper>,
+    /// The lock around judge and act; what it guards is what acting changes.
+    own: Mutex<Own>,
+    who: Who,
+    known: Known,
+    /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
+    /// for the tree, as that would bypass its confinement.
+    confined: AtomicBool,
+    witness: Arc<dyn Witness>,
+}
+
+/// A call's answer, and what is recorded once it is given.
+struct Outcome {
+    reply: Reply,
+    denial: Option<Box<Denial>>,
+    own_removed: bool,
+}
+
+enum Reply {
+    Plain(Answer),
+    Descriptor { fd: OwnedFd, cloexec: bool, made: create::Made },
+}
+
+impl From<Answer> for Outcome {
+    fn from(answer: Answer) -> Self {
+        Self { reply: Reply::Plain(answer), denial: None, own_removed: false }
+    }
+}
+
+impl From<Result<i64, Errno>> for Outcome {
+    fn from(result: Result<i64, Errno>) -> Self {
+        match result {
+            Ok(value) => Answer::Value(value),
+            Err(errno) => Answer::Fail(errno),
+        }
+        .into()
+    }
+}
+
+/// One trapped call that is being handled.
+#[derive(Clone, Copy)]
+struct Case {
+    id: u64,
+    caller: Caller,
+}
+
+/// A caller's name, resolved.
+struct Seen {
+    entry: Entry,
+    /// The directory.
+    dir: Stat,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A thread that panicked has answered its own call with a refusal; the sets it guards hold at every step.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Session {
+    /// Handles one call: `Err` is a refusal.
+    fn handle(&self, trapped: &Trapped) -> Outcome {
+        let case = Case { id: trapped.id, caller: Caller::new(trapped.tid) };
+        let done = decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event));
+        done.unwrap_or_else(|unread| match unread {
+            Unread::Bare(errno) => Answer::Fail(errno).into(),
+            // Nobody is left to get the answer.
+            Unread::Gone => Answer::Fail(Errno::ESRCH).into(),
+            Unread::Refused(_) => self.unreadable(case),
+        })
+    }
+
+    fn dispatch(&self, case: Case, event: Event) -> Result<Outcome, Unread> {
+        match event {
+            Event::Remove { at, directory } => self.remove(case, &at, directory),
+            Event::Rename { from, to, flags } => self.rename(case, &from, &to, flags),
+            Event::Create { at, what } => Ok(self.create(case, &at, &what)),
+            Event::Overlay { writes } => self.overlay(case, &writes),
+            Event::DestroySubvolume { dirfd, name } => self.destroy_subvolume(case, dirfd, name),
+            Event::Confine => {
+                self.confined.store(true, Ordering::SeqCst);
+                Ok(Answer::Continue.into())
+            }
+            Event::BecomeUnreadable => Ok(Answer::Value(0).into()),
+            Event::ChangeCredentials => {
+                self.who.credentials_vary();
+                Ok(Answer::Continue.into())
+            }
+            Event::ChangeUmask => {
+                self.known.mask_changes(&case.caller);
+                Ok(Answer::Continue.into())
+            }
+            Event::ChangeView => {
+                self.known.unsettle();
+                Ok(Answer::Continue.into())
+            }
+            Event::Harmless => Ok(Answer::Continue.into()),
+        }
+    }
+
+    fn see(&self, case: Case, at: &At) -> Result<Seen, Unread> {
+        let home = at.path.starts_with(b"/") && self.known.is_at_home(&case.caller);
+        let entry = Entry::resolve_from(&case.caller, at, home.then(|| self.known.root()))?;
+        let dir = entry.dir.stat().map_err(Unread::Bare)?;
+        // Everything up to here was read through the caller's pid.
+        if self.listener.still_valid(case.id) { Ok(Seen { entry, dir }) } else { Err(Unread::Gone) }
+    }
+
+    fn view(&self) -> Arc<View> {
+        lock(&self.view).current()
+    }
+
+    fn confined(&self) -> bool {
+        self.confined.load(Ordering::SeqCst)
+    }
+
+    /// What is at a name, for the judge.
+    fn place(&self, own: &Own, seen: &Seen, paths: Vec<PathBuf>, found: Option<&Stat>) -> Place {
+        let key = (seen.dir.dev, seen.dir.ino);
+        let own = found.is_some_and(|stat| own.has(key, seen.entry.bare_name(), stat));
+        Place { paths, kind: found.map(kind), own }
+    }
+
+    fn circumstances(&self, view: &View, case: Case, operation: &Operation) -> Circumstances {
+        let places = match operation {
+            Operation::Unlink(place) | Operation::Rmdir(place) => [Some(place), None],
+            Operation::Rename { from, to } => [Some(from), Some(to)],
+            Operation::Exchange { first, second } => [Some(first), Some(second)],
+        };
+        let git_matters = places.iter().flatten().flat_map(|place| &place.paths).any(|p| has_git_component(p));
+        Circumstances { now: unix_now(), git: git_matters && self.who.is_git(view, &case.caller) }
+    }
+
+    fn verdict(&self, view: &View, case: Case, operation: &Operation) -> (Verdict, Circumstances) {
+        let when = self.circumstances(view, case, operation);
+        (judge(&view.policy, operation, when), when)
+    }
+
+    /// A refusal with its record.
+    fn deny(&self, case: Case, op: Op, path: PathBuf, dest: Option<PathBuf>, zone: PathBuf, reason: Reason) -> Outcome {
+        let program = case.caller.program();
+        let denial = Denial {
+            op,
+            path,
+            dest,
+            zone,
+            reason,
+            pid: program.pid,
+            exe: program.exe,
+            argv: program.argv.iter().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect(),
+            cwd: program.cwd,
+        };
+        Outcome {
+            reply: Reply::Plain(Answer::Fail(Errno::EPERM)),
+            denial: Some(Box::new(denial)),
+            own_removed: false,
+        }
+    }
+
+    /// A caller that can't be read may be removing anything.
+    fn unreadable(&self, case: Case) -> Outcome {
+        let zone = self.first_zone(&self.view().policy);
+        self.deny(case, Op::Unlink, PathBuf::new(), None, zone, Reason::Unreadable)
+    }
+
+    fn unclear(&self, case: Case, op: Op, view: &View, seen: &Seen) -> Outcome {
+        let path = view.shown(seen);
+        self.deny(case, op, path, None, self.first_zone(&view.policy), Reason::Unclear)
+    }
+
+    fn first_zone(&self, policy: &Policy) -> PathBuf {
+        policy.visible_zones().next().or(policy.zones.first()).map(|zone| zone.path.clone()).unwrap_or_default()
+    }
+}
+
+fn kind(stat: &Stat) -> Kind {
+    match stat.kind {
+        handle::Kind::Regular => Kind::Regular,
+        handle::Kind::Directory => Kind::Directory,
+        handle::Kind::Symlink | handle::Kind::Other => Kind::Other,
+    }
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// What a name is, a missing one being nothing rather than an error.
+fn found(seen: &Seen) -> Result<Option<Stat>, Errno> {
+    match seen.entry.stat() {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,223 @@
+//! Which names are the session's own: made by this very tree, at a name that was free.
+//!
+//! A name is told by its directory, its text, and the inode that stood there when it was made (number, birth
+//! time and type). Whatever a person puts in its place has another inode, so it is not the session's own. For
+//! each name 64 keyed bits are kept, no more: an engine that runs for a million operations must stay small.
+//! The key is random and never leaves this process, so nobody can aim for a collision; by chance, with a
+//! million names kept, one look-up in 10^13 meets one.
+
+use endpoint_sec::linux::handle::{Handle, Kind, Stat};
+use nix::dir::Dir;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use std::collections::HashSet;
+use std::ffi::CStr;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::os::fd::AsFd;
+
+/// A directory: device and inode number.
+pub(super) type DirKey = (u64, u64);
+
+/// A tree larger than this is not taken as own: looking through it would hold up the session.
+const MAX_TREE: usize = 100_000;
+
+/// How a name was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum How {
+    /// With its content.
+    Made,
+    /// As a further name of older content: the session's own only while there is another name.
+    Linked,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    key: RandomState,
+    names: HashSet<u64, BuildHasherDefault<Keyed>>,
+}
+
+impl Own {
+    /// Whether what stands at the name is the session's own.
+    pub(super) fn has(&self, dir: DirKey, name: &[u8], stat: &Stat) -> bool {
+        !self.names.is_empty()
+            && (self.names.contains(&self.mark(dir, name, stat, How::Made))
+                || (stat.nlink > 1 && self.names.contains(&self.mark(dir, name, stat, How::Linked))))
+    }
+
+    /// Records a name that the session made.
+    pub(super) fn put(&mut self, dir: DirKey, name: &[u8], stat: &Stat, how: How) {
+        let mark = self.mark(dir, name, stat, how);
+        self.names.insert(mark);
+    }
+
+    /// Records a name that came in from where nothing is protected.
+    pub(super) fn arrived(&mut self, dir: DirKey, name: &[u8], stat: &Stat) {
+        self.put(dir, name, stat, how_arrived(stat));
+    }
+
+    /// How the session made what stands at the name, if it did.
+    pub(super) fn how(&self, dir: DirKey, name: &[u8], stat: &Stat) -> Option<How> {
+        let known = |how: &How| self.names.contains(&self.mark(dir, name, stat, *how));
+        [How::Made, How::Linked].into_iter().find(known)
+    }
+
+    /// Forgets what stood at a name, and tells how it was made if it was the session's own.
+    pub(super) fn take(&mut self, dir: DirKey, name: &[u8], stat: &Stat) -> Option<How> {
+        if self.names.is_empty() {
+            return None;
+        }
+        let marks = [How::Made, How::Linked].map(|how| (how, self.mark(dir, name, stat, how)));
+        let taken = marks.map(|(how, mark)| self.names.remove(&mark).then_some(how));
+        if self.names.is_empty() {
+            self.names.shrink_to(1024);
+        }
+        taken.into_iter().flatten().next()
+    }
+
+    /// Forgets what stood at a name.
+    pub(super) fn forget(&mut self, dir: DirKey, name: &[u8], stat: &Stat) {
+        self.take(dir, name, stat);
+    }
+
+    /// Whether everything below a directory is the session's own.
+    pub(super) fn has_all_below(&self, dir: &Handle, name: &CStr) -> bool {
+        let mut left = MAX_TREE;
+        visit(dir, name, &mut left, &mut |key, name, stat| self.has(key, name, stat))
+    }
+
+    /// Takes over everything below a directory: it has just come in from where nothing was protected.
+    pub(super) fn adopt_below(&mut self, dir: &Handle, name: &CStr) {
+        let mut left = MAX_TREE;
+        let mut names = Vec::new();
+        let complete = visit(dir, name, &mut left, &mut |key, name, stat| {
+            names.push(self.mark(key, name, stat, how_arrived(stat)));
+            true
+        });
+        if complete {
+            self.names.extend(names);
+        }
+    }
+
+    fn mark(&self, dir: DirKey, name: &[u8], stat: &Stat, how: How) -> u64 {
+        let kind = stat.kind as u8;
+        self.key.hash_one((dir, name, stat.ino, stat.born, kind, how))
+    }
+}
+
+/// What comes in with further names elsewhere may be older content under a new name.
+fn how_arrived(stat: &Stat) -> How {
+    if stat.nlink > 1 && stat.kind != Kind::Directory { How::Linked } else { How::Made }
+}
+
+/// Calls `each` for everything below a directory; `false` as soon as it says so, or the tree can't be read.
+fn visit(dir: &Handle, name: &CStr, left: &mut usize, each: &mut impl FnMut(DirKey, &[u8], &Stat) -> bool) -> bool {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let Ok(handle) = Handle::open_at(dir.as_fd(), name, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) else { return false };
+    let Ok(here) = handle.stat() else { return false };
+    let Ok(mut entries) = Dir::openat(dir.as_fd(), name, flags, Mode::empty()) else { return false };
+    for entry in entries.iter() {
+        let Ok(entry) = entry else { return false };
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        let Ok(stat) = handle.stat_entry(name) else { return false };
+        *left = left.saturating_sub(1);
+        if *left == 0 || !each((here.dev, here.ino), name.to_bytes(), &stat) {
+            return false;
+        }
+        if stat.kind == Kind::Directory && !visit(&handle, name, left, each) {
+            return false;
+        }
+    }
+    true
+}
+
+/// The marks are hashes already.
+#[derive(Debug, Default)]
+struct Keyed(u64);
+
+impl Hasher for Keyed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, mark: u64) {
+        self.0 = mark;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn look(dir: &Path, name: &CStr) -> (Handle, DirKey, Stat) {
+        let handle = Handle::open(dir).unwrap();
+        let here = handle.stat().unwrap();
+        let stat = handle.stat_entry(name).unwrap();
+        (handle, (here.dev, here.ino), stat)
+    }
+
+    #[test]
+    fn a_name_that_a_person_made_again_is_not_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        std::fs::write(&file, "agent").unwrap();
+        let mut own = Own::default();
+        let (_, key, stat) = look(dir.path(), c"f");
+        own.put(key, b"f", &stat, How::Made);
+        assert!(own.has(key, b"f", &stat));
+        assert!(!own.has(key, b"g", &stat));
+        std::fs::rename(&file, dir.path().join("elsewhere")).unwrap();
+        std::fs::write(&file, "person").unwrap();
+        let (_, key, stat) = look(dir.path(), c"f");
+        assert!(!own.has(key, b"f", &stat));
+    }
+
+    #[test]
+    fn a_link_is_own_only_while_the_older_name_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("old"), "").unwrap();
+        std::fs::hard_link(dir.path().join("old"), dir.path().join("new")).unwrap();
+        let mut own = Own::default();
+        let (_, key, stat) = look(dir.path(), c"new");
+        own.put(key, b"new", &stat, How::Linked);
+        assert!(own.has(key, b"new", &stat));
+        std::fs::remove_file(dir.path().join("old")).unwrap();
+        let (_, key, stat) = look(dir.path(), c"new");
+        assert!(!own.has(key, b"new", &stat));
+    }
+
+    #[test]
+    fn a_directory_is_own_while_all_below_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("d/e")).unwrap();
+        std::fs::write(dir.path().join("d/e/f"), "").unwrap();
+        let mut own = Own::default();
+        let (handle, ..) = look(dir.path(), c"d");
+        assert!(!own.has_all_below(&handle, c"d"));
+        own.adopt_below(&handle, c"d");
+        assert!(own.has_all_below(&handle, c"d"));
+        std::fs::write(dir.path().join("d/e/late"), "").unwrap();
+        assert!(!own.has_all_below(&handle, c"d"));
+    }
+
+    #[test]
+    fn forgetting_is_complete() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("f"), "").unwrap();
+        let mut own = Own::default();
+        let (_, key, stat) = look(dir.path(), c"f");
+        own.put(key, b"f", &stat, How::Made);
+        own.put(key, b"f", &stat, How::Linked);
+        own.forget(key, b"f", &stat);
+        assert!(own.names.is_empty());
+    }
+}

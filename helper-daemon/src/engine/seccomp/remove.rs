@@ -1,0 +1,51 @@
+//! unlink and rmdir.
+
+use super::{Case, Outcome, Session, Where, bare, found, lock};
+use crate::policy::judge::Verdict;
+use crate::policy::operation::{Op, Operation};
+use endpoint_sec::linux::act::Act;
+use endpoint_sec::linux::caller::Unread;
+use endpoint_sec::linux::event::At;
+use endpoint_sec::linux::listener::Answer;
+
+impl Session {
+    pub(super) fn remove(&self, case: Case, at: &At, directory: bool) -> Result<Outcome, Unread> {
+        let seen = self.see(case, at)?;
+        let (dir, name) = (&seen.entry.dir, seen.entry.name.as_c_str());
+        let act = if directory { Act::Rmdir { dir, name } } else { Act::Unlink { dir, name } };
+        let view = self.view();
+        if seen.entry.is_special() || view.plainly_outside(seen.dir.mount) {
+            return Ok(self.perform(&case.caller, &act).into());
+        }
+        let mut own = lock(&self.own);
+        // What was seen before the lock may have moved meanwhile; where it lies is asked under it.
+        let paths = match view.locate(&case.caller, &seen) {
+            Where::Outside => return Ok(self.perform(&case.caller, &act).into()),
+            Where::Unclear => {
+                let op = if directory { Op::Rmdir } else { Op::Unlink };
+                return Ok(self.unclear(case, op, &view, &seen));
+            }
+            Where::Known(paths) => paths,
+        };
+        let Some(stat) = found(&seen).map_err(Unread::Bare)? else {
+            return Ok(Answer::Fail(nix::errno::Errno::ENOENT).into());
+        };
+        let place = self.place(&own, &seen, paths, Some(&stat));
+        let (path, is_own) = (place.shown().to_owned(), place.own);
+        let operation = if directory { Operation::Rmdir(place) } else { Operation::Unlink(place) };
+        match self.verdict(&view, case, &operation).0 {
+            Verdict::Allow => {
+                let answer = self.perform(&case.caller, &act);
+                let done = answer == Answer::Value(0);
+                if done || answer == Answer::Continue {
+                    own.forget((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat);
+                }
+                Ok(Outcome { own_removed: done && is_own, ..answer.into() })
+            }
+            Verdict::Deny { zone, reason } => match bare::removal(&seen, &stat, directory) {
+                Some(errno) => Ok(Answer::Fail(errno).into()),
+                None => Ok(self.deny(case, operation.op(), path, None, zone, reason)),
+            },
+        }
+    }
+}

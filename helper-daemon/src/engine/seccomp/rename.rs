@@ -1,0 +1,255 @@
+//! rename, with each of its flags.
+
+use super::own::{DirKey, How, Own};
+use super::view::View;
+use super::{Case, Outcome, Seen, Session, Where, bare, found, lock, unix_now};
+use crate::policy::judge::{Circumstances, Verdict, is_edit_by_swap};
+use crate::policy::operation::{Kind, Op, Operation, Place};
+use endpoint_sec::linux::act::Act;
+use endpoint_sec::linux::caller::Unread;
+use endpoint_sec::linux::event::At;
+use endpoint_sec::linux::handle::{self, Stat};
+use endpoint_sec::linux::listener::Answer;
+use nix::errno::Errno;
+use nix::fcntl::RenameFlags;
+use std::path::PathBuf;
+
+/// One of the two names, with what is known of it under the lock.
+struct Side<'a> {
+    seen: &'a Seen,
+    stat: Option<Stat>,
+    place: Place,
+}
+
+impl Session {
+    pub(super) fn rename(&self, case: Case, from: &At, to: &At, flags: u32) -> Result<Outcome, Unread> {
+        let (from, to) = (self.see(case, from)?, self.see(case, to)?);
+        let view = self.view();
+        let outside = |seen: &Seen| view.plainly_outside(seen.dir.mount);
+        // On two mounts, or with `.` and `..`, the kernel refuses by itself.
+        let refused = from.dir.mount != to.dir.mount || from.entry.is_special() || to.entry.is_special();
+        if refused || (outside(&from) && outside(&to)) {
+            return Ok(self.perform(&case.caller, &act(&from, &to, flags)).into());
+        }
+        let mut own = lock(&self.own);
+        // A name that is free when it is judged and taken when it is acted on is judged again.
+        for _ in 0..3 {
+            if let Some(outcome) = self.rename_locked(case, &view, &mut own, &from, &to, flags)? {
+                return Ok(outcome);
+            }
+        }
+        Ok(Answer::Fail(Errno::EAGAIN).into())
+    }
+
+    fn rename_locked(
+        &self,
+        case: Case,
+        view: &View,
+        own: &mut Own,
+        from: &Seen,
+        to: &Seen,
+        flags: u32,
+    ) -> Result<Option<Outcome>, Unread> {
+        let (from_paths, to_paths) = match (view.locate(&case.caller, from), view.locate(&case.caller, to)) {
+            (Where::Outside, Where::Outside) => {
+                return Ok(Some(self.perform(&case.caller, &act(from, to, flags)).into()));
+            }
+            (Where::Unclear, _) => return Ok(Some(self.unclear(case, Op::Rename, view, from))),
+            (_, Where::Unclear) => return Ok(Some(self.unclear(case, Op::Rename, view, to))),
+            (from_place, to_place) => (paths(from_place), paths(to_place)),
+        };
+        let Some(from_stat) = found(from).map_err(Unread::Bare)? else {
+            return Ok(Some(Answer::Fail(Errno::ENOENT).into()));
+        };
+        let to_stat = found(to).map_err(Unread::Bare)?;
+        let mut from_side = self.side(own, from, from_paths, Some(from_stat));
+        let mut to_side = self.side(own, to, to_paths, to_stat);
+        only_if_all_below_is_own(view, own, &mut from_side, &to_side.place);
+        if flags & bits(RenameFlags::RENAME_EXCHANGE) != 0 {
+            only_if_all_below_is_own(view, own, &mut to_side, &from_side.place);
+            return Ok(Some(self.exchange(case, view, own, &from_side, &to_side, flags)));
+        }
+        if to_stat.is_some() && flags & bits(RenameFlags::RENAME_NOREPLACE) != 0 {
+            return Ok(Some(Answer::Fail(Errno::EEXIST).into()));
+        }
+        Ok(self.replace(case, view, own, &from_side, &from_stat, &to_side, flags))
+    }
+
+    fn side<'a>(&self, own: &Own, seen: &'a Seen, paths: Vec<PathBuf>, stat: Option<Stat>) -> Side<'a> {
+        Side { seen, stat, place: self.place(own, seen, paths, stat.as_ref()) }
+    }
+
+    /// A rename that is no exchange. `None`: the new name was free when judged and is not any more.
+    #[allow(clippy::too_many_arguments, reason = "one step of `rename_locked`, which has them all at hand")]
+    fn replace(
+        &self,
+        case: Case,
+        view: &View,
+        own: &mut Own,
+        from: &Side<'_>,
+        from_stat: &Stat,
+        to: &Side<'_>,
+        flags: u32,
+    ) -> Option<Outcome> {
+        let nested = bare::nested((from.seen, from_stat), (to.seen, to.stat.as_ref()));
+        let refusal = || bare::rename((from.seen, from_stat), (to.seen, to.stat.as_ref()), nested);
+        if to.stat.is_some_and(|stat| (stat.dev, stat.ino) == (from_stat.dev, from_stat.ino)) {
+            // Two names of one file: the kernel does nothing, and says it did.
+            return Some(refusal().map_or(Answer::Value(0), Answer::Fail).into());
+        }
+        let operation = Operation::Rename { from: from.place.clone(), to: to.place.clone() };
+        if let Verdict::Deny { zone, reason } = self.verdict(view, case, &operation).0 {
+            let (path, dest) = (shown(view, from), shown(view, to));
+            return Some(match refusal() {
+                Some(errno) => Answer::Fail(errno).into(),
+                None => self.deny(case, Op::Rename, path, Some(dest), zone, reason),
+            });
+        }
+        let exclusive = flags | bits(RenameFlags::RENAME_NOREPLACE);
+        let mut answer = if to.stat.is_none() && !to.place.paths.is_empty() {
+            self.perform(&case.caller, &act(from.seen, to.seen, exclusive))
+        } else {
+            self.perform(&case.caller, &act(from.seen, to.seen, flags))
+        };
+        match answer {
+            Answer::Fail(Errno::EEXIST) if to.stat.is_none() => return None,
+            // A file system without RENAME_NOREPLACE.
+            Answer::Fail(Errno::EINVAL) if to.stat.is_none() => {
+                answer = self.perform(&case.caller, &act(from.seen, to.seen, flags));
+            }
+            _ => {}
+        }
+        if matches!(answer, Answer::Value(_) | Answer::Continue) {
+            after_rename(view, own, from, from_stat, to);
+        }
+        Some(Outcome { own_removed: from.place.own && answer == Answer::Value(0), ..answer.into() })
+    }
+
+    fn exchange(&self, case: Case, view: &View, own: &mut Own, first: &Side<'_>, second: &Side<'_>, flags: u32) -> Outcome {
+        let (Some(first_stat), Some(second_stat)) = (first.stat, second.stat) else {
+            return Answer::Fail(Errno::ENOENT).into();
+        };
+        let operation = Operation::Exchange { first: first.place.clone(), second: second.place.clone() };
+        let (verdict, when) = self.verdict(view, case, &operation);
+        if let Verdict::Deny { zone, reason } = verdict {
+            let nested = bare::nested((first.seen, &first_stat), (second.seen, Some(&second_stat)));
+            let refusal = match nested {
+                Some(_) => Some(Errno::EINVAL),
+                None if first_stat.mount_root || second_stat.mount_root => Some(Errno::EBUSY),
+                None => [first, second].iter().find_map(|side| side.seen.entry.dir.may_change_names().err()),
+            };
+            return match refusal {
+                Some(errno) => Answer::Fail(errno).into(),
+                None => {
+                    let (path, dest) = (shown(view, first), shown(view, second));
+                    self.deny(case, Op::Exchange, path, Some(dest), zone, reason)
+                }
+            };
+        }
+        let answer = self.perform(&case.caller, &act(first.seen, second.seen, flags));
+        if matches!(answer, Answer::Value(_) | Answer::Continue) {
+            after_exchange(view, own, (first, &first_stat), (second, &second_stat), when);
+        }
+        answer.into()
+    }
+}
+
+fn bits(flag: RenameFlags) -> u32 {
+    flag.bits()
+}
+
+fn act<'a>(from: &'a Seen, to: &'a Seen, flags: u32) -> Act<'a> {
+    Act::Rename { from: (&from.entry.dir, &from.entry.name), to: (&to.entry.dir, &to.entry.name), flags }
+}
+
+fn key(seen: &Seen) -> DirKey {
+    (seen.dir.dev, seen.dir.ino)
+}
+
+/// The paths that the judge sees: none for a name outside, which is then guarded by nothing.
+fn paths(place: Where) -> Vec<PathBuf> {
+    match place {
+        Where::Known(paths) => paths,
+        Where::Outside | Where::Unclear => Vec::new(),
+    }
+}
+
+fn shown(view: &View, side: &Side<'_>) -> PathBuf {
+    side.place.paths.first().cloned().unwrap_or_else(|| view.shown(side.seen))
+}
+
+/// Whether a name lies where what the session makes is recorded, whoever asks and whatever is overridden.
+fn covered(view: &View, place: &Place) -> bool {
+    place.paths.iter().any(|path| view.policy.covers(path))
+}
+
+/// A directory that would leave protection is the session's own only if everything in it is.
+fn only_if_all_below_is_own(view: &View, own: &Own, side: &mut Side<'_>, destination: &Place) {
+    if !side.place.own || side.place.kind != Some(Kind::Directory) {
+        return;
+    }
+    // As git sees it fewer places are guarded: then more is looked at than need be, never less.
+    let stays = destination.paths.iter().any(|path| view.policy.guards(path, unix_now(), true).is_some());
+    if !stays {
+        side.place.own = side
+            .seen
+            .entry
+            .plain_name()
+            .is_some_and(|name| own.has_all_below(&side.seen.entry.dir, &name));
+    }
+}
+
+fn after_rename(view: &View, own: &mut Own, from: &Side<'_>, from_stat: &Stat, to: &Side<'_>) {
+    let came = own.take(key(from.seen), from.seen.entry.bare_name(), from_stat);
+    let replaced_own = to.place.own;
+    if let Some(stat) = &to.stat {
+        own.forget(key(to.seen), to.seen.entry.bare_name(), stat);
+    }
+    let name_was_free = to.stat.is_none() || replaced_own;
+    if name_was_free && covered(view, &to.place) {
+        arrive(view, own, from, came, to);
+    }
+}
+
+/// What comes to a name in a zone stays the session's own if it was, and becomes it when it comes from where
+/// nothing is protected.
+fn arrive(view: &View, own: &mut Own, from: &Side<'_>, came: Option<How>, to: &Side<'_>) {
+    let Ok(Some(now)) = found(to.seen) else { return };
+    let (dir, name) = (key(to.seen), to.seen.entry.bare_name());
+    match came {
+        Some(how) => own.put(dir, name, &now, how),
+        None if !covered(view, &from.place) => {
+            own.arrived(dir, name, &now);
+            if let (handle::Kind::Directory, Some(name)) = (now.kind, to.seen.entry.plain_name()) {
+                own.adopt_below(&to.seen.entry.dir, &name);
+            }
+        }
+        None => {}
+    }
+}
+
+fn after_exchange(
+    view: &View,
+    own: &mut Own,
+    first: (&Side<'_>, &Stat),
+    second: (&Side<'_>, &Stat),
+    when: Circumstances,
+) {
+    let name = |side: &Side<'_>| side.seen.entry.bare_name().to_vec();
+    let policy = &view.policy;
+    let swaps = [(first, second), (second, first)];
+    for (new, old) in swaps {
+        if is_edit_by_swap(policy, &new.0.place, &old.0.place, when) {
+            let how = own.take(key(new.0.seen), &name(new.0), new.1);
+            // What stood at the protected name is now at the other, which stays the session's own.
+            own.put(key(new.0.seen), &name(new.0), old.1, how.unwrap_or(How::Made));
+            return;
+        }
+    }
+    let came = swaps.map(|(side, _)| own.take(key(side.0.seen), &name(side.0), side.1));
+    for ((from, to), came) in swaps.into_iter().zip(came) {
+        if covered(view, &to.0.place) {
+            arrive(view, own, from.0, came, to.0);
+        }
+    }
+}

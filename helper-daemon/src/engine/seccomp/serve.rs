@@ -1,0 +1,204 @@
+//! The threads that receive trapped calls and answer them.
+//!
+//! One thread receives, handles and answers. A call can block it: a file system may answer only once a process
+//! of this very tree has done something (FUSE). So a watcher looks on, and where nobody has been receiving for
+//! a while, it starts another thread. It sleeps while nothing happens.
+
+use super::known::Known;
+use super::own::Own;
+use super::view::ViewKeeper;
+use super::who::Who;
+use super::{Outcome, Reply, Session, lock};
+use crate::engine::Witness;
+use crate::policy::Policy;
+use endpoint_sec::linux::act::Act;
+use endpoint_sec::linux::filter::Options;
+use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
+use endpoint_sec::linux::process::{has_capabilities, own_umask};
+use nix::errno::Errno;
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// How long nobody may be receiving before another thread is started.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How many looks without an event until the watcher goes to sleep.
+const IDLE_LOOKS: u32 = 50;
+/// Threads that may hang in a file system at once; beyond it callers wait.
+const MAX_THREADS: usize = 64;
+
+/// A running engine of one session.
+pub struct Seccomp {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    session: Session,
+    /// Whether some thread receives. Only one does: a second would be woken for every other call.
+    receiving: AtomicBool,
+    events: AtomicU64,
+    threads: AtomicUsize,
+    watcher_sleeps: AtomicBool,
+    watcher: Mutex<Option<Thread>>,
+}
+
+/// Why an engine could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The zones could not be looked at.
+    #[error("look at the zones: {0}")]
+    View(Errno),
+    /// This process could not look at itself.
+    #[error("read this process's own credentials: {0}")]
+    Credentials(Errno),
+    /// No thread could be started.
+    #[error("start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+impl Seccomp {
+    /// What the filter must trap for an engine in this process: a process that may do more than its user must
+    /// know when a caller's credentials change, and one that may not must keep its callers readable.
+    pub fn filter_options() -> Result<Options, Errno> {
+        let privileged = has_capabilities()?;
+        Ok(Options { keep_readable: !privileged, watch_credentials: privileged })
+    }
+
+    /// Starts judging what arrives at `listener` by `policy`.
+    pub fn start(listener: Listener, policy: Policy, witness: Arc<dyn Witness>) -> Result<Self, StartError> {
+        let session = Session {
+            listener,
+            view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
+            own: Mutex::new(Own::default()),
+            who: Who::new().map_err(StartError::Credentials)?,
+            known: Known::new().map_err(StartError::View)?,
+            confined: AtomicBool::new(false),
+            witness,
+        };
+        let shared = Arc::new(Shared {
+            session,
+            receiving: AtomicBool::new(false),
+            events: AtomicU64::new(0),
+            threads: AtomicUsize::new(0),
+            watcher_sleeps: AtomicBool::new(true),
+            watcher: Mutex::new(None),
+        });
+        shared.add_thread().map_err(StartError::Thread)?;
+        let watched = shared.clone();
+        let watcher = thread::Builder::new().name("watcher".into()).stack_size(64 << 10).spawn(move || watched.watch());
+        *lock(&shared.watcher) = Some(watcher.map_err(StartError::Thread)?.thread().clone());
+        Ok(Self { shared })
+    }
+
+    /// Judges by another policy from the next call on.
+    pub fn set_policy(&self, policy: Policy) {
+        lock(&self.shared.session.view).set_policy(policy);
+    }
+}
+
+impl Shared {
+    fn add_thread(self: &Arc<Self>) -> std::io::Result<()> {
+        self.threads.fetch_add(1, Ordering::SeqCst);
+        let shared = self.clone();
+        let spawned = thread::Builder::new().name("judge".into()).stack_size(1 << 20).spawn(move || shared.serve());
+        if spawned.is_err() {
+            self.threads.fetch_sub(1, Ordering::SeqCst);
+        }
+        spawned.map(drop)
+    }
+
+    /// Receives and answers until another thread does.
+    fn serve(&self) {
+        // Without a mask of its own this thread could not create files for callers: it then only lets the
+        // kernel go on.
+        if own_umask().is_err() {
+            self.session.confined.store(true, Ordering::SeqCst);
+        }
+        loop {
+            if self.receiving.swap(true, Ordering::SeqCst) {
+                break;
+            }
+            let received = self.session.listener.receive();
+            self.receiving.store(false, Ordering::SeqCst);
+            let trapped = match received {
+                Ok(trapped) => trapped,
+                // Its caller is gone, or a signal came in.
+                Err(Errno::ENOENT | Errno::EINTR) => continue,
+                // The listener is unusable: without it every guarded call fails, which is what must happen.
+                Err(_) => std::process::exit(1),
+            };
+            self.events.fetch_add(1, Ordering::Relaxed);
+            if self.watcher_sleeps.swap(false, Ordering::SeqCst)
+                && let Some(watcher) = lock(&self.watcher).as_ref()
+            {
+                watcher.unpark();
+            }
+            self.session.attend(&trapped);
+        }
+        self.threads.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn watch(self: Arc<Self>) {
+        let (mut last, mut idle) = (0, 0);
+        loop {
+            if idle >= IDLE_LOOKS {
+                self.watcher_sleeps.store(true, Ordering::SeqCst);
+                thread::park();
+                idle = 0;
+            } else {
+                thread::sleep(PATIENCE);
+            }
+            let now = self.events.load(Ordering::Relaxed);
+            idle = if now == last { idle + 1 } else { 0 };
+            // If nobody receives, and nothing was received since the last look, everybody is stuck.
+            if !self.receiving.load(Ordering::SeqCst) {
+                idle = 0;
+                if now == last && self.threads.load(Ordering::SeqCst) < MAX_THREADS {
+                    let _ = self.add_thread();
+                }
+            }
+            last = now;
+        }
+    }
+}
+
+impl Session {
+    /// Handles one call, answers it, and then tells what was done.
+    fn attend(&self, trapped: &Trapped) {
+        let handled = catch_unwind(AssertUnwindSafe(|| self.handle(trapped)));
+        // Whatever goes wrong in judging, the call is refused.
+        let outcome = handled.unwrap_or_else(|_| Answer::Fail(Errno::EPERM).into());
+        let Outcome { reply, denial, own_removed } = outcome;
+        match reply {
+            // A caller that is gone gets no answer, and needs none.
+            Reply::Plain(answer) => drop(self.listener.answer(trapped.id, answer)),
+            Reply::Descriptor { fd, cloexec, made } => {
+                match self.listener.answer_with_descriptor(trapped.id, fd.as_fd(), cloexec) {
+                    Ok(()) | Err(Errno::ENOENT) => {}
+                    Err(errno) => self.unmake(trapped.id, &made, errno),
+                }
+            }
+        }
+        if let Some(denial) = denial {
+            self.witness.denied(*denial);
+        }
+        if own_removed {
+            self.witness.own_removed();
+        }
+    }
+
+    /// The caller has no room for another descriptor: bare, the file would not have been made.
+    fn unmake(&self, id: u64, made: &super::create::Made, errno: Errno) {
+        let mut own = lock(&self.own);
+        if let (Ok(now), Ok(dir)) = (made.entry.stat(), made.entry.dir.stat())
+            && (now.dev, now.ino, now.born) == (made.stat.dev, made.stat.ino, made.stat.born)
+        {
+            own.forget((dir.dev, dir.ino), made.entry.bare_name(), &now);
+            let _ = Act::Unlink { dir: &made.entry.dir, name: &made.entry.name }.perform();
+        }
+        let _ = self.listener.answer(id, Answer::Fail(errno));
+    }
+}

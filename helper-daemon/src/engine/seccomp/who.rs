@@ -1,0 +1,124 @@
+//! Acting as the caller, and telling git from others.
+
+use super::view::View;
+use super::Session;
+use super::known::Known;
+use endpoint_sec::linux::act::Act;
+use endpoint_sec::linux::caller::{Caller, Credentials, own_credentials};
+use endpoint_sec::linux::listener::Answer;
+use endpoint_sec::linux::process::has_capabilities;
+use nix::errno::Errno;
+use std::ffi::OsStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Whom the engine acts for, and as whom.
+pub(super) struct Who {
+    own: Credentials,
+    /// This process may do more than its user: then a caller's credentials are compared before each act.
+    privileged: bool,
+    /// Some process of the tree has changed its credentials.
+    vary: AtomicBool,
+    /// When the session began, in nanoseconds since the epoch.
+    began: i128,
+}
+
+impl Who {
+    pub(super) fn new() -> Result<Self, Errno> {
+        Ok(Self {
+            own: own_credentials().map_err(|_| Errno::EIO)?,
+            privileged: has_capabilities()?,
+            vary: AtomicBool::new(false),
+            began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128),
+        })
+    }
+
+    pub(super) fn credentials_vary(&self) {
+        self.vary.store(true, Ordering::SeqCst);
+    }
+
+    /// The caller's credentials where they are not this process's own.
+    fn other(&self, caller: &Caller, asked: bool, known: &Known) -> Result<Option<Credentials>, Errno> {
+        let same = || known.is_at_home(caller);
+        if !asked && (!self.privileged || (!self.vary.load(Ordering::SeqCst) && same())) {
+            return Ok(None);
+        }
+        let theirs = caller.credentials().map_err(|_| Errno::EACCES)?;
+        Ok((theirs != self.own).then_some(theirs))
+    }
+
+    fn namespace(&self, caller: &Caller, theirs: &Credentials) -> Result<Option<OwnedFd>, Errno> {
+        if theirs.namespace == self.own.namespace {
+            return Ok(None);
+        }
+        caller.user_namespace().map(Some).map_err(|_| Errno::EACCES)
+    }
+
+    fn act<T>(
+        &self,
+        caller: &Caller,
+        known: &Known,
+        plain: impl Fn() -> Result<T, Errno>,
+        as_other: impl Fn(&Credentials, &Credentials, Option<OwnedFd>) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        let as_them = |theirs: Credentials| {
+            let namespace = self.namespace(caller, &theirs)?;
+            as_other(&theirs, &self.own, namespace)
+        };
+        if let Some(theirs) = self.other(caller, false, known)? {
+            return as_them(theirs);
+        }
+        match plain() {
+            // In a user namespace of its own a caller may do more to its files than this process may.
+            Err(errno @ (Errno::EACCES | Errno::EPERM)) if !self.privileged => {
+                match self.other(caller, true, known) {
+                    Ok(Some(theirs)) => as_them(theirs),
+                    _ => Err(errno),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether the caller runs git's or jj's own executable: a file of that name inside its file system (so
+    /// that no bind mount gives it), unchanged since before the session (so that no copy, link or rename does).
+    pub(super) fn is_git(&self, view: &View, caller: &Caller) -> bool {
+        let Ok(exe) = caller.executable() else { return false };
+        let Ok(stat) = exe.stat() else { return false };
+        let Ok(text) = exe.text() else { return false };
+        let Some(levels) = view.table.levels(stat.mount, &text) else { return false };
+        let path = Path::new(OsStr::from_bytes(&levels[0].path));
+        let in_git_core = path.parent().and_then(Path::file_name).is_some_and(|dir| dir == "git-core");
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let named = name == "git" || name == "jj" || (in_git_core && name.starts_with("git-"));
+        named && stat.changed < self.began
+    }
+}
+
+impl Session {
+    /// Performs a call as the caller, or lets the kernel go on where that would bypass the caller's own
+    /// confinement.
+    pub(super) fn perform(&self, caller: &Caller, act: &Act<'_>) -> Answer {
+        if self.confined() {
+            return Answer::Continue;
+        }
+        let as_other = |theirs: &Credentials, own: &Credentials, namespace: Option<OwnedFd>| {
+            act.perform_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))
+        };
+        match self.who.act(caller, &self.known, || act.perform(), as_other) {
+            Ok(value) => Answer::Value(value),
+            Err(errno) => Answer::Fail(errno),
+        }
+    }
+
+    /// Opens a new file as the caller.
+    pub(super) fn open_as(&self, caller: &Caller, act: &Act<'_>) -> Result<OwnedFd, Errno> {
+        let as_other = |theirs: &Credentials, own: &Credentials, namespace: Option<OwnedFd>| {
+            act.open_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))
+        };
+        self.who.act(caller, &self.known, || act.open(), as_other)
+    }
+}
