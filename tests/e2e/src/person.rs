@@ -73,6 +73,8 @@ pub fn finds(root: &Path, text: &str) -> Option<String> {
         b"gone" => there.is_ok().then(|| "is there".to_owned()),
         b"exists" => there.err().map(|e| e.to_string()),
         b"dir" => (!there.is_ok_and(|m| m.is_dir())).then(|| "is no directory".to_owned()),
+        // Reading a fifo would wait for ever.
+        b"file" if there.as_ref().is_ok_and(|m| !m.is_file()) => Some("is no regular file".to_owned()),
         b"file" => match fs::read(&path) {
             Ok(content) if content == words[2] => None,
             Ok(content) => Some(format!("has {:?}", String::from_utf8_lossy(&content))),

@@ -48,13 +48,24 @@ pub fn guarded(stage: &Stage, row: &Row, who: Who) -> Vec<String> {
     if let Some(expected) = row.reasons() {
         let got: Vec<_> = run.denials.iter().map(|denial| denial.reason).collect();
         if expected != got {
-            wrong.push(format!("ledger: expected {expected:?}, got {:#?}", run.denials));
+            let got: Vec<_> = run.denials.iter().map(brief).collect();
+            wrong.push(format!("ledger: expected {expected:?}, got {got:?}"));
         }
     }
     if row.kernel_only.is_none() && row.reasons().is_some() {
         wrong.extend(differs_from_model(row, &run));
     }
     told(row, who, "guarded", &run, wrong)
+}
+
+fn brief(denial: &Denial) -> String {
+    format!(
+        "{} of {} to {:?}: {}",
+        denial.op.word(),
+        denial.path.display(),
+        denial.dest,
+        denial.reason.word()
+    )
 }
 
 /// The records have the names that the model has.
@@ -117,6 +128,7 @@ fn perform(stage: &Stage, row: &Row, who: Who, guard: bool) -> Steps {
         let result = said.split_once(' ').map_or("", |(_, result)| result);
         if result == "ask" {
             person::does(&root, row.steps[results.len()].of_person().expect("a step of the person"));
+            sandbox.hand_over();
             answer.write_all(b"\n").expect("the driver listens");
             results.push("ok".to_owned());
         } else {
