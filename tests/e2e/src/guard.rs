@@ -1,0 +1,211 @@
+//! The programs under test, where everybody may execute them, and how they are started.
+
+use crate::require;
+use crate::row::Who;
+use crate::sandbox::{Sandbox, USER, is_root, publish};
+use helper_daemon::denial::Denial;
+use helper_daemon::ledger;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::fs::File;
+use std::io::BufReader;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// With es-guard or without.
+#[derive(Clone, Debug)]
+pub enum Mode {
+    /// Without.
+    Bare,
+    /// In a session with these zones, and with this policy file.
+    Guarded {
+        /// Absolute.
+        zones: Vec<PathBuf>,
+        /// `--policy`.
+        policy: Option<PathBuf>,
+    },
+}
+
+/// Nothing here takes longer; what does hangs.
+const TOO_LONG: Duration = Duration::from_secs(120);
+
+/// The programs, copied to a place of their own.
+#[derive(Debug)]
+pub struct Stage {
+    dir: tempfile::TempDir,
+    engine: Option<String>,
+}
+
+impl Stage {
+    /// Builds es-guard, copies it and the attacks, and tries the engine once.
+    pub fn new() -> Self {
+        let sandbox = Sandbox::new(Who::User);
+        let dir = tempfile::Builder::new().prefix("es-guard-e2e-bin.").tempdir_in("/tmp").expect("a stage");
+        let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(dir.path(), everybody).expect("a stage others may enter");
+        for attack in ["driver", "race"] {
+            publish(&Path::new(env!("E2E_ATTACKS")).join(attack), &dir.path().join(attack));
+        }
+        let mut stage = Self { dir, engine: None };
+        stage.engine = stage.try_engine(&sandbox).err();
+        stage
+    }
+
+    fn try_engine(&self, sandbox: &Sandbox) -> Result<(), String> {
+        publish(&built_guard()?, &self.program("es-guard"));
+        sandbox.hand_over();
+        let mode = Mode::Guarded { zones: vec![sandbox.root()], policy: None };
+        let mut command = self.command(sandbox, &mode, "true".as_ref());
+        let output = command.output().map_err(|error| error.to_string())?;
+        match output.status.code() {
+            Some(0) => Ok(()),
+            _ => Err(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr))),
+        }
+    }
+
+    /// Whether guarded runs are possible; notes a skip when they are not.
+    pub fn has_engine(&self) -> bool {
+        if let Some(why) = &self.engine {
+            require::skip("seccomp", why);
+        }
+        self.engine.is_none()
+    }
+
+    /// The path of a program on the stage.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// A command in the sandbox, as its user, with nothing of the tester's environment.
+    pub fn command(&self, sandbox: &Sandbox, mode: &Mode, program: &Path) -> Command {
+        let mut command = match mode {
+            Mode::Bare => Command::new(program),
+            Mode::Guarded { zones, policy } => {
+                let mut wrap = Command::new(self.program("es-guard"));
+                wrap.args(["wrap", "--quiet"]);
+                for zone in zones {
+                    wrap.arg("--zone").arg(zone);
+                }
+                if let Some(policy) = policy {
+                    wrap.arg("--policy").arg(policy);
+                }
+                wrap.arg("--").arg(program);
+                wrap
+            }
+        };
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+            .env("HOME", sandbox.home())
+            .env("ES_GUARD_HOME", sandbox.state())
+            .env("LC_ALL", "C.UTF-8")
+            .env("STAGE", self.dir.path())
+            .current_dir(sandbox.root())
+            .process_group(0)
+            .stdin(Stdio::null());
+        if is_root() && sandbox.who == Who::User {
+            // Supplementary groups are cleared with the user.
+            command.uid(USER).gid(USER);
+        }
+        command
+    }
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// es-guard of the same profile as this test.
+fn built_guard() -> Result<PathBuf, String> {
+    let test = std::env::current_exe().map_err(|error| error.to_string())?;
+    let profile_dir = test.ancestors().nth(2).ok_or("the test has no profile directory")?;
+    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    if !workspace.join("guard-wrap/Cargo.toml").exists() {
+        return Err("there is no guard-wrap in this workspace".to_owned());
+    }
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "-p", "guard-wrap", "--bin", "es-guard", "--profile", profile])
+        .arg("--target-dir")
+        .arg(profile_dir.parent().ok_or("the test has no target directory")?)
+        .current_dir(workspace)
+        .status();
+    match built {
+        Ok(status) if status.success() => Ok(profile_dir.join("es-guard")),
+        Ok(status) => panic!("es-guard does not build: {status}"),
+        Err(error) => panic!("cargo: {error}"),
+    }
+}
+
+/// Kills a process group when it takes too long.
+#[derive(Debug)]
+pub struct Watchdog {
+    _done: mpsc::Sender<()>,
+}
+
+impl Watchdog {
+    /// Watches the group of this process until the value is dropped.
+    pub fn of(pid: u32) -> Self {
+        let (sender, receiver) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            if receiver.recv_timeout(TOO_LONG) == Err(mpsc::RecvTimeoutError::Timeout) {
+                eprintln!("the group {pid} takes too long and is killed");
+                _ = killpg(Pid::from_raw(pid as i32), Signal::SIGKILL);
+            }
+        });
+        Self { _done: sender }
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The status that came back.
+    pub status: ExitStatus,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// What the ledger has, in order.
+    pub denials: Vec<Denial>,
+}
+
+/// Runs a command to its end and reads the ledger.
+pub fn run(sandbox: &Sandbox, mut command: Command) -> Outcome {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap_or_else(|error| panic!("start {command:?}: {error}"));
+    let _watchdog = Watchdog::of(child.id());
+    let output = child.wait_with_output().expect("its output");
+    Outcome {
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        denials: denials(sandbox),
+    }
+}
+
+/// The denials of the sandbox's sessions.
+///
+/// # Panics
+/// When a ledger has a line that is no record.
+pub fn denials(sandbox: &Sandbox) -> Vec<Denial> {
+    let Ok(ledgers) = std::fs::read_dir(sandbox.state().join("sessions")) else { return Vec::new() };
+    let mut paths: Vec<_> = ledgers.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    paths.sort();
+    let mut found = Vec::new();
+    for path in paths {
+        let contents = ledger::read(BufReader::new(File::open(&path).expect("a ledger"))).expect("a ledger");
+        assert!(contents.notes.is_empty(), "{}: {:?}", path.display(), contents.notes);
+        found.extend(contents.denials().map(|(_, denial)| denial));
+    }
+    found
+}

@@ -1,0 +1,72 @@
+//! Pathname races: another thread changes what a path stands for between judging and acting. Bare the precious
+//! file is lost within a few tries, guarded never. `ES_GUARD_TEST_LONG=1` tries a million times.
+
+use e2e::guard::{Mode, Outcome, Stage, run};
+use e2e::row::Who;
+use e2e::sandbox::{Sandbox, everyone};
+
+fn race(stage: &Stage, who: Who, flip: &str, take: &str, tries: u32, guarded: bool) -> (Outcome, bool) {
+    let sandbox = Sandbox::new(who);
+    let precious = sandbox.root().join("zone/old/f");
+    std::fs::create_dir_all(sandbox.root().join("zone/old")).expect("a zone");
+    std::fs::write(&precious, "precious").expect("a file");
+    sandbox.hand_over();
+    let zones = vec![sandbox.root().join("zone")];
+    let mode = if guarded { Mode::Guarded { zones, policy: None } } else { Mode::Bare };
+    let mut command = stage.command(&sandbox, &mode, &stage.program("race"));
+    command.args([flip, take, &tries.to_string()]);
+    let outcome = run(&sandbox, command);
+    let names = [precious, sandbox.root().join("zone/own/f")];
+    let safe = names.iter().any(|name| std::fs::read(name).is_ok_and(|content| content == b"precious"));
+    (outcome, safe)
+}
+
+fn tries() -> u32 {
+    if std::env::var_os("ES_GUARD_TEST_LONG").is_some() { 1_000_000 } else { 20_000 }
+}
+
+fn seccomp_never_loses(flip: &str, take: &str) {
+    let stage = Stage::new();
+    for who in everyone() {
+        let (bare, safe) = race(&stage, who, flip, take, 1_000_000, false);
+        assert!(!safe, "{flip} {take} as {who:?}: bare nothing is lost: {bare:?}");
+        if stage.has_engine() {
+            let (guarded, safe) = race(&stage, who, flip, take, tries(), true);
+            assert!(guarded.status.success(), "{flip} {take} as {who:?}: {guarded:?}");
+            assert!(safe, "{flip} {take} as {who:?}: the file is LOST: {}", guarded.stdout);
+            assert!(!guarded.stdout.starts_with("lost"), "{flip} {take} as {who:?}: {}", guarded.stdout);
+            let took = guarded.stdout.trim_end().rsplit(' ').next().and_then(|n| n.parse::<u32>().ok());
+            assert!(took.is_some_and(|n| n > 0), "{flip} {take}: own decoys go through: {}", guarded.stdout);
+        }
+    }
+}
+
+#[test]
+fn seccomp_bytes_of_the_path_are_rewritten_under_an_unlink() {
+    seccomp_never_loses("bytes", "unlink");
+}
+
+#[test]
+fn seccomp_bytes_of_the_path_are_rewritten_under_a_rename() {
+    seccomp_never_loses("bytes", "rename");
+}
+
+#[test]
+fn seccomp_a_symlink_is_turned_under_an_unlink() {
+    seccomp_never_loses("link", "unlink");
+}
+
+#[test]
+fn seccomp_a_symlink_is_turned_under_a_rename() {
+    seccomp_never_loses("link", "rename");
+}
+
+#[test]
+fn seccomp_directories_are_exchanged_under_an_unlink() {
+    seccomp_never_loses("swap", "unlink");
+}
+
+#[test]
+fn seccomp_directories_are_exchanged_under_a_rename() {
+    seccomp_never_loses("swap", "rename");
+}
