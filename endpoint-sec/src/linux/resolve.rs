@@ -37,7 +37,6 @@ impl Entry {
         let known = root.filter(|_| parent.starts_with(b"/"));
         let dir = match known.map(|root| open_below_root(root, parent)) {
             Some(Ok(dir)) => dir,
-            Some(Err(errno)) if !needs_walk(errno) => return Err(Unread::Bare(errno)),
             _ => directory(caller, at.dirfd, parent)?,
         };
         Ok(Self { dir, name })
@@ -85,8 +84,10 @@ pub fn directory(caller: &Caller, dirfd: i32, path: &[u8]) -> Result<Handle, Unr
     // depends on the caller's root, which a single call can't be told together with the base.
     let confined = if absolute { RESOLVE_IN_ROOT } else { RESOLVE_BENEATH };
     match open_directory(&base, &text, confined | RESOLVE_NO_MAGICLINKS) {
-        Err(errno) if needs_walk(errno) => walk::directory(caller, base, path),
-        other => other.map_err(Unread::Bare),
+        Ok(dir) => Ok(dir),
+        // A magic link, a way out of the base, a race with a rename. Or something is missing, and the path, or
+        // a symlink on it, went through `/proc/self`: that was this process's own. The walk knows the caller's.
+        Err(_) => walk::directory(caller, base, path),
     }
 }
 
@@ -99,11 +100,6 @@ pub fn target(caller: &Caller, at: &At) -> Result<Handle, Unread> {
 fn open_below_root(root: &Handle, path: &[u8]) -> Result<Handle, Errno> {
     let text = CString::new(path).map_err(|_| Errno::EINVAL)?;
     open_directory(root, &text, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
-}
-
-/// A magic link, a way out of the base, or a race with a rename: one call can't do it.
-fn needs_walk(errno: Errno) -> bool {
-    matches!(errno, Errno::ELOOP | Errno::EXDEV | Errno::EAGAIN)
 }
 
 fn open_directory(base: &Handle, path: &CStr, resolve: u64) -> Result<Handle, Errno> {
@@ -176,6 +172,27 @@ mod tests {
         for path in ["/proc/self/cwd/x", "/proc/thread-self/cwd/x", "/proc/../proc/self/root/usr/x"] {
             let entry = Entry::resolve(&caller, &at(path)).unwrap();
             assert_eq!(entry.dir.text().unwrap(), b"/usr", "{path}");
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_descriptor_in_proc_self_is_the_callers_even_where_this_process_has_none_of_that_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().canonicalize().unwrap();
+        let shell = format!("exec 87<{}; echo; exec sleep 9", real.display());
+        let mut child = std::process::Command::new("bash")
+            .args(["-c", &shell])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = [0];
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
+        let caller = Caller::new(child.id() as i32);
+        for path in ["/proc/self/fd/87/x", "/dev/fd/87/x", "/proc/thread-self/fd/87/x"] {
+            let entry = Entry::resolve(&caller, &at(path)).unwrap();
+            assert_eq!(entry.dir.text().unwrap(), real.as_os_str().as_encoded_bytes(), "{path}");
         }
         child.kill().unwrap();
         child.wait().unwrap();

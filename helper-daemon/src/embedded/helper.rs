@@ -216,13 +216,14 @@ impl Session {
             Ok(channel) => channel,
             Err(_) => return 1,
         };
-        let for_requests = books.clone();
+        let engine = Arc::new(engine);
+        let (for_requests, judged) = (books.clone(), engine.clone());
         let listens = std::thread::Builder::new().name("requests".into()).spawn(move || {
             // When wrap is gone the last policy stays in force.
             while let Ok((request, _)) = requests.receive::<Request>() {
                 match request {
                     Request::Policy { policy: new, detail } => {
-                        engine.set_policy(new.clone());
+                        judged.set_policy(new.clone());
                         for_requests.policy_replaced(&policy, &new, detail);
                         policy = new;
                     }
@@ -232,16 +233,21 @@ impl Session {
                     Request::Register(_) | Request::Go => {}
                 }
             }
-            engine
         });
-        let status = wait_for_tree(agent, wrap.as_ref(), &mut channel, &books);
+        let status = wait_for_tree(agent, wrap.as_ref(), &mut channel, &books, &engine);
         drop(listens);
         status
     }
 }
 
 /// Waits for every process of the tree, tells of the agent's stops and its end, and closes the books.
-fn wait_for_tree(agent: Pid, wrap: Option<&PidFd>, channel: &mut Channel, books: &Books) -> i32 {
+fn wait_for_tree(
+    agent: Pid,
+    wrap: Option<&PidFd>,
+    channel: &mut Channel,
+    books: &Books,
+    engine: &Seccomp,
+) -> i32 {
     let mut ended: Option<ExitStatus> = None;
     let code = |status: ExitStatus| match status {
         ExitStatus::Code(code) => code,
@@ -268,12 +274,14 @@ fn wait_for_tree(agent: Pid, wrap: Option<&PidFd>, channel: &mut Channel, books:
             }
             Ok(WaitStatus::StillAlive) => {
                 if let Some(status) = ended {
+                    engine.settle();
                     tell(channel, status, tree::count_below(std::process::id()));
                     told = true;
                 }
             }
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => {
+                engine.settle();
                 books.close(ended.map(code));
                 if let (Some(status), false) = (ended, told) {
                     tell(channel, status, 0);

@@ -139,12 +139,15 @@ impl Session {
         let Some(name) = seen.entry.plain_name().filter(|_| !seen.entry.is_special()) else {
             return Ok(None);
         };
-        let stat = seen.entry.stat().map_err(Unread::Bare)?;
-        if stat.kind == handle::Kind::Symlink && flags & AtFlags::AT_SYMLINK_FOLLOW.bits() != 0 {
+        let follow = flags & AtFlags::AT_SYMLINK_FOLLOW.bits() != 0;
+        // In procfs the entry that was seen may be this process's own; the walk knows the caller's.
+        let in_procfs = follow && seen.entry.dir.in_procfs().map_err(Unread::Bare)?;
+        let stat = if in_procfs { None } else { Some(seen.entry.stat().map_err(Unread::Bare)?) };
+        let Some(stat) = stat.filter(|stat| !(follow && stat.kind == handle::Kind::Symlink)) else {
             let handle = resolve::target(&case.caller, from)?;
             let stat = handle.stat().map_err(Unread::Bare)?;
             return Ok(Some(Source { handle, name: None, stat, own: None }));
-        }
+        };
         let own = own.how((seen.dir.dev, seen.dir.ino), name.to_bytes(), &stat);
         Ok(Some(Source { handle: seen.entry.dir, name: Some(name), stat, own }))
     }

@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long nobody may be receiving before another thread is started.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -40,6 +40,8 @@ struct Shared {
     /// Whether some thread receives. Only one does: a second would be woken for every other call.
     receiving: AtomicBool,
     events: AtomicU64,
+    /// Events that were answered, and told of.
+    finished: AtomicU64,
     threads: AtomicUsize,
     watcher_sleeps: AtomicBool,
     watcher: Mutex<Option<Thread>>,
@@ -82,6 +84,7 @@ impl Seccomp {
             session,
             receiving: AtomicBool::new(false),
             events: AtomicU64::new(0),
+            finished: AtomicU64::new(0),
             threads: AtomicUsize::new(0),
             watcher_sleeps: AtomicBool::new(true),
             watcher: Mutex::new(None),
@@ -92,6 +95,16 @@ impl Seccomp {
             thread::Builder::new().name("watcher".into()).stack_size(64 << 10).spawn(move || watched.watch());
         *lock(&shared.watcher) = Some(watcher.map_err(StartError::Thread)?.thread().clone());
         Ok(Self { shared })
+    }
+
+    /// Waits until whatever was answered by now has been told of, too: a caller may end before its denial is
+    /// recorded. A call that hangs in a file system is not waited for.
+    pub fn settle(&self) {
+        let answered = self.shared.events.load(Ordering::SeqCst);
+        let patience = Instant::now() + Duration::from_secs(1);
+        while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < patience {
+            thread::sleep(Duration::from_micros(50));
+        }
     }
 
     /// Judges by another policy from the next call on.
@@ -132,13 +145,14 @@ impl Shared {
                 // The listener is unusable: without it every guarded call fails, which is what must happen.
                 Err(_) => std::process::exit(1),
             };
-            self.events.fetch_add(1, Ordering::Relaxed);
+            self.events.fetch_add(1, Ordering::SeqCst);
             if self.watcher_sleeps.swap(false, Ordering::SeqCst)
                 && let Some(watcher) = lock(&self.watcher).as_ref()
             {
                 watcher.unpark();
             }
             self.session.attend(&trapped);
+            self.finished.fetch_add(1, Ordering::SeqCst);
         }
         self.threads.fetch_sub(1, Ordering::SeqCst);
     }
