@@ -3,7 +3,7 @@
 //! What fails here fails before anything is started. It knows no helper.
 
 use crate::cli::WrapArgs;
-use crate::plan::{Asked, Compiled, Plan, PlanError};
+use crate::plan::{Asked, Compiled, Fingerprint, Plan, PlanError};
 use crate::state::{Canaries, StateError, StateFolder, home};
 use helper_daemon::session::SessionId;
 use std::fs::File;
@@ -29,6 +29,8 @@ pub(crate) struct Prepared {
     /// To compile again when the policy file changes.
     pub(crate) plan: Plan,
     pub(crate) compiled: Compiled,
+    /// Of the policy file, taken before it was read: an edit in between is seen as a change.
+    pub(crate) fingerprint: Fingerprint,
     /// Open for appending.
     pub(crate) ledger: File,
     /// The shared file, open for reading and appending.
@@ -52,8 +54,9 @@ pub(crate) fn prepare(args: &WrapArgs) -> Result<Prepared, PreparationError> {
     let canaries = state.canaries(&id);
     canaries.make()?;
     let plan = asked(Some(state.path()), Some(&canaries.free))?;
+    let fingerprint = plan.fingerprint();
     let compiled = plan.compile()?;
     let denials = state.open_denials()?;
     let ledger = state.create_ledger(&id)?;
-    Ok(Prepared { plan, compiled, ledger, denials, canaries, id, state, home, cwd })
+    Ok(Prepared { plan, compiled, fingerprint, ledger, denials, canaries, id, state, home, cwd })
 }

@@ -37,10 +37,12 @@ impl Denial {
         let dest = self.dest.as_deref().map(|dest| printable(&dest.to_string_lossy())).unwrap_or_default();
         match self.reason {
             Reason::Removed => format!("{path} was not removed: it is in the zone {zone}"),
-            Reason::MovedOut => format!("{path} was not moved to {dest}: that is not protected by the zone {zone}"),
+            Reason::MovedOut => {
+                format!("{path} was not moved to {dest}: that is not protected by the zone {zone}")
+            }
             Reason::ZoneMoved => format!("{path} was not moved or removed: it holds the zone {zone}"),
             Reason::Clobbered => format!("{dest} was not replaced by {path}: it is in the zone {zone}"),
-            Reason::Unreadable => "an operation was refused: its process can't be read".to_owned(),
+            Reason::Unreadable => format!("{path}, a process that can't be read, was refused an operation"),
             Reason::Unclear => format!("{path} was not touched: where it lies can't be told"),
         }
     }
@@ -49,7 +51,10 @@ impl Denial {
 /// Text that came from the tree, with every control character made visible: it is shown on a person's
 /// terminal and to an agent.
 pub fn printable(text: &str) -> String {
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     text.chars().map(|c| if hidden(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }
 

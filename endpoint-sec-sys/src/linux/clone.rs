@@ -20,7 +20,5 @@ pub unsafe fn vfork_sharing(entry: Entry, stack: &mut [u8], arg: *mut c_void) ->
     // - `aligned` is the top of a stack that is the child's alone; stacks grow down on every supported
     //   architecture.
     // - the caller vouches for `entry` and `arg`.
-    unsafe {
-        libc::clone(entry, aligned.cast(), libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES, arg)
-    }
+    unsafe { libc::clone(entry, aligned.cast(), libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES, arg) }
 }

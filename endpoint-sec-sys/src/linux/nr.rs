@@ -115,9 +115,7 @@ pub const I386: Numbers = Numbers {
     io_uring_enter: 426,
     io_uring_register: 427,
     // The 16-bit calls first, then their 32-bit forms.
-    credentials: &[
-        23, 46, 70, 71, 164, 170, 138, 139, 81, 185, 213, 214, 203, 204, 208, 210, 215, 216, 206,
-    ],
+    credentials: &[23, 46, 70, 71, 164, 170, 138, 139, 81, 185, 213, 214, 203, 204, 208, 210, 215, 216, 206],
 };
 
 /// `AUDIT_ARCH_AARCH64` (the generic table).

@@ -64,7 +64,8 @@ pub struct SeccompNotifAddfd {
 const _: () = assert!(size_of::<SeccompData>() == 64);
 const _: () = assert!(size_of::<SeccompNotif>() == 80 && offset_of!(SeccompNotif, data) == 16);
 const _: () = assert!(size_of::<SeccompNotifResp>() == 24 && offset_of!(SeccompNotifResp, error) == 16);
-const _: () = assert!(size_of::<SeccompNotifAddfd>() == 24 && offset_of!(SeccompNotifAddfd, newfd_flags) == 20);
+const _: () =
+    assert!(size_of::<SeccompNotifAddfd>() == 24 && offset_of!(SeccompNotifAddfd, newfd_flags) == 20);
 
 /// `SECCOMP_SET_MODE_FILTER`.
 pub const SET_MODE_FILTER: u32 = 1;

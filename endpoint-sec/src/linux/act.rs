@@ -9,18 +9,55 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "the arguments of the system calls of the same names")]
 pub enum Act<'a> {
-    Unlink { dir: &'a Handle, name: &'a CStr },
-    Rmdir { dir: &'a Handle, name: &'a CStr },
-    Rename { from: (&'a Handle, &'a CStr), to: (&'a Handle, &'a CStr), flags: u32 },
+    Unlink {
+        dir: &'a Handle,
+        name: &'a CStr,
+    },
+    Rmdir {
+        dir: &'a Handle,
+        name: &'a CStr,
+    },
+    Rename {
+        from: (&'a Handle, &'a CStr),
+        to: (&'a Handle, &'a CStr),
+        flags: u32,
+    },
     /// Opens a file that must be new: `O_EXCL` and `O_NOFOLLOW` are added. The value is a descriptor.
-    Open { dir: &'a Handle, name: &'a CStr, flags: i32, mode: u32 },
-    Mkdir { dir: &'a Handle, name: &'a CStr, mode: u32 },
-    Mknod { dir: &'a Handle, name: &'a CStr, mode: u32, dev: u32 },
-    Symlink { target: &'a CStr, dir: &'a Handle, name: &'a CStr },
+    Open {
+        dir: &'a Handle,
+        name: &'a CStr,
+        flags: i32,
+        mode: u32,
+    },
+    Mkdir {
+        dir: &'a Handle,
+        name: &'a CStr,
+        mode: u32,
+    },
+    Mknod {
+        dir: &'a Handle,
+        name: &'a CStr,
+        mode: u32,
+        dev: u32,
+    },
+    Symlink {
+        target: &'a CStr,
+        dir: &'a Handle,
+        name: &'a CStr,
+    },
     /// With a name, the entry of that name; without, what the handle itself refers to.
-    Link { from: &'a Handle, from_name: Option<&'a CStr>, dir: &'a Handle, name: &'a CStr },
+    Link {
+        from: &'a Handle,
+        from_name: Option<&'a CStr>,
+        dir: &'a Handle,
+        name: &'a CStr,
+    },
     /// Binds a socket that was copied from the caller.
-    Bind { socket: RawFd, dir: &'a Handle, name: &'a CStr },
+    Bind {
+        socket: RawFd,
+        dir: &'a Handle,
+        name: &'a CStr,
+    },
 }
 
 impl Act<'_> {

@@ -127,8 +127,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let handle = Handle::open(dir.path()).unwrap();
         let own = own_credentials().unwrap();
-        let other =
-            Credentials { uid: 1000, gid: 1000, groups: vec![1000], capabilities: 0, namespace: own.namespace };
+        let other = Credentials {
+            uid: 1000,
+            gid: 1000,
+            groups: vec![1000],
+            capabilities: 0,
+            namespace: own.namespace,
+        };
         let mkdir = Act::Mkdir { dir: &handle, name: c"d", mode: 0o700 };
         assert_eq!(mkdir.perform_as(&other, &own, None), Err(Errno::EACCES));
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);

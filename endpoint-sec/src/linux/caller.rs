@@ -151,7 +151,8 @@ impl Caller {
     }
 
     fn exists(&self) -> bool {
-        nix::unistd::access(ProcLink::of(self.tid, "status").as_c_str(), nix::unistd::AccessFlags::F_OK).is_ok()
+        nix::unistd::access(ProcLink::of(self.tid, "status").as_c_str(), nix::unistd::AccessFlags::F_OK)
+            .is_ok()
     }
 
     fn open(&self, link: ProcLink, flags: OFlag) -> Result<Handle, Unread> {

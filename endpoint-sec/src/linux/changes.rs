@@ -14,7 +14,8 @@ const ADD_TO_MASK: AddWatchFlags = AddWatchFlags::from_bits_retain(libc::IN_MASK
 #[derive(Debug)]
 pub struct Changes {
     mounts: File,
-    names: Inotify,
+    /// `None` where the user has no inotify instance left: then names count as changed at every look.
+    names: Option<Inotify>,
 }
 
 /// What has changed since the last look.
@@ -31,13 +32,13 @@ impl Changes {
     pub fn new() -> Result<Self, Errno> {
         let mounts = File::open("/proc/self/mountinfo")
             .map_err(|e| Errno::from_raw(e.raw_os_error().unwrap_or(libc::ENOENT)))?;
-        Ok(Self { mounts, names: Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)? })
+        Ok(Self { mounts, names: Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok() })
     }
 
     /// Watches a directory or file: that it is moved or removed.
     pub fn watch_self(&self, path: &Path) -> Result<(), Errno> {
         let flags = AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_DELETE_SELF | ADD_TO_MASK;
-        self.names.add_watch(path, flags).map(drop)
+        self.add_watch(path, flags)
     }
 
     /// Watches a directory for names that come or go: a zone may appear in it.
@@ -48,7 +49,11 @@ impl Changes {
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_DELETE_SELF
             | ADD_TO_MASK;
-        self.names.add_watch(path, flags).map(drop)
+        self.add_watch(path, flags)
+    }
+
+    fn add_watch(&self, path: &Path, flags: AddWatchFlags) -> Result<(), Errno> {
+        self.names.as_ref().ok_or(Errno::EMFILE)?.add_watch(path, flags).map(drop)
     }
 
     /// What has changed since the last call. One system call when nothing has.
@@ -56,9 +61,10 @@ impl Changes {
     /// A mount table read *after* this has said `mounts: false` may be older than the call, never newer; a
     /// handle opened before the call keeps its mount's id from being used again.
     pub fn look(&self) -> Changed {
+        let Some(names) = &self.names else { return Changed { mounts: true, names: true } };
         let mut fds = [
             PollFd::new(self.mounts.as_fd(), PollFlags::POLLPRI),
-            PollFd::new(self.names.as_fd(), PollFlags::POLLIN),
+            PollFd::new(names.as_fd(), PollFlags::POLLIN),
         ];
         match poll(&mut fds, PollTimeout::ZERO) {
             Ok(0) => return Changed { mounts: false, names: false },
@@ -68,7 +74,7 @@ impl Changes {
         let set = |fd: &PollFd<'_>| fd.revents().is_none_or(|flags| !flags.is_empty());
         let changed = Changed { mounts: set(&fds[0]), names: set(&fds[1]) };
         if changed.names {
-            while self.names.read_events().is_ok_and(|events| !events.is_empty()) {}
+            while names.read_events().is_ok_and(|events| !events.is_empty()) {}
         }
         changed
     }

@@ -4,7 +4,8 @@ use crate::linux::arch::Call;
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::listener::Trapped;
 use endpoint_sec_sys::linux::calls::{
-    BTRFS_IOC_SNAP_DESTROY, FSCONFIG_SET_FD, FSCONFIG_SET_PATH, FSCONFIG_SET_PATH_EMPTY, FSCONFIG_SET_STRING, OpenHow,
+    BTRFS_IOC_SNAP_DESTROY, FSCONFIG_SET_FD, FSCONFIG_SET_PATH, FSCONFIG_SET_PATH_EMPTY, FSCONFIG_SET_STRING,
+    OpenHow,
 };
 use nix::errno::Errno;
 
@@ -312,8 +313,14 @@ mod tests {
     fn a_removal_carries_its_text_and_kind() {
         let path = c"a/b".as_ptr() as u64;
         let at = At { dirfd: libc::AT_FDCWD, path: b"a/b".to_vec() };
-        assert_eq!(decode_call(Call::Unlink, [path, 0, 0, 0, 0, 0]), Ok(Event::Remove { at: at.clone(), directory: false }));
-        assert_eq!(decode_call(Call::Rmdir, [path, 0, 0, 0, 0, 0]), Ok(Event::Remove { at, directory: true }));
+        assert_eq!(
+            decode_call(Call::Unlink, [path, 0, 0, 0, 0, 0]),
+            Ok(Event::Remove { at: at.clone(), directory: false })
+        );
+        assert_eq!(
+            decode_call(Call::Rmdir, [path, 0, 0, 0, 0, 0]),
+            Ok(Event::Remove { at, directory: true })
+        );
     }
 
     #[test]
@@ -325,14 +332,18 @@ mod tests {
 
     #[test]
     fn an_empty_path_is_missing() {
-        assert_eq!(decode_call(Call::Unlink, [c"".as_ptr() as u64, 0, 0, 0, 0, 0]), Err(Unread::Bare(Errno::ENOENT)));
+        assert_eq!(
+            decode_call(Call::Unlink, [c"".as_ptr() as u64, 0, 0, 0, 0, 0]),
+            Err(Unread::Bare(Errno::ENOENT))
+        );
     }
 
     #[test]
     fn only_a_unix_socket_with_a_path_makes_a_name() {
         let mut address = [0u8; 20];
         address[0] = libc::AF_UNIX as u8;
-        let ask = |address: &[u8], length| decode_call(Call::Bind, [3, address.as_ptr() as u64, length, 0, 0, 0]);
+        let ask =
+            |address: &[u8], length| decode_call(Call::Bind, [3, address.as_ptr() as u64, length, 0, 0, 0]);
         assert_eq!(ask(&address, 20), Ok(Event::Harmless));
         address[2..5].copy_from_slice(b"s/x");
         let Ok(Event::Create { at, what: Creation::Socket { fd: 3 } }) = ask(&address, 20) else { panic!() };

@@ -136,7 +136,9 @@ pub enum InstallError {
     #[error("set no_new_privs: {0}")]
     NoNewPrivs(Errno),
     /// This process already answers to a listener, and the kernel allows one.
-    #[error("install a second seccomp listener: this process already runs under one (another es-guard, or a sandbox that uses user notification)")]
+    #[error(
+        "install a second seccomp listener: this process already runs under one (another es-guard, or a sandbox that uses user notification)"
+    )]
     AlreadyListening,
     /// The kernel does not know the flags, or seccomp filters are not built in.
     #[error("install a seccomp listener: {0} (Linux 5.19 or later is needed)")]

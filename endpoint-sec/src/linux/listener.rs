@@ -94,7 +94,8 @@ impl Listener {
         };
         // SAFETY:
         // - `addfd` is live and of the size encoded in the request; `fd` is borrowed for the whole call.
-        Errno::result(unsafe { libc::ioctl(self.0.as_raw_fd(), sys::IOCTL_NOTIF_ADDFD as _, &addfd) }).map(drop)
+        Errno::result(unsafe { libc::ioctl(self.0.as_raw_fd(), sys::IOCTL_NOTIF_ADDFD as _, &addfd) })
+            .map(drop)
     }
 }
 

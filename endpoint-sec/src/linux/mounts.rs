@@ -182,7 +182,8 @@ pub fn text_of(handle: &Handle) -> Result<(Vec<u8>, usize), Errno> {
         Ok(text) => Ok((text, 0)),
         Err(Errno::ENAMETOOLONG) => {
             let mount = handle.stat()?.mount;
-            let mut up = Handle::open_at(std::os::fd::AsFd::as_fd(handle), c"..", nix::fcntl::OFlag::O_DIRECTORY)?;
+            let mut up =
+                Handle::open_at(std::os::fd::AsFd::as_fd(handle), c"..", nix::fcntl::OFlag::O_DIRECTORY)?;
             for missing in 1..100_000 {
                 if up.stat()?.mount != mount {
                     return Err(Errno::EXDEV);

@@ -8,7 +8,9 @@ use crate::linux::caller::{Caller, Unread};
 use crate::linux::event::At;
 use crate::linux::handle::Handle;
 use crate::linux::walk;
-use endpoint_sec_sys::linux::calls::{self, OpenHow, RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS};
+use endpoint_sec_sys::linux::calls::{
+    self, OpenHow, RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS,
+};
 use nix::errno::Errno;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};

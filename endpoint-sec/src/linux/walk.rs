@@ -75,7 +75,8 @@ impl Walk<'_> {
         if self.current.in_procfs().map_err(Unread::Bare)? {
             if dir.ino != PROC_ROOT {
                 // A magic link: it jumps to an object, whatever its text says.
-                self.current = Handle::open_at(self.current.as_fd(), &c_name, OFlag::empty()).map_err(Unread::Bare)?;
+                self.current =
+                    Handle::open_at(self.current.as_fd(), &c_name, OFlag::empty()).map_err(Unread::Bare)?;
                 return Ok(());
             }
             if let Some(own) = self.own_entry(name, &dir)? {

@@ -70,7 +70,8 @@ impl Session {
         program: Program,
         signals: Signals,
     ) -> Result<Self, SessionError> {
-        let Prepared { id, home, cwd, state, plan, compiled, ledger, denials, canaries } = prepared;
+        let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, canaries } =
+            prepared;
         let words = program.words();
         let name = words.first().cloned().unwrap_or_default();
         // Should the helper die, the agent becomes this process's child, and its end is still seen.
@@ -105,7 +106,7 @@ impl Session {
             ledger: state.ledger(&id),
             id,
             home,
-            fingerprint: plan.fingerprint(),
+            fingerprint,
             plan,
             policy: compiled.policy,
             quiet: args.quiet,
@@ -113,7 +114,7 @@ impl Session {
             notes: Vec::new(),
         };
         session.greet(&compiled.warnings);
-        session.go(&name)
+        session.go()
     }
 
     fn greet(&self, warnings: &[String]) {
@@ -126,7 +127,7 @@ impl Session {
         }
     }
 
-    fn go(mut self, _name: &str) -> Result<Self, SessionError> {
+    fn go(mut self) -> Result<Self, SessionError> {
         self.channel.send(&Request::Go, &[])?;
         Ok(self)
     }
@@ -193,6 +194,7 @@ impl Session {
             Ok(compiled) => {
                 let detail = difference(&self.policy, &compiled.policy);
                 self.policy = compiled.policy.clone();
+                self.notes.extend(compiled.warnings);
                 Request::Policy { policy: compiled.policy, detail }
             }
             Err(error) => Request::PolicyRefused { detail: error.to_string() },

@@ -68,9 +68,11 @@ impl Books {
 
     /// Records which overrides came and went.
     pub(super) fn overrides_changed(&self, old: &Policy, new: &Policy) {
-        let internal = |path: &PathBuf| new.zones.iter().any(|zone| zone.internal && path.starts_with(&zone.path));
+        let internal =
+            |path: &PathBuf| new.zones.iter().any(|zone| zone.internal && path.starts_with(&zone.path));
         for (change, from, without) in [("removed", old, new), ("added", new, old)] {
-            let changed = from.overrides.iter().filter(|o| !without.overrides.contains(o) && !internal(&o.path));
+            let changed =
+                from.overrides.iter().filter(|o| !without.overrides.contains(o) && !internal(&o.path));
             for o in changed {
                 self.write(Record::Override(OverrideRecord {
                     change: change.into(),

@@ -86,12 +86,20 @@ pub(super) mod kind {
 }
 
 /// Arms this process, proves it, and executes the command. Returns only if that failed.
-pub(super) fn run(socket: &UnixStream, program: &Program, canary: &Path, control: &Path, command: &Command) -> i32 {
+pub(super) fn run(
+    socket: &UnixStream,
+    program: &Program,
+    canary: &Path,
+    control: &Path,
+    command: &Command,
+) -> i32 {
     let listener = match filter::install(program) {
         Ok(listener) => listener,
         Err(error) => {
             let word = match error {
-                InstallError::AlreadyListening => Word::NotArmed(Errno::EBUSY as i32, kind::LISTENING_ALREADY),
+                InstallError::AlreadyListening => {
+                    Word::NotArmed(Errno::EBUSY as i32, kind::LISTENING_ALREADY)
+                }
                 InstallError::Unsupported(errno) => Word::NotArmed(errno as i32, kind::UNSUPPORTED),
                 InstallError::NoNewPrivs(errno) | InstallError::Refused(errno) => {
                     Word::NotArmed(errno as i32, kind::OTHER)
@@ -106,7 +114,8 @@ pub(super) fn run(socket: &UnixStream, program: &Program, canary: &Path, control
     }
     drop(listener);
     let Some((Word::Prove, _)) = hear(socket) else { return 125 };
-    let tried = |path: &Path| std::fs::remove_file(path).map_or_else(|e| e.raw_os_error().unwrap_or(-1), |()| 0);
+    let tried =
+        |path: &Path| std::fs::remove_file(path).map_or_else(|e| e.raw_os_error().unwrap_or(-1), |()| 0);
     if say(socket, Word::Proof(tried(canary), tried(control)), None).is_err() {
         return 125;
     }

@@ -8,11 +8,14 @@ use crate::engine::seccomp::Seccomp;
 use crate::ledger::{PolicyRecord, Record, start_of};
 use crate::policy::Policy;
 use crate::policy::judge::Reason;
-use crate::protocol::{Channel, Event, ExitStatus, Failure, FailureKind, PROTOCOL_VERSION, Register, Request};
+use crate::protocol::{
+    Channel, Event, ExitStatus, Failure, FailureKind, PROTOCOL_VERSION, Register, Request,
+};
 use endpoint_sec::linux::filter::Program;
 use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::process::{self, PidFd, close_all_but, fork};
 use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -55,7 +58,8 @@ fn begin(channel: &mut Channel, command: &Command) -> Result<Session, Failure> {
     nix::sys::prctl::set_child_subreaper(true).map_err(failed)?;
     let (here, there) = UnixStream::pair().map_err(failed)?;
     // Forked before this process makes itself unreadable, or the child would be so until it executes.
-    let agent = fork(|| child::run(&there, &program, &register.canary, &register.control, command)).map_err(failed)?;
+    let agent = fork(|| child::run(&there, &program, &register.canary, &register.control, command))
+        .map_err(failed)?;
     drop(there);
     let done = retreat(channel, &here, &ledger, &denials)
         .map_err(failed)
@@ -72,7 +76,9 @@ fn registration(channel: &mut Channel) -> Result<(Box<Register>, File, File), Fa
     if register.protocol != PROTOCOL_VERSION {
         return Err(failed(format!("expected protocol {PROTOCOL_VERSION}, found {}", register.protocol)));
     }
-    let Ok([ledger, denials]) = <[_; 2]>::try_from(fds) else { return Err(failed("expected two descriptors")) };
+    let Ok([ledger, denials]) = <[_; 2]>::try_from(fds) else {
+        return Err(failed("expected two descriptors"));
+    };
     Ok((register, ledger.into(), denials.into()))
 }
 
@@ -81,16 +87,33 @@ fn registration(channel: &mut Channel) -> Result<(Box<Register>, File, File), Fa
 fn retreat(channel: &Channel, child: &UnixStream, ledger: &File, denials: &File) -> Result<(), Errno> {
     nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
     for signal in Signal::iterator() {
-        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP | Signal::SIGCHLD | Signal::SIGSEGV | Signal::SIGBUS | Signal::SIGILL | Signal::SIGFPE | Signal::SIGABRT) {
+        if !matches!(
+            signal,
+            Signal::SIGKILL
+                | Signal::SIGSTOP
+                | Signal::SIGCHLD
+                | Signal::SIGSEGV
+                | Signal::SIGBUS
+                | Signal::SIGILL
+                | Signal::SIGFPE
+                | Signal::SIGABRT
+        ) {
             process::ignore_signal(signal)?;
         }
     }
-    let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())?;
+    let null = nix::fcntl::open(
+        "/dev/null",
+        nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    )?;
     nix::unistd::dup2_stdin(&null)?;
     nix::unistd::dup2_stdout(&null)?;
     nix::unistd::dup2_stderr(&null)?;
     close_all_but(&[channel.as_fd(), child.as_fd(), ledger.as_fd(), denials.as_fd(), null.as_fd()])?;
     nix::unistd::chdir("/")?;
+    // The agent's limit is not this process's: it holds a descriptor for each process that it knows.
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
     nix::sys::prctl::set_dumpable(false)
 }
 
@@ -138,17 +161,24 @@ fn prove(child: &UnixStream, books: &Books) -> Result<(), Failure> {
     let Some((Word::Proof(canary, control), _)) = child::hear(child) else {
         return Err(unproven("the armed process has died while trying to remove a protected file".into()));
     };
-    let said = |errno: i32| if errno == 0 { "success".to_owned() } else { Errno::from_raw(errno).to_string() };
+    let said =
+        |errno: i32| if errno == 0 { "success".to_owned() } else { Errno::from_raw(errno).to_string() };
     let recorded = books.end_proof();
     if canary != Errno::EPERM as i32 {
         return Err(unproven(format!("removing a protected file gave {}, expected EPERM", said(canary))));
     }
     if recorded != Some(Reason::Removed) {
         let found = recorded.map_or("nothing", Reason::word);
-        return Err(unproven(format!("the denial was recorded as {found}, expected {}", Reason::Removed.word())));
+        return Err(unproven(format!(
+            "the denial was recorded as {found}, expected {}",
+            Reason::Removed.word()
+        )));
     }
     if control != 0 {
-        return Err(unproven(format!("removing an unprotected file gave {}, expected success", said(control))));
+        return Err(unproven(format!(
+            "removing an unprotected file gave {}, expected success",
+            said(control)
+        )));
     }
     Ok(())
 }

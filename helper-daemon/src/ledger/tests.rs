@@ -27,7 +27,10 @@ fn denial() -> Denial {
 fn written() -> Vec<u8> {
     let mut ledger = Ledger::new(Vec::new(), session());
     ledger.append(Record::Denial((&denial()).into()), now());
-    ledger.append(Record::SessionEnd(End { status: Some(0), counts: Counts { denied: 1, ..Counts::default() } }), now());
+    ledger.append(
+        Record::SessionEnd(End { status: Some(0), counts: Counts { denied: 1, ..Counts::default() } }),
+        now(),
+    );
     ledger.out
 }
 
@@ -36,7 +39,14 @@ fn a_line_begins_with_its_type_and_carries_the_rest() {
     let text = String::from_utf8(written()).unwrap();
     let first = text.lines().next().unwrap();
     assert!(first.starts_with(r#"{"type":"denial","#), "{first}");
-    for key in [r#""v":1"#, r#""ts":1767323045"#, r#""time":"2026-01-02T03:04:05.678Z""#, r#""session":"20260102-030405-abcd""#, r#""seq":0"#, r#""dest":null"#] {
+    for key in [
+        r#""v":1"#,
+        r#""ts":1767323045"#,
+        r#""time":"2026-01-02T03:04:05.678Z""#,
+        r#""session":"20260102-030405-abcd""#,
+        r#""seq":0"#,
+        r#""dest":null"#,
+    ] {
         assert!(first.contains(key), "{key} in {first}");
     }
 }

@@ -148,7 +148,9 @@ fn check_path<E: de::Error>(path: String) -> Result<RawPath, E> {
     } else if path.contains('\0') {
         Err(E::custom("found a path with a NUL character, which no file can have"))
     } else if !absolute {
-        Err(E::custom(format!("found the relative path \"{path}\", expected one that starts with `/` or `~/`")))
+        Err(E::custom(format!(
+            "found the relative path \"{path}\", expected one that starts with `/` or `~/`"
+        )))
     } else if Path::new(&path).components().any(|c| c == Component::ParentDir) {
         Err(E::custom(format!("found `..` in \"{path}\", expected the path without it")))
     } else {
@@ -310,21 +312,57 @@ mod tests {
     fn every_mistake_is_placed_and_explained() {
         let cases = [
             ("", "line 1, column 1: EOF while parsing a value"),
-            ("{\n \"protected_zones\": [\"a/b\"]}", "line 2, column 26: found the relative path \"a/b\", expected one that starts with `/` or `~/`"),
-            ("{\"zones\": []}", "line 1, column 8: unknown field `zones`, expected one of `protected_zones`, `temporary_overrides`, `exempt_names`"),
-            ("{\"protected_zones\": \"/a\"}", "line 1, column 24: invalid type: string \"/a\", expected a list"),
-            ("{\"protected_zones\": [3]}", "line 1, column 22: invalid type: integer `3`, expected a path as a string, or an object with `path`"),
-            ("{\"protected_zones\": [\"/a\", \"/a/\"]}", "line 1, column 33: found \"/a/\" a second time, expected it once"),
-            ("{\"protected_zones\": [], \"protected_zones\": []}", "line 1, column 41: duplicate field `protected_zones`"),
-            ("{\"protected_zones\": [{\"path\": \"/a\", \"mode\": 1}]}", "line 1, column 42: unknown field `mode`, expected `path`"),
+            (
+                "{\n \"protected_zones\": [\"a/b\"]}",
+                "line 2, column 26: found the relative path \"a/b\", expected one that starts with `/` or `~/`",
+            ),
+            (
+                "{\"zones\": []}",
+                "line 1, column 8: unknown field `zones`, expected one of `protected_zones`, `temporary_overrides`, `exempt_names`",
+            ),
+            (
+                "{\"protected_zones\": \"/a\"}",
+                "line 1, column 24: invalid type: string \"/a\", expected a list",
+            ),
+            (
+                "{\"protected_zones\": [3]}",
+                "line 1, column 22: invalid type: integer `3`, expected a path as a string, or an object with `path`",
+            ),
+            (
+                "{\"protected_zones\": [\"/a\", \"/a/\"]}",
+                "line 1, column 33: found \"/a/\" a second time, expected it once",
+            ),
+            (
+                "{\"protected_zones\": [], \"protected_zones\": []}",
+                "line 1, column 41: duplicate field `protected_zones`",
+            ),
+            (
+                "{\"protected_zones\": [{\"path\": \"/a\", \"mode\": 1}]}",
+                "line 1, column 42: unknown field `mode`, expected `path`",
+            ),
             ("{\"protected_zones\": [{}]}", "line 1, column 23: missing field `path`"),
-            ("{\"protected_zones\": [\"\"]}", "line 1, column 23: found an empty path, expected an absolute one"),
-            ("{\"protected_zones\": [\"/a/../b\"]}", "line 1, column 30: found `..` in \"/a/../b\", expected the path without it"),
-            ("{\"temporary_overrides\": [{\"path\": \"/a\", \"expires_at\": \"soon\"}]}", "line 1, column 60: invalid type: string \"soon\", expected u64"),
-            ("{\"temporary_overrides\": [{\"path\": \"/a\", \"expires_at\": -1}]}", "line 1, column 56: invalid value: integer `-1`, expected u64"),
+            (
+                "{\"protected_zones\": [\"\"]}",
+                "line 1, column 23: found an empty path, expected an absolute one",
+            ),
+            (
+                "{\"protected_zones\": [\"/a/../b\"]}",
+                "line 1, column 30: found `..` in \"/a/../b\", expected the path without it",
+            ),
+            (
+                "{\"temporary_overrides\": [{\"path\": \"/a\", \"expires_at\": \"soon\"}]}",
+                "line 1, column 60: invalid type: string \"soon\", expected u64",
+            ),
+            (
+                "{\"temporary_overrides\": [{\"path\": \"/a\", \"expires_at\": -1}]}",
+                "line 1, column 56: invalid value: integer `-1`, expected u64",
+            ),
             ("{\"protected_zones\": [],}", "line 1, column 24: trailing comma"),
             ("{} x", "line 1, column 4: trailing characters"),
-            ("[]", "line 1, column 2: invalid type: sequence, expected an object with `protected_zones` and `temporary_overrides`"),
+            (
+                "[]",
+                "line 1, column 2: invalid type: sequence, expected an object with `protected_zones` and `temporary_overrides`",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(mistake_in(text), expected, "{text}");

@@ -99,12 +99,17 @@ impl Policy {
     }
 
     fn exempt(&self, zone: &Zone, path: &Path, below: &Path, git: bool) -> bool {
+        // What es-guard keeps for itself has no build output in it, and no name that opens it.
+        if zone.internal {
+            return false;
+        }
         let name_is_exempt = |name: &OsStr| {
             EXEMPT_NAMES.iter().any(|exempt| name == *exempt)
                 || self.exempt_names.iter().any(|exempt| name == exempt.as_str())
                 || (git && name == GIT_DIR)
         };
-        let by_name = below.components().any(|c| matches!(c, Component::Normal(name) if name_is_exempt(name)));
+        let by_name =
+            below.components().any(|c| matches!(c, Component::Normal(name) if name_is_exempt(name)));
         // A zone inside an exempt place is protected all the same, so the prefix must lie below the zone.
         let by_prefix = EXEMPT_PREFIXES.iter().any(|prefix| {
             let prefix = Path::new(prefix);
@@ -156,6 +161,16 @@ mod tests {
         assert!(!guards(&inner, "/x/target/proj/target"));
         assert!(!guards(&inner, "/x/target/proj/a/node_modules/b"));
         assert!(guards(&inner, "/x/target/proj/targets"));
+    }
+
+    #[test]
+    fn no_name_is_exempt_in_what_es_guard_keeps_for_itself() {
+        let mut policy = policy(&["/state"]);
+        policy.exempt_names.push("sessions".into());
+        assert!(!guards(&policy, "/state/sessions/x"));
+        policy.zones[0].internal = true;
+        assert!(guards(&policy, "/state/sessions/x"));
+        assert!(guards(&policy, "/state/.cache/x"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Requests and events. `wrap` asks, the helper tells.
 
+use crate::encoding::path_text;
 use crate::ledger::Counts;
 use crate::policy::Policy;
 use crate::session::SessionInfo;
-use crate::encoding::path_text;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 

@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 /// The error of removing `seen`, if any.
 pub(super) fn removal(seen: &Seen, stat: &Stat, directory: bool) -> Option<Errno> {
     let is_directory = stat.kind == Kind::Directory;
-    if directory && !is_directory || !is_directory && seen.entry.wants_directory() {
+    if !is_directory && (directory || seen.entry.wants_directory()) {
         return Some(Errno::ENOTDIR);
     }
     if let Err(errno) = seen.entry.dir.may_change_names() {
@@ -31,7 +31,11 @@ pub(super) fn removal(seen: &Seen, stat: &Stat, directory: bool) -> Option<Errno
 }
 
 /// The error of renaming `from` to `to`, if any. `nested`: one lies below the other.
-pub(super) fn rename(from: (&Seen, &Stat), to: (&Seen, Option<&Stat>), nested: Option<Nested>) -> Option<Errno> {
+pub(super) fn rename(
+    from: (&Seen, &Stat),
+    to: (&Seen, Option<&Stat>),
+    nested: Option<Nested>,
+) -> Option<Errno> {
     let from_is_directory = from.1.kind == Kind::Directory;
     if !from_is_directory && (from.0.entry.wants_directory() || to.0.entry.wants_directory()) {
         return Some(Errno::ENOTDIR);
@@ -91,7 +95,8 @@ fn is_above(above: &Stat, seen: &Seen) -> bool {
             return false;
         }
         last = (stat.dev, stat.ino);
-        let Ok(up) = endpoint_sec::linux::handle::Handle::open_at(here.as_fd(), c"..", OFlag::O_DIRECTORY) else {
+        let Ok(up) = endpoint_sec::linux::handle::Handle::open_at(here.as_fd(), c"..", OFlag::O_DIRECTORY)
+        else {
             return false;
         };
         here = up;
@@ -103,6 +108,8 @@ fn is_above(above: &Stat, seen: &Seen) -> bool {
 fn is_empty(seen: &Seen) -> bool {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let Ok(name) = CString::new(seen.entry.bare_name()) else { return true };
-    let Ok(mut dir) = Dir::openat(seen.entry.dir.as_fd(), name.as_c_str(), flags, Mode::empty()) else { return true };
+    let Ok(mut dir) = Dir::openat(seen.entry.dir.as_fd(), name.as_c_str(), flags, Mode::empty()) else {
+        return true;
+    };
     !dir.iter().flatten().any(|entry| entry.file_name() != c"." && entry.file_name() != c"..")
 }

@@ -136,7 +136,9 @@ impl Session {
             return Ok(Some(Source { handle, name: None, stat, own: None }));
         }
         let seen = self.see(case, from)?;
-        let Some(name) = seen.entry.plain_name().filter(|_| !seen.entry.is_special()) else { return Ok(None) };
+        let Some(name) = seen.entry.plain_name().filter(|_| !seen.entry.is_special()) else {
+            return Ok(None);
+        };
         let stat = seen.entry.stat().map_err(Unread::Bare)?;
         if stat.kind == handle::Kind::Symlink && flags & AtFlags::AT_SYMLINK_FOLLOW.bits() != 0 {
             let handle = resolve::target(&case.caller, from)?;

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`serve`] | the threads that receive and answer |
 //! | [`view`] | where the zones are, and whether a handle lies in one |
+//! | [`keeper`] | following the zones as they move |
 //! | [`own`] | which names the session itself made |
 //! | [`remove`], [`rename`], [`create`], [`overlay`] | one operation each |
 //! | [`bare`] | what the kernel would have refused anyway |
@@ -20,6 +21,7 @@
 
 mod bare;
 mod create;
+mod keeper;
 mod known;
 mod overlay;
 mod own;
@@ -41,15 +43,16 @@ use endpoint_sec::linux::event::{At, Event, decode};
 use endpoint_sec::linux::handle::{self, Stat};
 use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
 use endpoint_sec::linux::resolve::Entry;
-use nix::errno::Errno;
+use keeper::ViewKeeper;
 use known::Known;
+use nix::errno::Errno;
 use own::Own;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-use view::{View, ViewKeeper, Where};
+use view::{View, Where};
 use who::Who;
 
 /// Everything the threads of one session share.
@@ -183,7 +186,8 @@ impl Session {
             Operation::Rename { from, to } => [Some(from), Some(to)],
             Operation::Exchange { first, second } => [Some(first), Some(second)],
         };
-        let git_matters = places.iter().flatten().flat_map(|place| &place.paths).any(|p| has_git_component(p));
+        let git_matters =
+            places.iter().flatten().flat_map(|place| &place.paths).any(|p| has_git_component(p));
         Circumstances { now: unix_now(), git: git_matters && self.who.is_git(view, &case.caller) }
     }
 
@@ -193,7 +197,15 @@ impl Session {
     }
 
     /// A refusal with its record.
-    fn deny(&self, case: Case, op: Op, path: PathBuf, dest: Option<PathBuf>, zone: PathBuf, reason: Reason) -> Outcome {
+    fn deny(
+        &self,
+        case: Case,
+        op: Op,
+        path: PathBuf,
+        dest: Option<PathBuf>,
+        zone: PathBuf,
+        reason: Reason,
+    ) -> Outcome {
         let program = case.caller.program();
         let denial = Denial {
             op,
@@ -216,7 +228,9 @@ impl Session {
     /// A caller that can't be read may be removing anything.
     fn unreadable(&self, case: Case) -> Outcome {
         let zone = self.first_zone(&self.view().policy);
-        self.deny(case, Op::Unlink, PathBuf::new(), None, zone, Reason::Unreadable)
+        // What it wanted can't be told; which program it is can, as a rule.
+        let path = case.caller.program().exe;
+        self.deny(case, Op::Unlink, path, None, zone, Reason::Unreadable)
     }
 
     fn unclear(&self, case: Case, op: Op, view: &View, seen: &Seen) -> Outcome {
@@ -225,7 +239,12 @@ impl Session {
     }
 
     fn first_zone(&self, policy: &Policy) -> PathBuf {
-        policy.visible_zones().next().or(policy.zones.first()).map(|zone| zone.path.clone()).unwrap_or_default()
+        policy
+            .visible_zones()
+            .next()
+            .or(policy.zones.first())
+            .map(|zone| zone.path.clone())
+            .unwrap_or_default()
     }
 }
 

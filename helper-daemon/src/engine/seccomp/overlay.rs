@@ -38,7 +38,12 @@ impl Session {
     }
 
     /// A subvolume goes with all that is in it. One told by id alone could be any on its file system.
-    pub(super) fn destroy_subvolume(&self, case: Case, dirfd: i32, name: Option<Vec<u8>>) -> Result<Outcome, Unread> {
+    pub(super) fn destroy_subvolume(
+        &self,
+        case: Case,
+        dirfd: i32,
+        name: Option<Vec<u8>>,
+    ) -> Result<Outcome, Unread> {
         let dir = case.caller.directory(dirfd)?;
         let stat = dir.stat().map_err(Unread::Bare)?;
         if !self.listener.still_valid(case.id) {
@@ -67,7 +72,8 @@ impl Session {
     }
 
     fn zone_at(&self, view: &View, path: &std::path::Path) -> std::path::PathBuf {
-        let zone = view.policy.zones.iter().find(|zone| path.starts_with(&zone.path) || zone.path.starts_with(path));
+        let zone =
+            view.policy.zones.iter().find(|zone| path.starts_with(&zone.path) || zone.path.starts_with(path));
         zone.map_or_else(|| self.first_zone(&view.policy), |zone| zone.path.clone())
     }
 }

@@ -110,9 +110,16 @@ fn how_arrived(stat: &Stat) -> How {
 }
 
 /// Calls `each` for everything below a directory; `false` as soon as it says so, or the tree can't be read.
-fn visit(dir: &Handle, name: &CStr, left: &mut usize, each: &mut impl FnMut(DirKey, &[u8], &Stat) -> bool) -> bool {
+fn visit(
+    dir: &Handle,
+    name: &CStr,
+    left: &mut usize,
+    each: &mut impl FnMut(DirKey, &[u8], &Stat) -> bool,
+) -> bool {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let Ok(handle) = Handle::open_at(dir.as_fd(), name, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) else { return false };
+    let Ok(handle) = Handle::open_at(dir.as_fd(), name, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) else {
+        return false;
+    };
     let Ok(here) = handle.stat() else { return false };
     let Ok(mut entries) = Dir::openat(dir.as_fd(), name, flags, Mode::empty()) else { return false };
     for entry in entries.iter() {

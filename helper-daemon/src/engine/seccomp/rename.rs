@@ -125,7 +125,15 @@ impl Session {
         Some(Outcome { own_removed: from.place.own && answer == Answer::Value(0), ..answer.into() })
     }
 
-    fn exchange(&self, case: Case, view: &View, own: &mut Own, first: &Side<'_>, second: &Side<'_>, flags: u32) -> Outcome {
+    fn exchange(
+        &self,
+        case: Case,
+        view: &View,
+        own: &mut Own,
+        first: &Side<'_>,
+        second: &Side<'_>,
+        flags: u32,
+    ) -> Outcome {
         let (Some(first_stat), Some(second_stat)) = (first.stat, second.stat) else {
             return Answer::Fail(Errno::ENOENT).into();
         };
@@ -191,11 +199,8 @@ fn only_if_all_below_is_own(view: &View, own: &Own, side: &mut Side<'_>, destina
     // As git sees it fewer places are guarded: then more is looked at than need be, never less.
     let stays = destination.paths.iter().any(|path| view.policy.guards(path, unix_now(), true).is_some());
     if !stays {
-        side.place.own = side
-            .seen
-            .entry
-            .plain_name()
-            .is_some_and(|name| own.has_all_below(&side.seen.entry.dir, &name));
+        side.place.own =
+            side.seen.entry.plain_name().is_some_and(|name| own.has_all_below(&side.seen.entry.dir, &name));
     }
 }
 

@@ -4,9 +4,9 @@
 //! of this very tree has done something (FUSE). So a watcher looks on, and where nobody has been receiving for
 //! a while, it starts another thread. It sleeps while nothing happens.
 
+use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
-use super::view::ViewKeeper;
 use super::who::Who;
 use super::{Outcome, Reply, Session, lock};
 use crate::engine::Witness;
@@ -88,7 +88,8 @@ impl Seccomp {
         });
         shared.add_thread().map_err(StartError::Thread)?;
         let watched = shared.clone();
-        let watcher = thread::Builder::new().name("watcher".into()).stack_size(64 << 10).spawn(move || watched.watch());
+        let watcher =
+            thread::Builder::new().name("watcher".into()).stack_size(64 << 10).spawn(move || watched.watch());
         *lock(&shared.watcher) = Some(watcher.map_err(StartError::Thread)?.thread().clone());
         Ok(Self { shared })
     }
@@ -103,7 +104,8 @@ impl Shared {
     fn add_thread(self: &Arc<Self>) -> std::io::Result<()> {
         self.threads.fetch_add(1, Ordering::SeqCst);
         let shared = self.clone();
-        let spawned = thread::Builder::new().name("judge".into()).stack_size(1 << 20).spawn(move || shared.serve());
+        let spawned =
+            thread::Builder::new().name("judge".into()).stack_size(1 << 20).spawn(move || shared.serve());
         if spawned.is_err() {
             self.threads.fetch_sub(1, Ordering::SeqCst);
         }

@@ -1,42 +1,19 @@
 //! Where the zones are, and whether a handle lies in one.
 //!
-//! A view is made once and read by every call until something moves: a mount, a zone, one of its ancestors.
-//! It knows paths, mounts and zones, but no operation and nothing of what is the session's own.
+//! A view is made once and read by every call until something moves: a mount, a zone, one of its ancestors
+//! ([`keeper`](super::keeper) says when). It knows paths, mounts and zones, but no operation and nothing of what is the session's own.
 
 use super::Seen;
+use super::keeper::Anchor;
 use super::overlay;
-use crate::policy::{Policy, Zone};
+use crate::policy::Policy;
 use endpoint_sec::linux::caller::Caller;
-use endpoint_sec::linux::changes::Changes;
 use endpoint_sec::linux::handle::{Handle, Stat};
 use endpoint_sec::linux::mounts::{Level, MountTable, below, join, text_of};
-use nix::errno::Errno;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-/// What holds a zone: for a directory the directory itself, for anything else its name in its directory.
-#[derive(Debug)]
-enum Anchor {
-    Directory(Handle),
-    Name(Handle, Vec<u8>),
-}
-
-/// Follows the zones of a policy.
-pub(super) struct ViewKeeper {
-    changes: Changes,
-    policy: Policy,
-    /// By zone, in the policy's order. More than one where a zone was moved away by somebody outside and made
-    /// again: what was in it stays protected.
-    anchors: Vec<Vec<Anchor>>,
-    /// Mounts that were there when the session began.
-    first_mounts: HashSet<u64>,
-    /// Some directory can't be watched (no right to read it): look anew every time.
-    blind: bool,
-    view: Arc<View>,
-}
 
 /// One place that holds a zone.
 #[derive(Debug)]
@@ -67,119 +44,8 @@ pub(super) enum Where {
     Unclear,
 }
 
-impl ViewKeeper {
-    pub(super) fn new(policy: Policy) -> Result<Self, Errno> {
-        let changes = Changes::new()?;
-        let table = MountTable::own().map_err(|_| Errno::EIO)?;
-        let first_mounts = table.iter().map(|(id, _)| id).collect();
-        let view = Arc::new(View::empty());
-        let mut keeper = Self { changes, policy, anchors: Vec::new(), first_mounts, blind: false, view };
-        keeper.rebuild();
-        Ok(keeper)
-    }
-
-    /// The view that holds now. One system call while nothing moves.
-    pub(super) fn current(&mut self) -> Arc<View> {
-        let changed = self.changes.look();
-        if changed.mounts || changed.names || self.blind {
-            self.rebuild();
-        }
-        self.view.clone()
-    }
-
-    /// Judges by another policy from the next call on.
-    pub(super) fn set_policy(&mut self, policy: Policy) {
-        let mut old: Vec<(PathBuf, Vec<Anchor>)> =
-            self.policy.zones.drain(..).map(|zone| zone.path).zip(self.anchors.drain(..)).collect();
-        let mut keep = |zone: &Zone| {
-            let at = old.iter().position(|(path, _)| *path == zone.path)?;
-            Some(old.swap_remove(at).1)
-        };
-        self.anchors = policy.zones.iter().map(|zone| keep(zone).unwrap_or_default()).collect();
-        self.policy = policy;
-        self.rebuild();
-    }
-
-    fn rebuild(&mut self) {
-        let Ok(table) = MountTable::own() else { return };
-        self.anchors.resize_with(self.policy.zones.len(), Vec::new);
-        self.blind = false;
-        for (zone, anchors) in self.policy.zones.iter().zip(&mut self.anchors) {
-            anchors.retain(|anchor| anchor.handle().stat().is_ok_and(|stat| stat.nlink > 0));
-            if let Some(anchor) = Anchor::open(&zone.path)
-                && !anchors.iter().any(|known| known.same(&anchor))
-            {
-                anchors.push(anchor);
-            }
-            self.blind |= watch(&self.changes, &zone.path, anchors).is_err();
-        }
-        // What moved while the watches were being set is seen by this look, and by the anchors below.
-        self.blind |= self.changes.look().names;
-        self.view = Arc::new(View::new(self.policy.clone(), table, &self.anchors, self.first_mounts.clone()));
-    }
-}
-
-/// Watches the zone and every directory above it; a missing zone by the nearest directory that is there.
-fn watch(changes: &Changes, path: &Path, anchors: &[Anchor]) -> Result<(), Errno> {
-    for (i, ancestor) in path.ancestors().enumerate() {
-        match changes.watch_self(ancestor) {
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-            other => {
-                other?;
-                if i > 0 && !path.ancestors().nth(i - 1).is_some_and(Path::exists) {
-                    changes.watch_names(ancestor)?;
-                }
-            }
-        }
-    }
-    for anchor in anchors {
-        let text = anchor.handle().text()?;
-        for ancestor in Path::new(OsStr::from_bytes(&text)).ancestors() {
-            match changes.watch_self(ancestor) {
-                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-                other => other?,
-            }
-        }
-    }
-    Ok(())
-}
-
-impl Anchor {
-    fn open(path: &Path) -> Option<Self> {
-        let handle = Handle::open(path).ok()?;
-        if handle.stat().ok()?.kind == endpoint_sec::linux::handle::Kind::Directory {
-            return Some(Self::Directory(handle));
-        }
-        let dir = Handle::open(path.parent()?).ok()?;
-        Some(Self::Name(dir, path.file_name()?.as_bytes().to_vec()))
-    }
-
-    fn handle(&self) -> &Handle {
-        match self {
-            Self::Directory(handle) | Self::Name(handle, _) => handle,
-        }
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        let name = |anchor: &Self| match anchor {
-            Self::Directory(_) => None,
-            Self::Name(_, name) => Some(name.clone()),
-        };
-        let place = |anchor: &Self| anchor.handle().stat().ok().map(|s| (s.dev, s.ino, s.mount));
-        name(self) == name(other) && place(self).is_some() && place(self) == place(other)
-    }
-
-    fn levels(&self, table: &MountTable) -> Option<Vec<Level>> {
-        let levels = table.levels(self.handle().stat().ok()?.mount, &self.handle().text().ok()?)?;
-        Some(match self {
-            Self::Directory(_) => levels,
-            Self::Name(_, name) => Level::entry(&levels, name),
-        })
-    }
-}
-
 impl View {
-    fn empty() -> Self {
+    pub(super) fn empty() -> Self {
         Self {
             policy: Policy::default(),
             table: MountTable::default(),
@@ -190,7 +56,12 @@ impl View {
         }
     }
 
-    fn new(policy: Policy, table: MountTable, anchors: &[Vec<Anchor>], first_mounts: HashSet<u64>) -> Self {
+    pub(super) fn new(
+        policy: Policy,
+        table: MountTable,
+        anchors: &[Vec<Anchor>],
+        first_mounts: HashSet<u64>,
+    ) -> Self {
         let mut view = Self { policy, table, first_mounts, ..Self::empty() };
         let mut unclear = false;
         for (zone, anchors) in view.policy.zones.iter().zip(anchors) {
@@ -343,86 +214,4 @@ fn ascend(zone: &Path, parts: &[&[u8]]) -> PathBuf {
     let components = |part: &&[u8]| part.split(|&b| b == b'/').filter(|name| !name.is_empty()).count();
     let up = parts.iter().map(components).sum();
     zone.ancestors().nth(up).unwrap_or(Path::new("/")).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::Policy;
-
-    fn keeper(zones: &[&Path]) -> ViewKeeper {
-        let zone = |path: &&Path| Zone { path: path.to_path_buf(), internal: false };
-        ViewKeeper::new(Policy { zones: zones.iter().map(zone).collect(), ..Policy::default() }).unwrap()
-    }
-
-    fn me() -> Caller {
-        Caller::new(std::process::id() as i32)
-    }
-
-    fn locate(keeper: &mut ViewKeeper, path: &Path) -> Vec<PathBuf> {
-        let at = endpoint_sec::linux::event::At { dirfd: libc_at_fdcwd(), path: path.as_os_str().as_bytes().to_vec() };
-        let entry = endpoint_sec::linux::resolve::Entry::resolve(&me(), &at).unwrap();
-        let dir = entry.dir.stat().unwrap();
-        match keeper.current().locate(&me(), &Seen { entry, dir }) {
-            Where::Known(paths) => paths,
-            Where::Outside => Vec::new(),
-            Where::Unclear => panic!("unclear"),
-        }
-    }
-
-    fn libc_at_fdcwd() -> i32 {
-        -100
-    }
-
-    #[test]
-    fn a_place_is_told_by_the_zones_own_path() {
-        let dir = tempfile::tempdir().unwrap();
-        let base = dir.path().canonicalize().unwrap();
-        std::fs::create_dir_all(base.join("zone/d")).unwrap();
-        std::os::unix::fs::symlink(base.join("zone"), base.join("alias")).unwrap();
-        let mut keeper = keeper(&[&base.join("zone")]);
-        assert_eq!(locate(&mut keeper, &base.join("alias/d/x")), [base.join("zone/d/x")]);
-        assert_eq!(locate(&mut keeper, &base.join("zone")), [base.join("zone")]);
-        assert_eq!(locate(&mut keeper, &base), [base.clone()], "an ancestor");
-        assert!(locate(&mut keeper, &base.join("zone2")).is_empty());
-    }
-
-    #[test]
-    fn a_zone_that_a_person_moves_is_followed_and_one_made_again_is_taken_up() {
-        let dir = tempfile::tempdir().unwrap();
-        let base = dir.path().canonicalize().unwrap();
-        let (zone, moved) = (base.join("zone"), base.join("moved"));
-        std::fs::create_dir(&zone).unwrap();
-        let mut keeper = keeper(&[&zone]);
-        std::fs::rename(&zone, &moved).unwrap();
-        assert_eq!(locate(&mut keeper, &moved.join("x")), [zone.join("x")]);
-        std::fs::create_dir(&zone).unwrap();
-        assert_eq!(locate(&mut keeper, &zone.join("x")), [zone.join("x")]);
-        assert_eq!(locate(&mut keeper, &moved.join("x")), [zone.join("x")]);
-    }
-
-    #[test]
-    fn a_missing_zone_arms_when_it_appears() {
-        let dir = tempfile::tempdir().unwrap();
-        let base = dir.path().canonicalize().unwrap();
-        let zone = base.join("a/b");
-        let mut keeper = keeper(&[&zone]);
-        assert!(locate(&mut keeper, &base.join("x")).is_empty());
-        std::fs::create_dir(base.join("a")).unwrap();
-        std::fs::create_dir(&zone).unwrap();
-        assert_eq!(locate(&mut keeper, &zone.join("x")), [zone.join("x")]);
-    }
-
-    #[test]
-    fn a_zone_that_is_a_file_is_a_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let base = dir.path().canonicalize().unwrap();
-        let zone = base.join("conf");
-        std::fs::write(&zone, "").unwrap();
-        let mut keeper = keeper(&[&zone]);
-        std::fs::rename(&zone, base.join("aside")).unwrap();
-        std::fs::write(&zone, "").unwrap();
-        assert_eq!(locate(&mut keeper, &zone), [zone.clone()]);
-        assert!(locate(&mut keeper, &base.join("aside")).is_empty());
-    }
 }

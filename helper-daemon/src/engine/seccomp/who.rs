@@ -1,8 +1,8 @@
 //! Acting as the caller, and telling git from others.
 
-use super::view::View;
 use super::Session;
 use super::known::Known;
+use super::view::View;
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::{Caller, Credentials, own_credentials};
 use endpoint_sec::linux::listener::Answer;

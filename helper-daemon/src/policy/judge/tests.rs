@@ -94,7 +94,8 @@ fn exchanges() {
 
 #[test]
 fn any_alias_in_a_zone_is_enough() {
-    let place = Place { paths: vec!["/p/target/x".into(), "/p/src/x".into()], kind: Some(Kind::Regular), own: false };
+    let place =
+        Place { paths: vec!["/p/target/x".into(), "/p/src/x".into()], kind: Some(Kind::Regular), own: false };
     assert_eq!(reason(Operation::Unlink(place)), Some(Reason::Removed));
 }
 
@@ -112,7 +113,8 @@ fn git_works_in_its_own_directory() {
 fn any_place() -> impl Strategy<Value = Place> {
     let name = prop::sample::select(vec!["a", "b", "d", "target", ".git", "node_modules"]);
     let base = prop::sample::select(vec!["/p", "/q", "/etc", "/etc/conf", "/tmp"]);
-    let kind = prop::sample::select(vec![None, Some(Kind::Regular), Some(Kind::Directory), Some(Kind::Other)]);
+    let kind =
+        prop::sample::select(vec![None, Some(Kind::Regular), Some(Kind::Directory), Some(Kind::Other)]);
     (base, prop::collection::vec(name, 0..4), kind, any::<bool>()).prop_map(|(base, names, kind, own)| {
         let path = names.iter().fold(PathBuf::from(base), |path, name| path.join(name));
         Place::new(path, kind, own && kind.is_some())
