@@ -192,20 +192,42 @@ pub fn run(sandbox: &Sandbox, mut command: Command) -> Outcome {
     }
 }
 
-/// The denials of the sandbox's sessions.
-///
-/// # Panics
-/// When a ledger has a line that is no record.
-pub fn denials(sandbox: &Sandbox) -> Vec<Denial> {
+/// The ledgers of the sandbox's sessions, oldest first.
+pub fn ledgers(sandbox: &Sandbox) -> Vec<PathBuf> {
     let Ok(ledgers) = std::fs::read_dir(sandbox.state().join("sessions")) else { return Vec::new() };
     let mut paths: Vec<_> = ledgers.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     paths.sort();
+    paths
+}
+
+/// The denials of the sandbox's sessions, which are waited for until they have ended.
+///
+/// # Panics
+/// When a ledger has a line that is no record, or no end.
+pub fn denials(sandbox: &Sandbox) -> Vec<Denial> {
     let mut found = Vec::new();
-    for path in paths {
-        let contents = ledger::read(BufReader::new(File::open(&path).expect("a ledger"))).expect("a ledger");
+    for path in ledgers(sandbox) {
+        let contents = ended(&path);
         assert!(contents.notes.is_empty(), "{}: {:?}", path.display(), contents.notes);
         found.extend(contents.denials().map(|(_, denial)| denial));
     }
     found
+}
+
+/// A ledger, once its session has ended.
+fn ended(path: &Path) -> ledger::Contents {
+    for _ in 0..500 {
+        let contents = read(path);
+        if contents.end().is_some() {
+            return contents;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{}: the session does not end", path.display());
+}
+
+/// A ledger as it is now.
+pub fn read(path: &Path) -> ledger::Contents {
+    ledger::read(BufReader::new(File::open(path).expect("a ledger"))).expect("a ledger")
 }
