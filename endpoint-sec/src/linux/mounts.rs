@@ -7,8 +7,12 @@
 
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::handle::{Handle, device};
+use nix::dir::Dir;
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
 use std::collections::HashMap;
+use std::os::fd::AsFd;
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,32 +177,42 @@ fn unescape(field: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The path of a handle as text, and the chain of its places.
+/// The path of a handle as text, and the names below it that the text lacks, outermost first.
 ///
-/// A path longer than a page has no text: the walk goes up until it has one, and the second value counts the
-/// components that are missing below it.
-pub fn text_of(handle: &Handle) -> Result<(Vec<u8>, usize), Errno> {
-    match handle.text() {
-        Ok(text) => Ok((text, 0)),
-        Err(Errno::ENAMETOOLONG) => {
-            let mount = handle.stat()?.mount;
-            let mut up =
-                Handle::open_at(std::os::fd::AsFd::as_fd(handle), c"..", nix::fcntl::OFlag::O_DIRECTORY)?;
-            for missing in 1..100_000 {
-                if up.stat()?.mount != mount {
-                    return Err(Errno::EXDEV);
-                }
-                match up.text() {
-                    Ok(text) => return Ok((text, missing)),
-                    Err(Errno::ENAMETOOLONG) => {}
-                    Err(e) => return Err(e),
-                }
-                up = Handle::open_at(std::os::fd::AsFd::as_fd(&up), c"..", nix::fcntl::OFlag::O_DIRECTORY)?;
+/// A path longer than a page has no text: the walk goes up until it has one, and looks each name up in the
+/// directory that holds it. A name that can't be found, as its directory can't be read, is `...`.
+pub fn text_of(handle: &Handle) -> Result<(Vec<u8>, Vec<Vec<u8>>), Errno> {
+    let mut here = handle.duplicate()?;
+    let mount = here.stat()?.mount;
+    let mut missing = Vec::new();
+    loop {
+        match here.text() {
+            Ok(text) => {
+                missing.reverse();
+                return Ok((text, missing));
             }
-            Err(Errno::ENAMETOOLONG)
+            Err(Errno::ENAMETOOLONG) => {}
+            Err(e) => return Err(e),
         }
-        Err(e) => Err(e),
+        let up = Handle::open_at(here.as_fd(), c"..", OFlag::O_DIRECTORY)?;
+        if up.stat()?.mount != mount {
+            return Err(Errno::EXDEV);
+        }
+        missing.push(name_in(&up, &here).unwrap_or_else(|| b"...".to_vec()));
+        here = up;
     }
+}
+
+/// The name of a directory in the one that holds it.
+fn name_in(up: &Handle, child: &Handle) -> Option<Vec<u8>> {
+    let stat = child.stat().ok()?;
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut dir = Dir::openat(up.as_fd(), c".", flags, Mode::empty()).ok()?;
+    let found = dir.iter().flatten().find(|entry| {
+        entry.ino() == stat.ino
+            && up.stat_entry(entry.file_name()).is_ok_and(|s| (s.dev, s.ino) == (stat.dev, stat.ino))
+    });
+    found.map(|entry| entry.file_name().to_bytes().to_vec())
 }
 
 #[cfg(test)]

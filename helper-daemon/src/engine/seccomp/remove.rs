@@ -7,6 +7,7 @@ use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::At;
 use endpoint_sec::linux::listener::Answer;
+use nix::errno::Errno;
 
 impl Session {
     pub(super) fn remove(&self, case: Case, at: &At, directory: bool) -> Result<Outcome, Unread> {
@@ -28,12 +29,16 @@ impl Session {
             Where::Known(paths) => paths,
         };
         let Some(stat) = found(&seen).map_err(Unread::Bare)? else {
-            return Ok(Answer::Fail(nix::errno::Errno::ENOENT).into());
+            return Ok(Answer::Fail(Errno::ENOENT).into());
         };
         let place = self.place(&own, &seen, paths, Some(&stat));
         let (path, is_own) = (place.shown().to_owned(), place.own);
         let operation = if directory { Operation::Rmdir(place) } else { Operation::Unlink(place) };
         match self.verdict(&view, case, &operation).0 {
+            // The caller may see a mount there that this process, in another namespace, does not.
+            Verdict::Allow if stat.mount_root => {
+                Ok(Answer::Fail(bare::removal(&seen, &stat, directory).unwrap_or(Errno::EBUSY)).into())
+            }
             Verdict::Allow => {
                 let answer = self.perform(&case.caller, &act);
                 let done = answer == Answer::Value(0);

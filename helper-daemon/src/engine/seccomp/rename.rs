@@ -105,6 +105,10 @@ impl Session {
                 None => self.deny(case, Op::Rename, path, Some(dest), zone, reason),
             });
         }
+        if from_stat.mount_root || to.stat.is_some_and(|stat| stat.mount_root) {
+            // The caller may see a mount there that this process, in another namespace, does not.
+            return Some(Answer::Fail(refusal().unwrap_or(Errno::EBUSY)).into());
+        }
         let exclusive = flags | bits(RenameFlags::RENAME_NOREPLACE);
         let mut answer = if to.stat.is_none() && !to.place.paths.is_empty() {
             self.perform(&case.caller, &act(from.seen, to.seen, exclusive))

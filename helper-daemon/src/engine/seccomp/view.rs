@@ -153,8 +153,8 @@ impl View {
                 }
             };
             let Some(mut levels) = table.levels(stat.mount, &text) else { continue };
-            for _ in 0..missing {
-                levels = Level::entry(&levels, b"...");
+            for name in &missing {
+                levels = Level::entry(&levels, name);
             }
             let mount = table.get(stat.mount)?;
             let known = std::ptr::eq(table, &self.table) && self.first_mounts.contains(&stat.mount);
