@@ -1,7 +1,8 @@
 //! The records that a row expects: `[COUNT] OP PATH [DEST] -> REASON by PROGRAM`.
 //!
 //! Paths are relative to the sandbox and in the language of [`words`]. A component `*`
-//! stands for any one, and `**` at the end for all below: then there is at least one record.
+//! stands for any one, and `**` at the end for all below: then there is at least one record. The program is a
+//! name that is looked up as the scripts do, or a path.
 
 use crate::tool::row::which;
 use crate::words::words;
@@ -60,7 +61,16 @@ impl Expected {
             && matches(&root.join(&self.path), &denial.path)
             && dest
             && self.reason == denial.reason.word()
-            && which(&self.program).as_ref() == Some(&denial.exe)
+            && self.is_by(&denial.exe, root)
+    }
+
+    /// By name, for what else is installed under it is the same program (git has several copies); by path
+    /// where the row has one.
+    fn is_by(&self, exe: &Path, root: &Path) -> bool {
+        if self.program.contains('/') {
+            return root.join(&self.program) == exe;
+        }
+        which(&self.program).is_some_and(|program| program.file_name() == exe.file_name())
     }
 
     /// What an attack that succeeds takes away: the path, or what is replaced by it.

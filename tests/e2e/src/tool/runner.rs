@@ -78,8 +78,12 @@ fn after_attack(stage: &Stage, row: &Row, run: &Run) -> Vec<String> {
 fn after_ordinary_work(stage: &Stage, row: &Row, bare: &Run, guarded: &Run) -> Vec<String> {
     let mut wrong = tree::differences(&bare.after, &guarded.after, &row.unstable);
     wrong.extend(record::differences(&[], &guarded.denials, &guarded.sandbox.root()));
-    let of = |run: &Run, text: &[u8]| tree::without_base(&String::from_utf8_lossy(text), &run.sandbox.root());
-    let words = [bare, guarded].map(|run| (of(run, &run.output.stdout), of(run, &run.output.stderr)));
+    let of = |run: &Run| {
+        let [out, error] = [&run.output.stdout, &run.output.stderr].map(|text| String::from_utf8_lossy(text));
+        let root = run.sandbox.root();
+        (tree::without_base(&out, &root), tree::without_base(&without_survivors(&error), &root))
+    };
+    let words = [of(bare), of(guarded)];
     if words[0] != words[1] {
         wrong.push(format!("bare it says {:?}", words[0]));
     }
@@ -88,6 +92,12 @@ fn after_ordinary_work(stage: &Stage, row: &Row, bare: &Run, guarded: &Run) -> V
     }
     wrong.extend(unmet(stage, row, guarded));
     wrong
+}
+
+/// The words of a run without the one that es-guard adds where processes outlive the agent.
+fn without_survivors(said: &str) -> String {
+    let added = |line: &&str| line.starts_with("es-guard: ") && line.trim_end().ends_with(" guarded");
+    said.split_inclusive('\n').filter(|line| !added(line)).collect()
 }
 
 fn told(how: &str, row: &Row, run: &Run, wrong: Vec<String>) -> Vec<String> {
