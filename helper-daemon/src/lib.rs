@@ -12,6 +12,7 @@ pub mod denial;
 pub mod embedded;
 pub mod encoding;
 pub mod engine;
+pub mod guard;
 pub mod ledger;
 pub mod policy;
 pub mod protocol;

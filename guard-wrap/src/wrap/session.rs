@@ -8,7 +8,7 @@ use crate::plan::{Fingerprint, Plan, difference};
 use crate::preparation::Prepared;
 use crate::render::{self, banner, fit::Screen, report, summary};
 use endpoint_sec::linux::process::PidFd;
-use helper_daemon::embedded;
+use helper_daemon::embedded::{self, Judge};
 use helper_daemon::ledger::Counts;
 use helper_daemon::policy::Policy;
 use helper_daemon::protocol::{
@@ -76,7 +76,7 @@ impl Session {
         let name = words.first().cloned().unwrap_or_default();
         // Should the helper die, the agent becomes this process's child, and its end is still seen.
         nix::sys::prctl::set_child_subreaper(true)?;
-        let (mut channel, _) = embedded::start(program.command(&id, signals.before()))?;
+        let (mut channel, _) = embedded::start(program.command(&id, signals.before()), Judge::Here)?;
         let register = Register {
             protocol: PROTOCOL_VERSION,
             session: SessionInfo {
@@ -152,7 +152,7 @@ impl Session {
                         let code = if failure.kind == FailureKind::NotFound { 127 } else { 126 };
                         return ExitStatus::Code(code);
                     }
-                    Ok((Event::Armed { .. }, _)) => {}
+                    Ok(_) => {}
                     Err(_) => break self.without_helper(),
                 }
             }
@@ -271,7 +271,7 @@ fn armed(channel: &mut Channel, command: &str) -> Result<(Pid, String, PidFd), S
             FailureKind::NotExecutable => SessionError::NotExecutable { command, detail: failure.detail },
             FailureKind::Guard | FailureKind::Engine => SessionError::Refused(failure.detail),
         }),
-        Event::Stopped { .. } | Event::Exited { .. } => Err(ChannelError::Closed.into()),
+        _ => Err(ChannelError::Closed.into()),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::books::Books;
 use super::{Guard, Records, failed};
-use crate::engine::Witness;
 use crate::engine::seccomp::Seccomp;
 use crate::ledger::{Counts, PolicyRecord, Record, start_of};
 use crate::policy::Policy;
@@ -12,8 +11,8 @@ use crate::session::SessionInfo;
 use endpoint_sec::linux::filter::Options;
 use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::process::PidFd;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 const ENGINE: &str = "seccomp";
 
@@ -22,23 +21,69 @@ pub struct Local {
     info: SessionInfo,
     policy: Mutex<Policy>,
     books: Arc<Books>,
-    held: [OwnedFd; 2],
     engine: OnceLock<Seccomp>,
 }
 
 impl Local {
     /// A guard for the session that asks to be registered.
-    pub fn new(register: Register, records: Records) -> Result<Self, Failure> {
-        let Register { session, policy, canary, .. } = register;
-        let copy = |file: BorrowedFd<'_>| file.try_clone_to_owned().map_err(failed);
-        let held = [copy(records.ledger.as_fd())?, copy(records.denials.as_fd())?];
-        let books = Books::new(records, session.id.clone(), canary);
-        Ok(Self {
-            info: session,
-            policy: Mutex::new(policy),
-            books: Arc::new(books),
-            held,
-            engine: OnceLock::new(),
-        })
+    pub fn new(register: Register, records: Records) -> Self {
+        let Register { session: info, policy, canary, .. } = register;
+        let books = Arc::new(Books::new(records, info.id.clone(), canary));
+        Self { info, policy: Mutex::new(policy), books, engine: OnceLock::new() }
+    }
+
+    /// What the agent's filter must trap for a guard in this process.
+    pub fn filter_options() -> Result<Options, Failure> {
+        Seccomp::filter_options().map_err(failed)
+    }
+
+    fn policy(&self) -> MutexGuard<'_, Policy> {
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Guard for Local {
+    fn arm(&self, listener: OwnedFd, _: &PidFd) -> Result<String, Failure> {
+        let engine = Seccomp::start(Listener::new(listener), self.policy().clone(), self.books.clone())
+            .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
+        self.engine.set(engine).map_err(|_| failed("the session is armed already"))?;
+        Ok(ENGINE.to_owned())
+    }
+
+    fn end_proof(&self) -> Result<Option<Reason>, Failure> {
+        Ok(self.books.end_proof())
+    }
+
+    fn begin(&self, agent: i32) -> Result<(), Failure> {
+        let policy = self.policy();
+        let zones = policy.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned());
+        self.books.write(start_of(&self.info, ENGINE, agent, zones));
+        self.books.overrides_changed(&Policy::default(), &policy);
+        Ok(())
+    }
+
+    fn replace_policy(&self, new: Policy, detail: String) {
+        let mut policy = self.policy();
+        if let Some(engine) = self.engine.get() {
+            engine.set_policy(new.clone());
+        }
+        self.books.policy_replaced(&policy, &new, detail);
+        *policy = new;
+    }
+
+    fn policy_refused(&self, detail: String) {
+        self.books.write(Record::Policy(PolicyRecord { change: "refused".into(), detail }));
+    }
+
+    fn settle(&self) -> Counts {
+        if let Some(engine) = self.engine.get() {
+            engine.settle();
+        }
+        self.books.counts()
+    }
+
+    fn close(&self, status: Option<i32>) {
+        self.settle();
+        self.books.close(status);
     }
 }

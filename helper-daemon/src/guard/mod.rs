@@ -14,10 +14,9 @@ use crate::ledger::Counts;
 use crate::policy::Policy;
 use crate::policy::judge::Reason;
 use crate::protocol::{Failure, FailureKind};
-use endpoint_sec::linux::filter::Options;
 use endpoint_sec::linux::process::PidFd;
 use std::fs::File;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// The files that a session is recorded in.
 #[derive(Debug)]
@@ -31,12 +30,6 @@ pub struct Records {
 /// What guards a session. In order: [`arm`](Self::arm), [`end_proof`](Self::end_proof),
 /// [`begin`](Self::begin); policies come and go; [`close`](Self::close).
 pub trait Guard: Send + Sync {
-    /// What the agent's filter must trap for this guard.
-    fn filter_options(&self) -> Result<Options, Failure>;
-
-    /// The descriptors that it holds already.
-    fn descriptors(&self) -> Vec<BorrowedFd<'_>>;
-
     /// Begins to judge what arrives at `listener`, and returns the engine's name. `child` is the armed
     /// process, which waits.
     fn arm(&self, listener: OwnedFd, child: &PidFd) -> Result<String, Failure>;

@@ -3,6 +3,7 @@
 use crate::encoding::path_text;
 use crate::ledger::Counts;
 use crate::policy::Policy;
+use crate::policy::judge::Reason;
 use crate::session::SessionInfo;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -14,8 +15,11 @@ pub const PROTOCOL_VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum Request {
-    /// Begin a session. Comes with two descriptors: the ledger and the shared file of denials.
+    /// Begin a session. Comes with descriptors: the ledger and the shared file of denials; to the system's
+    /// helper also the listener of the armed child and a pidfd of it.
     Register(Box<Register>),
+    /// The child has tried the canaries: what was recorded of it? To the system's helper only.
+    Proof,
     /// The person has been told: let the agent's program begin.
     Go,
     /// Judge by this policy from now on.
@@ -29,6 +33,13 @@ pub enum Request {
     PolicyRefused {
         /// What is wrong.
         detail: String,
+    },
+    /// Tell what was counted so far. To the system's helper only.
+    Settle,
+    /// The agent has ended; the session ends with the last process of its tree. To the system's helper only.
+    Close {
+        /// Exit status, 128 + n for a signal; `None` where it is not known.
+        status: Option<i32>,
     },
 }
 
@@ -53,12 +64,22 @@ pub struct Register {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// The child is armed and has proven it. Comes with a pidfd of the child, which waits for `Go`.
+    /// The child is armed, and waits for `Go`. The embedded helper has had it prove so, and sends a pidfd of it.
     Armed {
         /// The child's process id.
         pid: i32,
         /// The engine.
         engine: String,
+    },
+    /// What was recorded of the canary: why its removal was denied, if it was.
+    Proven {
+        /// The stable word of the reason.
+        reason: Option<Reason>,
+    },
+    /// What was counted so far.
+    Settled {
+        /// In numbers.
+        counts: Counts,
     },
     /// Nothing was started, and why.
     Failed(Failure),
