@@ -67,6 +67,10 @@ pub(crate) struct WrapArgs {
     /// What makes the kernel obey
     #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
     pub(crate) engine: EngineChoice,
+    /// The system's helper: where it listens, or `none` to do without it. Without this option it is used if it
+    /// runs
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) helper: Option<PathBuf>,
     /// No banner, no summary; problems are still told
     #[arg(long)]
     pub(crate) quiet: bool,

@@ -8,6 +8,7 @@
 //! `unsafe`.
 #![forbid(unsafe_code)]
 
+pub mod daemon;
 pub mod denial;
 pub mod embedded;
 pub mod encoding;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`program`] | the command to execute, and whether there is such a one |
 //! | [`session`] | the conversation with the helper, from registration to the agent's end |
+//! | [`system`] | finding the system's helper |
 //! | [`signals`] | signals that arrive here and belong to the agent |
 //! | [`jobs`] | stopping when the agent stops, going on when it goes on |
 //!
@@ -14,6 +15,7 @@ mod jobs;
 mod program;
 mod session;
 mod signals;
+mod system;
 
 use crate::cli::{NOTHING_RAN, WrapArgs};
 use crate::preparation::prepare;
@@ -35,11 +37,15 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
         Ok(program) => program,
         Err(error) => return failed(&error, error.status()),
     };
+    let judge = match system::judge(args.helper.as_deref()) {
+        Ok(judge) => judge,
+        Err(error) => return failed(&error, NOTHING_RAN),
+    };
     let prepared = match prepare(args) {
         Ok(prepared) => prepared,
         Err(error) => return failed(&error, NOTHING_RAN),
     };
-    let ended = Session::start(args, prepared, program, signals).map(Session::run);
+    let ended = Session::start(args, prepared, program, signals, judge).map(Session::run);
     match ended {
         Ok(ExitStatus::Code(code)) => ExitCode::from(code as u8),
         Ok(ExitStatus::Signal(signal)) => {

@@ -69,14 +69,16 @@ impl Session {
         prepared: Prepared,
         program: Program,
         signals: Signals,
+        judge: Judge,
     ) -> Result<Self, SessionError> {
         let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, canaries } =
             prepared;
+        let systems = matches!(judge, Judge::System(_));
         let words = program.words();
         let name = words.first().cloned().unwrap_or_default();
         // Should the helper die, the agent becomes this process's child, and its end is still seen.
         nix::sys::prctl::set_child_subreaper(true)?;
-        let (mut channel, _) = embedded::start(program.command(&id, signals.before()), Judge::Here)?;
+        let (mut channel, _) = embedded::start(program.command(&id, signals.before()), judge)?;
         let register = Register {
             protocol: PROTOCOL_VERSION,
             session: SessionInfo {
@@ -96,6 +98,7 @@ impl Session {
             state.discard_ledger(&id);
         }
         let (agent, engine, pidfd) = armed?;
+        let engine = if systems { format!("{engine}, system helper") } else { engine };
         drop(canaries);
         let session = Self {
             channel,

@@ -34,6 +34,8 @@ pub enum Request {
         /// What is wrong.
         detail: String,
     },
+    /// Which sessions does this user have (all, for root)? To the system's helper only.
+    List,
     /// Tell what was counted so far. To the system's helper only.
     Settle,
     /// The agent has ended; the session ends with the last process of its tree. To the system's helper only.
@@ -76,6 +78,11 @@ pub enum Event {
         /// The stable word of the reason.
         reason: Option<Reason>,
     },
+    /// The live sessions that the asker may see.
+    Sessions {
+        /// In no order.
+        sessions: Vec<Description>,
+    },
     /// What was counted so far.
     Settled {
         /// In numbers.
@@ -97,6 +104,25 @@ pub enum Event {
         /// Processes of the tree that live on, guarded.
         left: usize,
     },
+}
+
+/// A live session of the system's helper.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// What it was started with.
+    pub session: SessionInfo,
+    /// Whose it is.
+    pub user: u32,
+    /// The agent's process id.
+    pub agent: i32,
+    /// The engine.
+    pub engine: String,
+    /// The zones, without es-guard's own.
+    pub zones: Vec<String>,
+    /// When it began, in Unix seconds.
+    pub began: i64,
+    /// What was counted so far.
+    pub counts: Counts,
 }
 
 /// How the agent ended.
