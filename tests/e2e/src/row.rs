@@ -145,6 +145,11 @@ impl Step {
 }
 
 impl Row {
+    /// Whether only root can set it up: something in it belongs to root.
+    pub fn needs_root(&self) -> bool {
+        self.setup.iter().any(|step| step.starts_with("roots "))
+    }
+
     /// The first step that must be refused.
     pub fn first_refused(&self) -> Option<usize> {
         self.steps.iter().position(|step| matches!(step.expected, Expected::Denied(_) | Expected::Refused))
@@ -179,7 +184,9 @@ struct File {
 /// # Panics
 /// When a file can't be read or two rows have one name.
 pub fn corpus() -> Vec<Row> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    // At run time where it is set: the tests may be run elsewhere than they were built.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let folder = Path::new(&package).join("cases");
     let mut files: Vec<_> =
         std::fs::read_dir(&folder).expect("the cases").flatten().map(|e| e.path()).collect();
     files.sort();
