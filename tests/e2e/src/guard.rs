@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// With es-guard or without.
 #[derive(Clone, Debug)]
@@ -232,14 +232,16 @@ pub fn denials(sandbox: &Sandbox) -> Vec<Denial> {
 
 /// A ledger, once its session has ended.
 fn ended(path: &Path) -> ledger::Contents {
-    for _ in 0..500 {
+    let began = Instant::now();
+    loop {
         let contents = read(path);
         if contents.end().is_some() {
             return contents;
         }
+        let so_far = || std::fs::read_to_string(path).unwrap_or_default();
+        assert!(began.elapsed() < too_long(), "{}: the session does not end: {}", path.display(), so_far());
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("{}: the session does not end", path.display());
 }
 
 /// A ledger as it is now.
