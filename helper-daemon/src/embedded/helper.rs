@@ -135,7 +135,7 @@ fn arm(
     let witness: Arc<dyn Witness> = books.clone();
     let engine = Seccomp::start(listener, policy.clone(), witness)
         .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
-    prove(child, &books)?;
+    prove(child, &engine, &books)?;
     let pidfd = PidFd::open(agent).map_err(failed)?;
     let wrap = PidFd::open(nix::unistd::getppid()).ok();
     let event = Event::Armed { pid: agent.as_raw(), engine: ENGINE.into() };
@@ -155,7 +155,7 @@ fn arm(
 
 /// No session runs unprotected: what the policy protects must be denied for that reason, and what it does not
 /// protect must go.
-fn prove(child: &UnixStream, books: &Books) -> Result<(), Failure> {
+fn prove(child: &UnixStream, engine: &Seccomp, books: &Books) -> Result<(), Failure> {
     let unproven = |what: String| failed(format!("the guard does not hold here: {what}"));
     child::say(child, Word::Prove, None).map_err(failed)?;
     let Some((Word::Proof(canary, control), _)) = child::hear(child) else {
@@ -163,6 +163,9 @@ fn prove(child: &UnixStream, books: &Books) -> Result<(), Failure> {
     };
     let said =
         |errno: i32| if errno == 0 { "success".to_owned() } else { Errno::from_raw(errno).to_string() };
+    // The canary may have heard its answer before the books heard of it: on a slow machine another thread
+    // has meanwhile answered the control.
+    engine.settle();
     let recorded = books.end_proof();
     if canary != Errno::EPERM as i32 {
         return Err(unproven(format!("removing a protected file gave {}, expected EPERM", said(canary))));
