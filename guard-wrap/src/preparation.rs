@@ -49,14 +49,55 @@ pub(crate) fn prepare(args: &WrapArgs) -> Result<Prepared, PreparationError> {
     };
     asked(None, None)?.compile()?;
     let state = StateFolder::locate()?.prepare()?;
-    let random = RandomState::new().hash_one(std::process::id()) as u16;
-    let id = SessionId::new(jiff::Timestamp::now(), random);
+    let (id, ledger) = new_session(&state, fresh_name)?;
     let canaries = state.canaries(&id);
-    canaries.make()?;
     let plan = asked(Some(state.path()), Some(&canaries.free))?;
-    let fingerprint = plan.fingerprint();
-    let compiled = plan.compile()?;
-    let denials = state.open_denials()?;
-    let ledger = state.create_ledger(&id)?;
+    let ready = || -> Result<_, PreparationError> {
+        canaries.make()?;
+        let fingerprint = plan.fingerprint();
+        Ok((fingerprint, plan.compile()?, state.open_denials()?))
+    };
+    let (fingerprint, compiled, denials) = ready().inspect_err(|_| state.discard_ledger(&id))?;
     Ok(Prepared { plan, compiled, fingerprint, ledger, denials, canaries, id, state, home, cwd })
+}
+
+/// How often a name that is taken is tried again. Many sessions may start in one second.
+const NAMES_TRIED: u32 = 100;
+
+/// Takes a name that no other session has, by making its ledger.
+fn new_session(state: &StateFolder, name: impl Fn() -> SessionId) -> Result<(SessionId, File), StateError> {
+    let mut tried = 0;
+    loop {
+        let id = name();
+        tried += 1;
+        match state.create_ledger(&id) {
+            Ok(ledger) => return Ok((id, ledger)),
+            Err(error) if error.is_taken() && tried < NAMES_TRIED => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn fresh_name() -> SessionId {
+    let random = RandomState::new().hash_one(std::process::id()) as u16;
+    SessionId::new(jiff::Timestamp::now(), random)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn two_sessions_of_one_second_never_share_a_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateFolder::at(dir.path().into()).prepare().unwrap();
+        let now = jiff::Timestamp::now();
+        let tried = Cell::new(0);
+        let name = || SessionId::new(now, tried.replace(tried.get() + 1) / 3);
+        let names: Vec<_> = (0..5).map(|_| new_session(&state, name).unwrap().0).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        let same = SessionId::new(now, 0);
+        assert!(new_session(&state, || same.clone()).unwrap_err().is_taken());
+    }
 }

@@ -50,6 +50,11 @@ impl StateError {
             _ => Self::Refused { doing, path, source },
         }
     }
+
+    /// Whether something of that name is there already.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self, Self::Refused { source, .. } if source.kind() == ErrorKind::AlreadyExists)
+    }
 }
 
 /// The component of `path` that is there and is no directory.
@@ -73,6 +78,11 @@ pub(crate) fn default_policy(home: &Path) -> PathBuf {
 pub(crate) struct StateFolder(PathBuf);
 
 impl StateFolder {
+    #[cfg(test)]
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
     /// Where it is, whether it exists or not.
     pub(crate) fn locate() -> Result<Self, StateError> {
         match std::env::var_os(HOME_VARIABLE) {

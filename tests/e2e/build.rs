@@ -5,20 +5,26 @@ use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=attacks");
     let out = std::env::var("OUT_DIR").unwrap_or_default();
-    for name in ["driver", "race"] {
-        let source = Path::new("attacks").join(format!("{name}.c"));
-        let built = Command::new("cc")
-            .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"])
-            .arg(Path::new(&out).join(name))
-            .arg(&source)
-            .status();
-        match built {
-            Ok(status) if status.success() => {}
-            Ok(status) => panic!("cc could not compile {}: {status}", source.display()),
-            Err(error) => panic!("cc is needed to build the attacks: {error}"),
+    let programs = [("attacks", ["driver", "race"]), ("benches", ["work", "floor"])];
+    for (dir, names) in programs {
+        println!("cargo::rerun-if-changed={dir}");
+        println!("cargo::rustc-env=E2E_{}={out}", dir.to_uppercase());
+        for name in names {
+            compile(&Path::new(dir).join(format!("{name}.c")), &Path::new(&out).join(name));
         }
     }
-    println!("cargo::rustc-env=E2E_ATTACKS={out}");
+}
+
+fn compile(source: &Path, program: &Path) {
+    let built = Command::new("cc")
+        .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"])
+        .arg(program)
+        .arg(source)
+        .status();
+    match built {
+        Ok(status) if status.success() => {}
+        Ok(status) => panic!("cc could not compile {}: {status}", source.display()),
+        Err(error) => panic!("cc is needed to build the attacks: {error}"),
+    }
 }

@@ -182,10 +182,10 @@ fn unescape(field: &[u8]) -> Vec<u8> {
 /// A path longer than a page has no text: the walk goes up until it has one, and looks each name up in the
 /// directory that holds it. A name that can't be found, as its directory can't be read, is `...`.
 pub fn text_of(handle: &Handle) -> Result<(Vec<u8>, Vec<Vec<u8>>), Errno> {
-    let mut here = handle.duplicate()?;
-    let mount = here.stat()?.mount;
+    let mut above: Option<Handle> = None;
     let mut missing = Vec::new();
     loop {
+        let here = above.as_ref().unwrap_or(handle);
         match here.text() {
             Ok(text) => {
                 missing.reverse();
@@ -195,11 +195,11 @@ pub fn text_of(handle: &Handle) -> Result<(Vec<u8>, Vec<Vec<u8>>), Errno> {
             Err(e) => return Err(e),
         }
         let up = Handle::open_at(here.as_fd(), c"..", OFlag::O_DIRECTORY)?;
-        if up.stat()?.mount != mount {
+        if up.stat()?.mount != here.stat()?.mount {
             return Err(Errno::EXDEV);
         }
-        missing.push(name_in(&up, &here).unwrap_or_else(|| b"...".to_vec()));
-        here = up;
+        missing.push(name_in(&up, here).unwrap_or_else(|| b"...".to_vec()));
+        above = Some(up);
     }
 }
 

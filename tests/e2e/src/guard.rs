@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,10 @@ pub enum Mode {
     },
 }
 
-/// Nothing here takes longer; what does hangs. Long runs (`ES_GUARD_TEST_LONG`) and emulated machines are slow.
+/// Where programs are found.
+pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
+
+/// Nothing here takes longer; what does hangs. Long runs (`ES_GUARD_TEST_LONG`) may take half an hour.
 fn too_long() -> Duration {
     Duration::from_secs(if std::env::var_os("ES_GUARD_TEST_LONG").is_some() { 1800 } else { 120 })
 }
@@ -73,6 +76,11 @@ impl Stage {
         if let Some(why) = &self.engine {
             require::skip("seccomp", why);
         }
+        self.engine_is_there()
+    }
+
+    /// Whether guarded runs are possible.
+    pub fn engine_is_there(&self) -> bool {
         self.engine.is_none()
     }
 
@@ -100,7 +108,7 @@ impl Stage {
         };
         command
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+            .env("PATH", PATH)
             .env("HOME", sandbox.home())
             .env("ES_GUARD_HOME", sandbox.state())
             .env("LC_ALL", "C.UTF-8")
@@ -195,16 +203,21 @@ pub struct Outcome {
 
 /// Runs a command to its end and reads the ledger.
 pub fn run(sandbox: &Sandbox, mut command: Command) -> Outcome {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let child = child.unwrap_or_else(|error| panic!("start {command:?}: {error}"));
-    let _watchdog = Watchdog::of(child.id());
-    let output = child.wait_with_output().expect("its output");
+    let output = output(&mut command);
     Outcome {
         status: output.status,
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         denials: denials(sandbox),
     }
+}
+
+/// Runs a command until it has ended and nobody holds its output any more.
+pub fn output(command: &mut Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap_or_else(|error| panic!("start {command:?}: {error}"));
+    let _watchdog = Watchdog::of(child.id());
+    child.wait_with_output().expect("its output")
 }
 
 /// The ledgers of the sandbox's sessions, oldest first.

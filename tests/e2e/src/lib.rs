@@ -3,15 +3,16 @@
 //! A [row](row::Row) is a sandbox, the steps of one process, and what must come of them. It is run three
 //! times: against `judge` alone over a [model] of the sandbox; [bare](runner), where an attack must succeed;
 //! and guarded, where it must be refused and recorded. The process that plays the agent is C
-//! (`attacks/driver.c`) and makes raw system calls. `tests/tools.rs` runs real
-//! programs the same two ways.
+//! (`attacks/driver.c`) and makes raw system calls. Real programs have rows of their own kind, in [tool].
 #![forbid(unsafe_code)]
 
 pub mod guard;
 pub mod model;
+pub mod parallel;
 pub mod person;
 pub mod require;
 pub mod row;
 pub mod runner;
 pub mod sandbox;
+pub mod tool;
 pub mod words;

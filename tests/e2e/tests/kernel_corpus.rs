@@ -2,11 +2,9 @@
 
 use e2e::guard::Stage;
 use e2e::row::{Row, Who, corpus};
-use e2e::{require, runner, sandbox};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use e2e::{parallel, require, runner, sandbox};
 
-/// Runs every row with `one`, a few at a time.
+/// Runs every row with `one`.
 fn every_row(one: impl Fn(&Row, Who) -> Vec<String> + Sync) {
     let everyone = sandbox::everyone();
     let mut rows = corpus();
@@ -19,20 +17,7 @@ fn every_row(one: impl Fn(&Row, Who) -> Vec<String> + Sync) {
         .iter()
         .flat_map(|row| everyone.iter().filter(|who| row.runs_as(**who)).map(move |who| (row, *who)))
         .collect();
-    let (next, wrong) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while let Some((row, who)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = one(row, *who);
-                    wrong.lock().expect("the list").extend(found);
-                }
-            });
-        }
-    });
-    let mut wrong = wrong.into_inner().expect("the list");
-    wrong.sort();
-    assert!(wrong.is_empty(), "{} findings in {} runs:\n{}", wrong.len(), runs.len(), wrong.join("\n"));
+    parallel::every(&runs, |(row, who)| one(row, *who));
 }
 
 #[test]
