@@ -51,6 +51,9 @@ impl Guard for Local {
     }
 
     fn end_proof(&self) -> Result<Option<Reason>, Failure> {
+        // The canary may have heard its answer before the books heard of it: another thread may have answered
+        // the control meanwhile.
+        self.settle();
         Ok(self.books.end_proof())
     }
 

@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// With es-guard or without.
 #[derive(Clone, Debug)]
@@ -32,8 +32,10 @@ pub enum Mode {
 /// Where programs are found.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
-/// Nothing here takes longer; what does hangs.
-const TOO_LONG: Duration = Duration::from_secs(120);
+/// Nothing here takes longer; what does hangs. Long runs (`ES_GUARD_TEST_LONG`) may take half an hour.
+fn too_long() -> Duration {
+    Duration::from_secs(if std::env::var_os("ES_GUARD_TEST_LONG").is_some() { 1800 } else { 120 })
+}
 
 /// The programs, copied to a place of their own.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ impl Stage {
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(dir.path(), everybody).expect("a stage others may enter");
         for attack in ["driver", "race"] {
-            publish(&Path::new(env!("E2E_ATTACKS")).join(attack), &dir.path().join(attack));
+            publish(&attacks().join(attack), &dir.path().join(attack));
         }
         let mut stage = Self { dir, engine: None };
         stage.engine = stage.try_engine(&sandbox).err();
@@ -128,8 +130,21 @@ impl Default for Stage {
     }
 }
 
-/// es-guard of the same profile as this test.
+/// A directory that has es-guard and the attacks already, for where there is no cargo: another user's
+/// account, a virtual machine.
+fn prebuilt() -> Option<PathBuf> {
+    std::env::var_os("ES_GUARD_TEST_BIN").map(PathBuf::from)
+}
+
+fn attacks() -> PathBuf {
+    prebuilt().unwrap_or_else(|| env!("E2E_ATTACKS").into())
+}
+
+/// es-guard: the one that is there already, or one built here, of the same profile as this test.
 fn built_guard() -> Result<PathBuf, String> {
+    if let Some(there) = prebuilt() {
+        return Ok(there.join("es-guard"));
+    }
     let test = std::env::current_exe().map_err(|error| error.to_string())?;
     let profile_dir = test.ancestors().nth(2).ok_or("the test has no profile directory")?;
     let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
@@ -164,7 +179,7 @@ impl Watchdog {
     pub fn of(pid: u32) -> Self {
         let (sender, receiver) = mpsc::channel::<()>();
         std::thread::spawn(move || {
-            if receiver.recv_timeout(TOO_LONG) == Err(mpsc::RecvTimeoutError::Timeout) {
+            if receiver.recv_timeout(too_long()) == Err(mpsc::RecvTimeoutError::Timeout) {
                 eprintln!("the group {pid} takes too long and is killed");
                 _ = killpg(Pid::from_raw(pid as i32), Signal::SIGKILL);
             }
@@ -230,14 +245,16 @@ pub fn denials(sandbox: &Sandbox) -> Vec<Denial> {
 
 /// A ledger, once its session has ended.
 fn ended(path: &Path) -> ledger::Contents {
-    for _ in 0..500 {
+    let began = Instant::now();
+    loop {
         let contents = read(path);
         if contents.end().is_some() {
             return contents;
         }
+        let so_far = || std::fs::read_to_string(path).unwrap_or_default();
+        assert!(began.elapsed() < too_long(), "{}: the session does not end: {}", path.display(), so_far());
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("{}: the session does not end", path.display());
 }
 
 /// A ledger as it is now.

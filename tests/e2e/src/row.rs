@@ -15,7 +15,7 @@
 
 use helper_daemon::policy::judge::Reason;
 use serde::Deserialize;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// One row.
 #[derive(Clone, Debug, Deserialize)]
@@ -145,6 +145,11 @@ impl Step {
 }
 
 impl Row {
+    /// Whether only root can set it up: something in it belongs to root.
+    pub fn needs_root(&self) -> bool {
+        self.setup.iter().any(|step| step.starts_with("roots "))
+    }
+
     /// The first step that must be refused.
     pub fn first_refused(&self) -> Option<usize> {
         self.steps.iter().position(|step| matches!(step.expected, Expected::Denied(_) | Expected::Refused))
@@ -174,12 +179,18 @@ struct File {
     row: Vec<Row>,
 }
 
+/// The folder of the corpus, which may be elsewhere than it was when the tests were built.
+pub fn cases() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(package).join("cases")
+}
+
 /// All rows, each named `file: name`.
 ///
 /// # Panics
 /// When a file can't be read or two rows have one name.
 pub fn corpus() -> Vec<Row> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let folder = cases();
     let mut files: Vec<_> =
         std::fs::read_dir(&folder).expect("the cases").flatten().map(|e| e.path()).collect();
     files.sort();

@@ -92,7 +92,7 @@ struct File {
 /// # Panics
 /// When a file can't be read or two rows have one name.
 pub fn all() -> Vec<Row> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases/tools");
+    let folder = crate::row::cases().join("tools");
     let mut files: Vec<_> =
         std::fs::read_dir(&folder).expect("the cases").flatten().map(|e| e.path()).collect();
     files.sort();
