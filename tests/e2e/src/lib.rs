@@ -14,5 +14,6 @@ pub mod require;
 pub mod row;
 pub mod runner;
 pub mod sandbox;
+pub mod system;
 pub mod tool;
 pub mod words;
