@@ -4,7 +4,6 @@
 //! |---|---|
 //! | [`program`] | the command to execute, and whether there is such a one |
 //! | [`session`] | the conversation with the helper, from registration to the agent's end |
-//! | [`system`] | finding the system's helper |
 //! | [`signals`] | signals that arrive here and belong to the agent |
 //! | [`jobs`] | stopping when the agent stops, going on when it goes on |
 //!
@@ -15,11 +14,11 @@ mod jobs;
 mod program;
 mod session;
 mod signals;
-mod system;
 
 use crate::cli::{NOTHING_RAN, WrapArgs};
 use crate::preparation::prepare;
 use crate::render;
+use crate::system;
 use helper_daemon::protocol::ExitStatus;
 use program::Program;
 use session::{Session, SessionError};
