@@ -90,7 +90,11 @@ impl Sandbox {
 }
 
 /// Copies a program to where everybody may execute it.
+///
+/// By another process: while this one has the copy open for writing, a child that another thread forks has it
+/// too, and it can't be executed.
 pub fn publish(program: &Path, to: &Path) {
-    fs::copy(program, to).unwrap_or_else(|error| panic!("copy {}: {error}", program.display()));
+    let copied = Command::new("cp").arg("--").args([program, to]).status();
+    assert!(copied.is_ok_and(|status| status.success()), "copy {} to {}", program.display(), to.display());
     fs::set_permissions(to, Permissions::from_mode(0o755)).expect("an executable");
 }

@@ -7,6 +7,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`serve`] | the threads that receive and answer |
+//! | [`turns`] | the order in which denials are told of |
 //! | [`view`] | where the zones are, and whether a handle lies in one |
 //! | [`keeper`] | following the zones as they move |
 //! | [`own`] | which names the session itself made |
@@ -28,6 +29,7 @@ mod own;
 mod remove;
 mod rename;
 mod serve;
+mod turns;
 mod view;
 mod who;
 
@@ -52,6 +54,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
+use turns::Turns;
 use view::{View, Where};
 use who::Who;
 
@@ -66,6 +69,7 @@ struct Session {
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
+    turns: Turns,
     witness: Arc<dyn Witness>,
 }
 

@@ -7,6 +7,7 @@
 use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
+use super::turns::Turns;
 use super::who::Who;
 use super::{Outcome, Reply, Session, lock};
 use crate::engine::Witness;
@@ -79,6 +80,7 @@ impl Seccomp {
             who: Who::new().map_err(StartError::Credentials)?,
             known: Known::new().map_err(StartError::View)?,
             confined: AtomicBool::new(false),
+            turns: Turns::default(),
             witness,
         };
         let shared = Arc::new(Shared {
@@ -202,6 +204,7 @@ impl Session {
         // Whatever goes wrong in judging, the call is refused.
         let outcome = handled.unwrap_or_else(|_| Answer::Fail(Errno::EPERM).into());
         let Outcome { reply, denial, own_removed } = outcome;
+        let denial = denial.map(|denial| (self.turns.take(), denial));
         match reply {
             // A caller that is gone gets no answer, and needs none.
             Reply::Plain(answer) => drop(self.listener.answer(trapped.id, answer)),
@@ -212,8 +215,8 @@ impl Session {
                 }
             }
         }
-        if let Some(denial) = denial {
-            self.witness.denied(*denial);
+        if let Some((turn, denial)) = denial {
+            self.turns.tell(turn, || self.witness.denied(*denial));
         }
         if own_removed {
             self.witness.own_removed();
