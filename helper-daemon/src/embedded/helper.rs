@@ -2,6 +2,7 @@
 
 use super::books::Books;
 use super::child::{self, Word, kind};
+use super::stops::Stops;
 use super::{Command, tree};
 use crate::engine::Witness;
 use crate::engine::seccomp::Seccomp;
@@ -40,8 +41,7 @@ pub(super) fn run(mut channel: Channel, command: &Command) -> i32 {
 /// A session whose agent runs.
 struct Session {
     agent: Pid,
-    /// `None` when it has gone already.
-    wrap: Option<PidFd>,
+    stops: Arc<Stops>,
     engine: Seccomp,
     books: Arc<Books>,
     policy: Policy,
@@ -147,7 +147,7 @@ fn arm(
     child::say(child, Word::Execute, None).map_err(failed)?;
     match child::hear(child) {
         // The socket closed on exec.
-        None => Ok(Session { agent, wrap, engine, books, policy }),
+        None => Ok(Session { agent, stops: Arc::new(Stops::new(pidfd, wrap)), engine, books, policy }),
         Some((Word::NotExecuted(errno), _)) => Err(not_executed(&books, Errno::from_raw(errno))),
         Some(_) => Err(failed("the armed process spoke out of turn")),
     }
@@ -211,13 +211,14 @@ fn not_executed(books: &Books, errno: Errno) -> Failure {
 impl Session {
     /// Guards until no process of the tree is left.
     fn guard(self, mut channel: Channel) -> i32 {
-        let Session { agent, wrap, engine, books, mut policy } = self;
+        let Session { agent, stops, engine, books, mut policy } = self;
         let mut requests = match channel.another() {
             Ok(channel) => channel,
             Err(_) => return 1,
         };
         let engine = Arc::new(engine);
         let (for_requests, judged) = (books.clone(), engine.clone());
+        let answered = stops.clone();
         let listens = std::thread::Builder::new().name("requests".into()).spawn(move || {
             // When wrap is gone the last policy stays in force.
             while let Ok((request, _)) = requests.receive::<Request>() {
@@ -230,24 +231,19 @@ impl Session {
                     Request::PolicyRefused { detail } => {
                         for_requests.write(Record::Policy(PolicyRecord { change: "refused".into(), detail }));
                     }
+                    Request::Awake => answered.wrap_answers(),
                     Request::Register(_) | Request::Go => {}
                 }
             }
         });
-        let status = wait_for_tree(agent, wrap.as_ref(), &mut channel, &books, &engine);
+        let status = wait_for_tree(agent, &stops, &mut channel, &books, &engine);
         drop(listens);
         status
     }
 }
 
 /// Waits for every process of the tree, tells of the agent's stops and its end, and closes the books.
-fn wait_for_tree(
-    agent: Pid,
-    wrap: Option<&PidFd>,
-    channel: &mut Channel,
-    books: &Books,
-    engine: &Seccomp,
-) -> i32 {
+fn wait_for_tree(agent: Pid, stops: &Stops, channel: &mut Channel, books: &Books, engine: &Seccomp) -> i32 {
     let mut ended: Option<ExitStatus> = None;
     let code = |status: ExitStatus| match status {
         ExitStatus::Code(code) => code,
@@ -262,15 +258,18 @@ fn wait_for_tree(
         };
         match waitpid(None, Some(flags | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED)) {
             Ok(WaitStatus::Stopped(pid, signal)) if pid == agent => {
+                stops.agent_stopped();
                 let _ = channel.send(&Event::Stopped { signal: signal as i32 }, &[]);
             }
             // Somebody continued the agent alone: wrap, which stopped with it, goes on too.
-            Ok(WaitStatus::Continued(pid)) if pid == agent => {
-                let _ = wrap.map(|wrap| wrap.signal(Signal::SIGCONT as i32));
+            Ok(WaitStatus::Continued(pid)) if pid == agent => stops.agent_goes_on(),
+            Ok(WaitStatus::Exited(pid, code)) if pid == agent => {
+                ended = Some(ExitStatus::Code(code));
+                stops.agent_goes_on();
             }
-            Ok(WaitStatus::Exited(pid, code)) if pid == agent => ended = Some(ExitStatus::Code(code)),
             Ok(WaitStatus::Signaled(pid, signal, _)) if pid == agent => {
                 ended = Some(ExitStatus::Signal(signal as i32));
+                stops.agent_goes_on();
             }
             Ok(WaitStatus::StillAlive) => {
                 if let Some(status) = ended {

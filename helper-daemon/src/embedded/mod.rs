@@ -9,6 +9,7 @@
 mod books;
 mod child;
 mod helper;
+mod stops;
 mod tree;
 
 use crate::protocol::Channel;
