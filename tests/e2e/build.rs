@@ -7,7 +7,7 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=attacks");
     let out = std::env::var("OUT_DIR").unwrap_or_default();
-    for name in ["driver", "race"] {
+    for name in ["churn", "driver", "listener", "race", "signals"] {
         let source = Path::new("attacks").join(format!("{name}.c"));
         let built = Command::new("cc")
             .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"])

@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// With es-guard or without.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ impl Stage {
         let dir = tempfile::Builder::new().prefix("es-guard-e2e-bin.").tempdir_in("/tmp").expect("a stage");
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(dir.path(), everybody).expect("a stage others may enter");
-        for attack in ["driver", "race"] {
+        for attack in ["churn", "driver", "listener", "race", "signals"] {
             publish(&Path::new(env!("E2E_ATTACKS")).join(attack), &dir.path().join(attack));
         }
         let mut stage = Self { dir, engine: None };
@@ -81,11 +81,10 @@ impl Stage {
 
     /// A command in the sandbox, as its user, with nothing of the tester's environment.
     pub fn command(&self, sandbox: &Sandbox, mode: &Mode, program: &Path) -> Command {
-        let mut command = match mode {
-            Mode::Bare => Command::new(program),
+        match mode {
+            Mode::Bare => self.settle(sandbox, Command::new(program)),
             Mode::Guarded { zones, policy } => {
-                let mut wrap = Command::new(self.program("es-guard"));
-                wrap.args(["wrap", "--quiet"]);
+                let mut wrap = self.guard(sandbox, &["wrap", "--quiet"]);
                 for zone in zones {
                     wrap.arg("--zone").arg(zone);
                 }
@@ -95,7 +94,17 @@ impl Stage {
                 wrap.arg("--").arg(program);
                 wrap
             }
-        };
+        }
+    }
+
+    /// es-guard with these arguments, in the same surroundings.
+    pub fn guard(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
+        let mut guard = Command::new(self.program("es-guard"));
+        guard.args(args);
+        self.settle(sandbox, guard)
+    }
+
+    fn settle(&self, sandbox: &Sandbox, mut command: Command) -> Command {
         command
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
@@ -142,6 +151,18 @@ fn built_guard() -> Result<PathBuf, String> {
         Ok(status) if status.success() => Ok(profile_dir.join("es-guard")),
         Ok(status) => panic!("es-guard does not build: {status}"),
         Err(error) => panic!("cargo: {error}"),
+    }
+}
+
+/// Waits until something holds.
+///
+/// # Panics
+/// When it takes so long that something hangs.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < TOO_LONG, "{what}: it does not come to that");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

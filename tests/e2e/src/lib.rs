@@ -4,9 +4,11 @@
 //! times: against `judge` alone over a [model] of the sandbox; [bare](runner), where an attack must succeed;
 //! and guarded, where it must be refused and recorded. The process that plays the agent is C
 //! (`attacks/driver.c`) and makes raw system calls. `tests/tools.rs` runs real
-//! programs the same two ways.
+//! programs the same two ways. Sessions as people meet them are played by an [agent] that does one line after
+//! another, and in a [terminal].
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod guard;
 pub mod model;
 pub mod person;
@@ -14,4 +16,5 @@ pub mod require;
 pub mod row;
 pub mod runner;
 pub mod sandbox;
+pub mod terminal;
 pub mod words;
