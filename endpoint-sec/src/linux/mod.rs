@@ -18,4 +18,5 @@ pub mod mounts;
 pub mod process;
 pub mod resolve;
 pub mod token;
+pub mod wait;
 mod walk;

@@ -7,7 +7,8 @@ use crate::cli::WrapArgs;
 use crate::plan::{Fingerprint, Plan, difference};
 use crate::preparation::Prepared;
 use crate::render::{self, banner, fit::Screen, report, summary};
-use endpoint_sec::linux::process::PidFd;
+use endpoint_sec::linux::process::{PidFd, default_signal};
+use endpoint_sec::linux::wait::{Change, Waiting, next_change};
 use helper_daemon::embedded;
 use helper_daemon::ledger::Counts;
 use helper_daemon::policy::Policy;
@@ -18,7 +19,6 @@ use helper_daemon::session::{SessionId, SessionInfo};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -79,6 +79,8 @@ impl Session {
         // Should the helper die, the agent becomes this process's child, and its end is still seen.
         nix::sys::prctl::set_child_subreaper(true)?;
         let (mut channel, helper) = embedded::start(program.command(&id, signals.before()))?;
+        // The agent gets it as this process was given it; to learn of its end, this process must not ignore it.
+        default_signal(Signal::SIGCHLD)?;
         let register = Register {
             protocol: PROTOCOL_VERSION,
             session: SessionInfo {
@@ -228,11 +230,11 @@ impl Session {
             while let Some(arrived) = self.signals.next() {
                 self.pass(arrived);
             }
-            match waitpid(self.agent, Some(WaitPidFlag::WNOHANG | WaitPidFlag::WUNTRACED)) {
-                Ok(WaitStatus::Exited(_, code)) => break ExitStatus::Code(code),
-                Ok(WaitStatus::Signaled(_, signal, _)) => break ExitStatus::Signal(signal as i32),
-                Ok(WaitStatus::Stopped(_, signal)) => {
-                    jobs::stop_with(self.agent, signal as i32);
+            match next_change(Some(self.agent), Waiting::Not) {
+                Ok(Some((_, Change::Exited(code)))) => break ExitStatus::Code(code),
+                Ok(Some((_, Change::Killed(signal)))) => break ExitStatus::Signal(signal),
+                Ok(Some((_, Change::Stopped(signal)))) => {
+                    jobs::stop_with(self.agent, signal);
                     let _ = self.pidfd.signal(Signal::SIGCONT as i32);
                 }
                 Ok(_) | Err(Errno::EINTR) => {}

@@ -15,10 +15,10 @@ use crate::protocol::{
 use endpoint_sec::linux::filter::Program;
 use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::process::{self, PidFd, close_all_but, fork};
+use endpoint_sec::linux::wait::{Change, Waiting, next_change};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -101,6 +101,8 @@ fn retreat(channel: &Channel, child: &UnixStream, ledger: &File, denials: &File)
             process::ignore_signal(signal)?;
         }
     }
+    // Whoever ignores it, as a parent may have it, never learns how a child ended.
+    process::default_signal(Signal::SIGCHLD)?;
     let null = nix::fcntl::open(
         "/dev/null",
         nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_CLOEXEC,
@@ -252,26 +254,28 @@ fn wait_for_tree(agent: Pid, stops: &Stops, channel: &mut Channel, books: &Books
     let mut told = false;
     loop {
         // Once the agent has ended, whatever else has is reaped before its end is told.
-        let flags = if ended.is_some() && !told { WaitPidFlag::WNOHANG } else { WaitPidFlag::empty() };
+        let waiting = if ended.is_some() && !told { Waiting::Not } else { Waiting::ForOne };
         let tell = |channel: &mut Channel, status, left| {
             let _ = channel.send(&Event::Exited { status, counts: books.counts(), left }, &[]);
         };
-        match waitpid(None, Some(flags | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED)) {
-            Ok(WaitStatus::Stopped(pid, signal)) if pid == agent => {
-                stops.agent_stopped();
-                let _ = channel.send(&Event::Stopped { signal: signal as i32 }, &[]);
-            }
-            // Somebody continued the agent alone: wrap, which stopped with it, goes on too.
-            Ok(WaitStatus::Continued(pid)) if pid == agent => stops.agent_goes_on(),
-            Ok(WaitStatus::Exited(pid, code)) if pid == agent => {
-                ended = Some(ExitStatus::Code(code));
-                stops.agent_goes_on();
-            }
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == agent => {
-                ended = Some(ExitStatus::Signal(signal as i32));
-                stops.agent_goes_on();
-            }
-            Ok(WaitStatus::StillAlive) => {
+        match next_change(None, waiting) {
+            Ok(Some((pid, change))) if pid == agent => match change {
+                Change::Stopped(signal) => {
+                    stops.agent_stopped();
+                    let _ = channel.send(&Event::Stopped { signal }, &[]);
+                }
+                // Somebody continued the agent alone: wrap, which stopped with it, goes on too.
+                Change::Continued => stops.agent_goes_on(),
+                Change::Exited(code) => {
+                    ended = Some(ExitStatus::Code(code));
+                    stops.agent_goes_on();
+                }
+                Change::Killed(signal) => {
+                    ended = Some(ExitStatus::Signal(signal));
+                    stops.agent_goes_on();
+                }
+            },
+            Ok(None) => {
                 if let Some(status) = ended {
                     engine.settle();
                     tell(channel, status, tree::count_below(std::process::id()));
