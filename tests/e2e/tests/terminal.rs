@@ -154,8 +154,7 @@ fn seccomp_size_and_modes_of_the_terminal() {
         terminal.command("$G stty -a");
         terminal.command("$G tty | tr -d 0-9; $G stty size");
         terminal.line(
-            "$G bash -c 'trap w=1 WINCH; trap exit INT; echo u''p
-while :; do if [ $w ]; then w=; stty size; fi; sleep 0.02; done'",
+            "$G bash -c 'trap w=1 WINCH; trap exit INT; echo u''p; while :; do if [ $w ]; then w=; stty size; fi; sleep 0.02; done'",
             "up\r\n",
         );
         terminal.resize(50);
@@ -253,6 +252,7 @@ fn seccomp_full_screen_programs() {
         terminal.keys("inew \x1b:f\r", "99 lines");
         terminal.keys(CTRL_Z, "outer$ ");
         terminal.line("fg", "50,4");
+        terminal.keys(":f\r", "99 lines");
         terminal.resize(30);
         terminal.shows("50,4");
         terminal.keys(":wq\r", "outer$ ");
