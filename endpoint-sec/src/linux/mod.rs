@@ -20,4 +20,5 @@ pub mod process;
 pub mod resolve;
 pub mod station;
 pub mod token;
+pub mod wait;
 mod walk;

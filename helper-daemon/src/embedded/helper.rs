@@ -1,6 +1,7 @@
 //! The embedded helper's life: register, fork the agent, arm, prove, guard, end with the tree.
 
 use super::child::{self, Word, kind};
+use super::stops::Stops;
 use super::watch::Session;
 use super::{Command, Judge};
 use crate::guard::{Guard, Local, Records, Remote, failed};
@@ -84,6 +85,8 @@ fn retreat(channel: &Channel, child: &UnixStream, records: &Records, judge: &Jud
             process::ignore_signal(signal)?;
         }
     }
+    // Whoever ignores it, as a parent may have it, never learns how a child ended.
+    process::default_signal(Signal::SIGCHLD)?;
     let null = nix::fcntl::open(
         "/dev/null",
         nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_CLOEXEC,
@@ -127,7 +130,7 @@ fn arm(
     child::say(child, Word::Execute, None).map_err(failed)?;
     match child::hear(child) {
         // The socket closed on exec.
-        None => Ok(Session { agent, wrap, guard }),
+        None => Ok(Session { agent, stops: Arc::new(Stops::new(pidfd, wrap)), guard }),
         Some((Word::NotExecuted(errno), _)) => Err(not_executed(&*guard, Errno::from_raw(errno))),
         Some(_) => Err(failed("the armed process spoke out of turn")),
     }

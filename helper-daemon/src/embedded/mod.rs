@@ -8,6 +8,7 @@
 
 mod child;
 mod helper;
+mod stops;
 mod tree;
 mod watch;
 

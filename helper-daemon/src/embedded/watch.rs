@@ -1,21 +1,19 @@
 //! The helper while the agent runs: what `wrap` asks is passed to the guard, what becomes of the agent is told.
 
+use super::stops::Stops;
 use super::tree;
 use crate::guard::Guard;
 use crate::ledger::Counts;
 use crate::protocol::{Channel, Event, ExitStatus, Request};
-use endpoint_sec::linux::process::PidFd;
+use endpoint_sec::linux::wait::{Change, Waiting, next_change};
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::sync::Arc;
 
 /// A session whose agent runs.
 pub(super) struct Session {
     pub(super) agent: Pid,
-    /// `None` when it has gone already.
-    pub(super) wrap: Option<PidFd>,
+    pub(super) stops: Arc<Stops>,
     pub(super) guard: Arc<dyn Guard>,
 }
 
@@ -26,13 +24,14 @@ impl Session {
             Ok(channel) => channel,
             Err(_) => return 1,
         };
-        let guard = self.guard.clone();
+        let (guard, stops) = (self.guard.clone(), self.stops.clone());
         let listens = std::thread::Builder::new().name("requests".into()).spawn(move || {
             // When wrap is gone the last policy stays in force.
             while let Ok((request, _)) = requests.receive::<Request>() {
                 match request {
                     Request::Policy { policy, detail } => guard.replace_policy(policy, detail),
                     Request::PolicyRefused { detail } => guard.policy_refused(detail),
+                    Request::Awake => stops.wrap_answers(),
                     _ => {}
                 }
             }
@@ -55,22 +54,25 @@ impl Session {
         };
         loop {
             // Once the agent has ended, whatever else has is reaped before its end is told.
-            let flags = if ended.is_some() && !told { WaitPidFlag::WNOHANG } else { WaitPidFlag::empty() };
-            match waitpid(None, Some(flags | WaitPidFlag::WUNTRACED | WaitPidFlag::WCONTINUED)) {
-                Ok(WaitStatus::Stopped(pid, signal)) if pid == self.agent => {
-                    let _ = channel.send(&Event::Stopped { signal: signal as i32 }, &[]);
-                }
-                // Somebody continued the agent alone: wrap, which stopped with it, goes on too.
-                Ok(WaitStatus::Continued(pid)) if pid == self.agent => {
-                    let _ = self.wrap.as_ref().map(|wrap| wrap.signal(Signal::SIGCONT as i32));
-                }
-                Ok(WaitStatus::Exited(pid, code)) if pid == self.agent => {
-                    ended = Some(ExitStatus::Code(code));
-                }
-                Ok(WaitStatus::Signaled(pid, signal, _)) if pid == self.agent => {
-                    ended = Some(ExitStatus::Signal(signal as i32));
-                }
-                Ok(WaitStatus::StillAlive) => {
+            let waiting = if ended.is_some() && !told { Waiting::Not } else { Waiting::ForOne };
+            match next_change(None, waiting) {
+                Ok(Some((pid, change))) if pid == self.agent => match change {
+                    Change::Stopped(signal) => {
+                        self.stops.agent_stopped();
+                        let _ = channel.send(&Event::Stopped { signal }, &[]);
+                    }
+                    // Somebody continued the agent alone: wrap, which stopped with it, goes on too.
+                    Change::Continued => self.stops.agent_goes_on(),
+                    Change::Exited(code) => {
+                        ended = Some(ExitStatus::Code(code));
+                        self.stops.agent_goes_on();
+                    }
+                    Change::Killed(signal) => {
+                        ended = Some(ExitStatus::Signal(signal));
+                        self.stops.agent_goes_on();
+                    }
+                },
+                Ok(None) => {
                     if let Some(status) = ended {
                         let left = tree::count_below(std::process::id());
                         tell(channel, status, self.guard.settle(), left);

@@ -22,6 +22,8 @@ pub enum Request {
     Proof,
     /// The person has been told: let the agent's program begin.
     Go,
+    /// The agent's stop has been answered: `wrap` has stopped with it and runs again, or had no need to.
+    Awake,
     /// Judge by this policy from now on.
     Policy {
         /// The whole policy.

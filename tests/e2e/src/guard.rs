@@ -53,7 +53,7 @@ impl Stage {
         let dir = tempfile::Builder::new().prefix("es-guard-e2e-bin.").tempdir_in("/tmp").expect("a stage");
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(dir.path(), everybody).expect("a stage others may enter");
-        for attack in ["driver", "race"] {
+        for attack in ["churn", "driver", "listener", "race", "signals"] {
             publish(&attacks().join(attack), &dir.path().join(attack));
         }
         let mut stage = Self { dir, engine: None, system: None };
@@ -113,12 +113,10 @@ impl Stage {
 
     /// A command in the sandbox, as its user, with nothing of the tester's environment.
     pub fn command(&self, sandbox: &Sandbox, mode: &Mode, program: &Path) -> Command {
-        let mut command = match mode {
-            Mode::Bare => Command::new(program),
+        match mode {
+            Mode::Bare => self.settle(sandbox, Command::new(program)),
             Mode::Guarded { zones, policy } => {
-                let mut wrap = Command::new(self.program("es-guard"));
-                wrap.args(["wrap", "--quiet", "--helper"]);
-                wrap.arg(self.system.as_ref().map_or("none".as_ref(), |system| system.socket.as_path()));
+                let mut wrap = self.guard(sandbox, &["wrap", "--quiet"]);
                 for zone in zones {
                     wrap.arg("--zone").arg(zone);
                 }
@@ -128,7 +126,23 @@ impl Stage {
                 wrap.arg("--").arg(program);
                 wrap
             }
-        };
+        }
+    }
+
+    /// es-guard with these arguments, in the same surroundings.
+    pub fn guard(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
+        let mut guard = Command::new(self.program("es-guard"));
+        if let Some((&"wrap", rest)) = args.split_first() {
+            // Never the one that this machine may have.
+            let helper = self.system.as_ref().map_or("none".as_ref(), |system| system.socket.as_path());
+            guard.args(["wrap", "--helper"]).arg(helper).args(rest);
+        } else {
+            guard.args(args);
+        }
+        self.settle(sandbox, guard)
+    }
+
+    fn settle(&self, sandbox: &Sandbox, mut command: Command) -> Command {
         command
             .env_clear()
             .env("PATH", PATH)
@@ -184,6 +198,18 @@ fn built(name: &str, package: &str) -> Result<PathBuf, String> {
         Ok(status) if status.success() => Ok(profile_dir.join(name)),
         Ok(status) => panic!("{name} does not build: {status}"),
         Err(error) => panic!("cargo: {error}"),
+    }
+}
+
+/// Waits until something holds.
+///
+/// # Panics
+/// When it takes so long that something hangs.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < too_long(), "{what}: it does not come to that");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
