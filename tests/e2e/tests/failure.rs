@@ -231,7 +231,7 @@ fn seccomp_the_helper_stays_small() {
     });
 }
 
-/// A file system that does not answer holds up who uses it, and nobody else.
+/// A file system outside the zones that does not answer holds up who uses it, and nobody else.
 #[test]
 fn seccomp_a_hung_file_system_holds_nobody_else_up() {
     if !is_root() {
@@ -253,12 +253,12 @@ fn seccomp_a_hung_file_system_holds_nobody_else_up() {
         return require::skip("root", &format!("a loop mount: {made:?}"));
     }
     let frozen = Frozen(hung.clone());
-    let mut agent = Agent::start(guarded(&stage, &sandbox, &["--zone", "hung"], &["sh"]));
+    let mut agent = Agent::start(guarded(&stage, &sandbox, &[], &["sh"]));
     let names = "hung/own-1 hung/own-2 hung/own-3 hung/own-4 hung/own-5 hung/own-6 hung/own-7 hung/own-8";
     assert_eq!(agent.does(&format!("touch {names} outside zone/own")), 0);
     Frozen::tool("-f", &hung);
-    agent.is_told(&format!("for f in {names}; do rm $f & done > /dev/null 2>&1"));
-    // Outside every zone, and in another zone.
+    agent.is_told(&format!("for f in {names}; do rm $f & done"));
+    // Outside the zone, and in it.
     for line in ["rm outside", "touch outside && rm outside", "rm zone/own", "touch zone/own && rm zone/own"]
     {
         assert_eq!(agent.does(line), 0, "{line}");

@@ -266,6 +266,7 @@ fn seccomp_what_every_policy_protects_is_protected_all_the_time() {
             play.is_recorded(before + 2);
         }
         fs::write(play.root().join("stop"), "").expect("a file");
+        assert_eq!(play.agent.does("wait"), 0);
         assert_eq!(fs::read(&precious).expect("the file"), b"old");
         let changes = play.changes();
         assert_eq!(changes.iter().filter(|change| change.change == "refused").count(), 6, "{changes:?}");
