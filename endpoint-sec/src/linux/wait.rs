@@ -51,6 +51,7 @@ pub fn next_change(child: Option<Pid>, waiting: Waiting) -> Result<Option<(Pid, 
 mod tests {
     use super::*;
 
+    #[expect(clippy::zombie_processes, reason = "it is reaped by what is tested")]
     fn ended(line: &str) -> Change {
         let child = std::process::Command::new("sh").args(["-c", line]).spawn().unwrap();
         let pid = Pid::from_raw(child.id() as i32);
