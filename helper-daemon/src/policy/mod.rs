@@ -1,6 +1,6 @@
 //! What is protected, and the one place a verdict is made.
 //!
-//! [`Policy`] is the compiled form: absolute, resolved paths. [`file`] parses what a person writes; [`judge`]
+//! [`Policy`] is the compiled form: absolute, resolved paths. [`mod@file`] parses what a person writes; [`judge`]
 //! makes verdicts from a policy and an [`Operation`](operation::Operation), opens no file and knows no engine.
 
 pub mod file;
