@@ -246,15 +246,20 @@ fn seccomp_full_screen_programs() {
         terminal.shows(":");
         terminal.keys("G", "(END)");
         terminal.keys("q", "outer$ ");
-        terminal.line("$G vi -u NONE -i NONE -n -c 'set ruler' zone/text", "1,1");
-        terminal.keys("50G", "50,1");
-        terminal.keys("dd:f\r", "99 lines");
+        // Where it leaves the cursor is the last thing it draws.
+        terminal.line("$G vi -u NONE -i NONE -n -c 'set ruler' zone/text", "Top\x1b[1;1H");
+        terminal.keys("50G", "49%\x1b[12;1H");
+        terminal.keys("dd:f\r", "50,1\x1b[10C50%\x1b[12;1H");
+        terminal.shows("99 lines");
+        terminal.shows("\x1b[12;1H");
         terminal.keys("inew \x1b:f\r", "99 lines");
+        terminal.shows("\x1b[12;4H");
         terminal.keys(CTRL_Z, "outer$ ");
         terminal.line("fg", "50,4");
-        terminal.keys(":f\r", "99 lines");
+        terminal.shows("\x1b[12;4H");
         terminal.resize(30);
         terminal.shows("50,4");
+        terminal.shows("\x1b[15;4H");
         terminal.keys(":wq\r", "outer$ ");
         terminal.command("sed -n 50p zone/text");
     });
