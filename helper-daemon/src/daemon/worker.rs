@@ -31,6 +31,8 @@ pub fn run(service: &Identity) -> Result<(), Failure> {
     let connection = taken(io::stdin().as_fd())?;
     let monitor = taken(io::stdout().as_fd())?;
     let peer = Peer::of(connection.as_fd()).map_err(failed)?;
+    // A process of one's own session may send SIGCONT, whoever it is.
+    nix::unistd::setsid().map_err(failed)?;
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
     setrlimit(Resource::RLIMIT_NOFILE, most, most).map_err(failed)?;
     let user = Identity { uid: peer.uid, gid: peer.gid, groups: peer.groups.clone() };
@@ -230,6 +232,9 @@ fn belongs(child: &PidFd, peer: &Peer) -> Result<Pid, Failure> {
             };
         }
         ancestor = Caller::new(ancestor).parent_id().map_err(failed)?;
+        if ancestor <= 1 {
+            break;
+        }
     }
     Err(not("was not started by the process that registers it"))
 }

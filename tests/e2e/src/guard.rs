@@ -132,7 +132,7 @@ impl Stage {
     /// es-guard with these arguments, in the same surroundings.
     pub fn guard(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
         let mut guard = Command::new(self.program("es-guard"));
-        if let Some((&"wrap", rest)) = args.split_first() {
+        if let Some((&"wrap", rest)) = args.split_first().filter(|_| !args.contains(&"--helper")) {
             // Never the one that this machine may have.
             let helper = self.system.as_ref().map_or("none".as_ref(), |system| system.socket.as_path());
             guard.args(["wrap", "--helper"]).arg(helper).args(rest);

@@ -6,13 +6,14 @@ use e2e::guard::{Mode, Stage, denials, eventually, run};
 use e2e::row::Who;
 use e2e::sandbox::Sandbox;
 use helper_daemon::protocol::{Channel, Event, PROTOCOL_VERSION, Register, Request};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new(Who::User);
@@ -30,13 +31,37 @@ fn mode(sandbox: &Sandbox) -> Mode {
     Mode::Guarded { zones: vec![sandbox.root().join("zone")], policy: None }
 }
 
+/// An agent that runs.
 fn agent(stage: &Stage, sandbox: &Sandbox) -> Agent {
-    Agent::start(stage.command(sandbox, &mode(sandbox), "sh".as_ref()))
+    let mut agent = Agent::start(stage.command(sandbox, &mode(sandbox), "sh".as_ref()));
+    assert_eq!(agent.does("true"), 0);
+    agent
+}
+
+/// A process of uid 1000, killed with the value.
+struct Other(Child);
+
+impl Other {
+    fn start(program: &Path, argument: &Path) -> Self {
+        let child = Command::new(program).arg(argument).uid(1000).gid(1000).stderr(Stdio::null()).spawn();
+        Self(child.expect("a process"))
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.id() as i32)
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        // One that has ended already is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The sessions that a user is told of: their command lines.
 fn told(stage: &mut Stage, sandbox: &Sandbox, uid: u32) -> Vec<String> {
-    use std::os::unix::process::CommandExt;
     let socket = stage.system_helper().expect("a helper").socket.clone();
     let mut status = stage.guard(sandbox, &["status", "--json", "--helper"]);
     let output = status.arg(socket).uid(uid).gid(uid).output().expect("a status");
@@ -75,16 +100,14 @@ fn seccomp_the_tree_can_neither_signal_nor_read_its_helper() {
     let workers = children(monitor);
     assert_eq!(workers.len(), 1);
     // Bare, a process of the same user may do all of this to a process like the worker.
-    let mut like_it = Command::new("sleep");
-    let like_it = std::os::unix::process::CommandExt::uid(&mut like_it, 1000).arg("600").spawn();
-    let mut like_it = like_it.expect("a process");
-    for (pid, refused) in [(like_it.id() as i32, false), (monitor as i32, true), (workers[0], true)] {
-        for attack in ["kill -STOP P", "kill -CONT P", "head -c 1 /proc/P/environ", "ls /proc/P/fd", "kill -9 P"] {
-            let status = agent.does(&attack.replace('P', &pid.to_string()));
+    let mut like_it = Other::start("sleep".as_ref(), "600".as_ref());
+    for (pid, refused) in [(like_it.pid().as_raw(), false), (monitor as i32, true), (workers[0], true)] {
+        for attack in ["kill -STOP @", "head -c 1 /proc/@/environ", "ls /proc/@/fd", "kill -9 @"] {
+            let status = agent.does(&attack.replace('@', &pid.to_string()));
             assert_eq!(status != 0, refused, "{attack} of {pid}: {status}");
         }
     }
-    assert!(!like_it.wait().expect("its end").success());
+    assert!(!like_it.0.wait().expect("its end").success());
     assert_eq!(children(monitor), workers);
     assert_ne!(agent.does("rm zone/a"), 0);
     assert!(safe(&sandbox));
@@ -112,7 +135,8 @@ fn seccomp_when_the_helper_is_killed_guarded_operations_fail() {
 fn seccomp_what_wrap_leaves_behind_stays_guarded_by_the_helper() {
     let Some(stage) = Stage::with_system_helper() else { return };
     let sandbox = sandbox();
-    let script = "setsid sh -c 'trap \"\" HUP; read x < go; rm zone/a; echo $? > told' < /dev/null & kill -9 $PPID";
+    let script =
+        "setsid sh -c 'trap \"\" HUP; read x < go; rm zone/a; echo $? > told' < /dev/null & kill -9 $PPID";
     let go = sandbox.root().join("go");
     nix::unistd::mkfifo(&go, nix::sys::stat::Mode::from_bits_truncate(0o666)).expect("a fifo");
     sandbox.hand_over();
@@ -146,15 +170,15 @@ fn seccomp_nonsense_silence_and_floods_disturb_nobody() {
     }
     // Those were root's; the user's own sessions go on, and new ones begin.
     assert_ne!(agent.does("rm zone/a"), 0);
-    let outcome = run(&sandbox, stage.command(&sandbox, &mode(&sandbox), "true".as_ref()));
-    assert!(outcome.status.success(), "{outcome:?}");
+    let another = stage.command(&sandbox, &mode(&sandbox), "true".as_ref()).output().expect("a session");
+    assert!(another.status.success(), "{another:?}");
     drop(silent);
     agent.ends();
     assert!(safe(&sandbox));
 }
 
 /// Registers `child` with descriptors that would do; answers why it is refused.
-fn refused(socket: &Path, child: u32) -> String {
+fn refused(socket: &Path, child: Pid) -> String {
     let mut channel = Channel::new(UnixStream::connect(socket).expect("a connection"));
     let register = serde_json::from_value::<Register>(serde_json::json!({
         "protocol": PROTOCOL_VERSION,
@@ -165,7 +189,7 @@ fn refused(socket: &Path, child: u32) -> String {
     }));
     let request = Request::Register(Box::new(register.expect("a registration")));
     let file = tempfile::tempfile().expect("a file");
-    let pidfd = endpoint_sec::linux::process::PidFd::open(Pid::from_raw(child as i32)).expect("a pidfd");
+    let pidfd = endpoint_sec::linux::process::PidFd::open(child).expect("a pidfd");
     let fds = [file.as_fd(), file.as_fd(), file.as_fd(), pidfd.as_fd()];
     channel.send(&request, &fds).expect("a listener");
     match channel.receive::<Event>() {
@@ -178,12 +202,11 @@ fn refused(socket: &Path, child: u32) -> String {
 fn a_process_that_is_not_the_registrars_own_is_not_taken() {
     let Some(mut stage) = Stage::with_system_helper() else { return };
     let socket = stage.system_helper().expect("a helper").socket.clone();
-    assert!(refused(&socket, 1).contains("was not started by the process that registers it"));
-    let mut others = Command::new("sleep");
-    let others = std::os::unix::process::CommandExt::uid(&mut others, 1000).arg("600").spawn();
-    let mut others = others.expect("a process");
-    assert!(refused(&socket, others.id()).contains("is another user's"));
-    others.kill().and_then(|()| others.wait()).expect("its end");
+    let why = refused(&socket, Pid::from_raw(1));
+    assert!(why.contains("was not started by the process that registers it"), "{why}");
+    let others = Other::start("sleep".as_ref(), "600".as_ref());
+    let why = refused(&socket, others.pid());
+    assert!(why.contains("is another user's"), "{why}");
 }
 
 #[test]
@@ -191,18 +214,17 @@ fn seccomp_a_helper_that_is_not_roots_is_not_trusted() {
     let Some(stage) = Stage::with_system_helper() else { return };
     let sandbox = sandbox();
     let socket = sandbox.root().join("fake.sock");
-    let mut fake = Command::new(stage.program("fake_helper"));
-    let fake = std::os::unix::process::CommandExt::uid(&mut fake, 1000).arg(&socket).spawn();
-    let mut fake = fake.expect("a fake helper");
+    let _fake = Other::start(&stage.program("fake_helper"), &socket);
     eventually("it listens", || UnixStream::connect(&socket).is_ok());
-    for (helper, why) in [(socket, "is user 1000, not root"), (sandbox.root().join("none.sock"), "No such file")] {
-        let mut wrap = stage.guard(&sandbox, &["wrap"]);
-        wrap.arg("--helper").arg(helper).args(["--zone", "zone", "--", "rm", "zone/a"]);
+    for (helper, why) in
+        [(socket, "is user 1000, not root"), (sandbox.root().join("none.sock"), "No such file")]
+    {
+        let helper = helper.to_string_lossy();
+        let wrap = ["wrap", "--helper", &helper, "--zone", "zone", "--", "rm", "zone/a"];
+        let wrap = stage.guard(&sandbox, &wrap);
         let outcome = run(&sandbox, wrap);
         assert_eq!(outcome.status.code(), Some(125), "{outcome:?}");
         assert!(outcome.stderr.contains(why), "{outcome:?}");
         assert!(safe(&sandbox));
     }
-    kill(Pid::from_raw(fake.id() as i32), Signal::SIGKILL).expect("a process");
-    fake.wait().expect("its end");
 }
