@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: work KIND DIR COUNT\n");
 		return 2;
 	}
-	snprintf(path, sizeof(path), "%s/work", argv[2]);
+	snprintf(path, sizeof(path), "%s/%s", argv[2], strchr("pm", argv[1][0]) ? "pair" : "file");
 	if (strchr("orw", argv[1][0]))
 		fd = existing();
 	long count = strtol(argv[3], NULL, 10);

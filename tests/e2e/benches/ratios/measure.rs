@@ -59,6 +59,11 @@ impl Line {
         Self { name, figure, aim, remark: String::new() }
     }
 
+    /// The figure alone.
+    pub(crate) fn figure(&self) -> f64 {
+        self.figure
+    }
+
     /// With a remark at its end.
     pub(crate) fn remark(self, remark: String) -> Self {
         Self { remark, ..self }
