@@ -33,6 +33,9 @@ pub(crate) enum Command {
     /// What was blocked, in this session and earlier ones
     #[command(subcommand, after_help = SESSIONS_EXAMPLES)]
     Sessions(SessionsCommand),
+    /// The live sessions that the system's helper guards
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
     /// Show, check or begin the policy file
     #[command(subcommand, after_help = POLICY_EXAMPLES)]
     Policy(PolicyCommand),
@@ -67,6 +70,10 @@ pub(crate) struct WrapArgs {
     /// What makes the kernel obey
     #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
     pub(crate) engine: EngineChoice,
+    /// The system's helper: where it listens, or `none` to do without it. Without this option it is used if it
+    /// runs
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) helper: Option<PathBuf>,
     /// No banner, no summary; problems are still told
     #[arg(long)]
     pub(crate) quiet: bool,
@@ -85,6 +92,16 @@ pub(crate) enum EngineChoice {
     Auto,
     /// seccomp user notification: Linux 5.19 or later, no root
     Seccomp,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Where the system's helper listens
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) helper: Option<PathBuf>,
+    /// One JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -12,6 +12,8 @@ mod preparation;
 mod render;
 mod sessions;
 mod state;
+mod status;
+mod system;
 mod wrap;
 
 use cli::Command;
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
     };
     match command {
         Command::Wrap(args) => wrap::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Sessions(command) => sessions::run(&command),
         Command::Policy(command) => policy_cmd::run(&command),
         Command::Doctor(args) => doctor::run(&args),

@@ -51,7 +51,7 @@ pub struct Start {
 /// An override as the policy file has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverrideRecord {
-    /// `added`, `removed` or `expired`.
+    /// `added` or `removed`.
     pub change: String,
     /// The path it covers.
     pub path: String,

@@ -8,10 +8,12 @@
 //! `unsafe`.
 #![forbid(unsafe_code)]
 
+pub mod daemon;
 pub mod denial;
 pub mod embedded;
 pub mod encoding;
 pub mod engine;
+pub mod guard;
 pub mod ledger;
 pub mod policy;
 pub mod protocol;

@@ -6,7 +6,8 @@ use std::process::Command;
 
 fn main() {
     let out = std::env::var("OUT_DIR").unwrap_or_default();
-    let programs = [("attacks", ["driver", "race"]), ("benches", ["work", "floor"])];
+    let attacks: &[&str] = &["churn", "driver", "fake_helper", "listener", "race", "signals"];
+    let programs = [("attacks", attacks), ("benches", &["work", "floor"])];
     for (dir, names) in programs {
         println!("cargo::rerun-if-changed={dir}");
         println!("cargo::rustc-env=E2E_{}={out}", dir.to_uppercase());

@@ -198,6 +198,18 @@ impl Caller {
         last("NStgid").zip(last("NSpid")).ok_or(Unread::Gone)
     }
 
+    /// The process that started the caller, or adopted it.
+    pub fn parent_id(&self) -> Result<i32, Unread> {
+        self.status()?.number("PPid").ok_or(Unread::Gone)
+    }
+
+    /// Real, effective, saved and file system user.
+    pub fn users(&self) -> Result<Vec<u32>, Unread> {
+        let status = self.status()?;
+        let users = status.field("Uid").ok_or(Unread::Gone)?;
+        users.split_whitespace().map(|uid| uid.parse().map_err(|_| Unread::Gone)).collect()
+    }
+
     /// The caller's file creation mask.
     pub fn umask(&self) -> Result<u32, Unread> {
         let status = self.status()?;

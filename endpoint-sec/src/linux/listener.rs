@@ -3,6 +3,7 @@
 use crate::linux::arch::{self, Call};
 use endpoint_sec_sys::linux::seccomp as sys;
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// The descriptor that a filter's trapped calls arrive at.
@@ -59,6 +60,14 @@ impl Listener {
             call: arch::call(notif.data.arch, notif.data.nr),
             args: notif.data.args,
         })
+    }
+
+    /// Waits for `patience` at most, and tells whether no process is left under the filter (5.8).
+    pub fn is_deserted(&self, patience: PollTimeout) -> bool {
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::empty())];
+        // A poll that is interrupted has seen nothing.
+        let _ = poll(&mut fds, patience);
+        fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP))
     }
 
     /// Whether the call still waits. After something was read through the caller's pid, a `true` here means

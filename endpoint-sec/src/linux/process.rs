@@ -102,6 +102,13 @@ impl PidFd {
         Self(fd)
     }
 
+    /// The process's id in this process's pid namespace; `None` once it has ended, or where it is not seen.
+    pub fn pid(&self) -> Option<Pid> {
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", self.0.as_raw_fd())).ok()?;
+        let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok()?;
+        (pid > 0).then(|| Pid::from_raw(pid))
+    }
+
     /// Whether the process has ended. One cheap system call.
     pub fn has_ended(&self) -> bool {
         let mut fds = [nix::poll::PollFd::new(self.0.as_fd(), nix::poll::PollFlags::POLLIN)];
@@ -173,7 +180,9 @@ mod tests {
     fn a_pidfd_of_a_dead_process_is_refused() {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pidfd = PidFd::open(Pid::from_raw(child.id() as i32)).unwrap();
+        assert_eq!(pidfd.pid(), Some(Pid::from_raw(child.id() as i32)));
         child.wait().unwrap();
         assert_eq!(pidfd.signal(0), Err(Errno::ESRCH));
+        assert_eq!(pidfd.pid(), None);
     }
 }

@@ -17,6 +17,13 @@ The exit status is the command's own, 128+n if signal n killed it.
 125: es-guard failed and nothing was started; 126: the command can't be executed;
 127: there is no such command.";
 
+pub(super) const STATUS_EXAMPLES: &str = "\
+Examples:
+  es-guard status
+  sudo es-guard status --json | jq '.[].session.argv'
+
+Root sees everybody's sessions. The exit status is 1 where no system helper runs.";
+
 pub(super) const SESSIONS_EXAMPLES: &str = "\
 Examples:
   es-guard sessions list

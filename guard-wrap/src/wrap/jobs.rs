@@ -1,27 +1,50 @@
 //! Job control: to the shell this process is the job, so where the agent stops, it stops.
 
-use nix::sys::signal::{Signal, kill, killpg, raise};
+use endpoint_sec::linux::process::default_signal;
+use nix::sys::signal::{SigSet, Signal, killpg, raise};
 use nix::unistd::{Pid, getpgid, getpgrp, tcgetpgrp, tcsetpgrp};
 use std::fs::{File, OpenOptions};
 
 /// Stops this process because the agent has stopped; returns when it is continued. An agent that runs again
 /// by now is not waited for.
-pub(super) fn stop_with(agent: Pid) {
-    if is_stopped(agent) {
-        // SIGSTOP, not the agent's own signal: it can't be ignored, and an orphaned group doesn't drop it.
-        let _ = raise(Signal::SIGSTOP);
-        go_on(agent);
-    }
-}
-
-/// Continues a stopped agent: this process has been continued. An agent with a process group of its own gets
-/// the terminal back first, if the shell gave it to this one.
-pub(super) fn go_on(agent: Pid) {
+pub(super) fn stop_with(agent: Pid, signal: i32) {
     if !is_stopped(agent) {
         return;
     }
+    // By the agent's own signal: a shell tells them apart, and its `$?` does.
+    let own = Signal::try_from(signal).unwrap_or(Signal::SIGSTOP);
+    if own == Signal::SIGSTOP || !stop_by(own) {
+        // An orphaned process group drops what a terminal sends; it can't drop this.
+        let _ = raise(Signal::SIGSTOP);
+    }
+    go_on(agent);
+}
+
+/// Stops this process by a signal that is held back; tells whether that did anything: whether somebody has
+/// continued it since.
+fn stop_by(signal: Signal) -> bool {
+    let held = SigSet::from(signal);
+    // Sent while it is held back, it takes an earlier SIGCONT away: one that waits afterwards came later.
+    let sent = default_signal(signal).and_then(|()| raise(signal));
+    let stopped = sent.and_then(|()| held.thread_unblock());
+    let _ = held.thread_block();
+    stopped.is_ok() && is_continued()
+}
+
+/// Whether a SIGCONT waits, held back.
+fn is_continued() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let waiting = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
+    let waiting = waiting.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
+    waiting & (1 << (Signal::SIGCONT as u64 - 1)) != 0
+}
+
+/// Continues a stopped agent that has a process group of its own: what continued this one's did not reach it.
+/// It gets the terminal back first, if the shell gave it to this process. An agent of this group is the
+/// helper's to continue, who knows whether it has stopped anew since.
+fn go_on(agent: Pid) {
     match getpgid(Some(agent)) {
-        Ok(group) if group != getpgrp() => {
+        Ok(group) if group != getpgrp() && is_stopped(agent) => {
             if let Some(terminal) = terminal()
                 && tcgetpgrp(&terminal) == Ok(getpgrp())
             {
@@ -29,9 +52,7 @@ pub(super) fn go_on(agent: Pid) {
             }
             let _ = killpg(group, Signal::SIGCONT);
         }
-        _ => {
-            let _ = kill(agent, Signal::SIGCONT);
-        }
+        _ => {}
     }
 }
 

@@ -18,6 +18,7 @@ mod signals;
 use crate::cli::{NOTHING_RAN, WrapArgs};
 use crate::preparation::prepare;
 use crate::render;
+use crate::system;
 use helper_daemon::protocol::ExitStatus;
 use program::Program;
 use session::{Session, SessionError};
@@ -35,11 +36,15 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
         Ok(program) => program,
         Err(error) => return failed(&error, error.status()),
     };
+    let judge = match system::judge(args.helper.as_deref()) {
+        Ok(judge) => judge,
+        Err(error) => return failed(&error, NOTHING_RAN),
+    };
     let prepared = match prepare(args) {
         Ok(prepared) => prepared,
         Err(error) => return failed(&error, NOTHING_RAN),
     };
-    let ended = Session::start(args, prepared, program, signals).map(Session::run);
+    let ended = Session::start(args, prepared, program, signals, judge).map(Session::run);
     match ended {
         Ok(ExitStatus::Code(code)) => ExitCode::from(code as u8),
         Ok(ExitStatus::Signal(signal)) => {

@@ -7,8 +7,9 @@ use crate::cli::WrapArgs;
 use crate::plan::{Fingerprint, Plan, difference};
 use crate::preparation::Prepared;
 use crate::render::{self, banner, fit::Screen, report, summary};
-use endpoint_sec::linux::process::PidFd;
-use helper_daemon::embedded;
+use endpoint_sec::linux::process::{PidFd, default_signal};
+use endpoint_sec::linux::wait::{Change, Waiting, next_change};
+use helper_daemon::embedded::{self, Judge};
 use helper_daemon::ledger::Counts;
 use helper_daemon::policy::Policy;
 use helper_daemon::protocol::{
@@ -17,7 +18,7 @@ use helper_daemon::protocol::{
 use helper_daemon::session::{SessionId, SessionInfo};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
@@ -49,6 +50,7 @@ pub(super) struct Session {
     channel: Channel,
     signals: Signals,
     agent: Pid,
+    helper: Pid,
     pidfd: PidFd,
     id: SessionId,
     engine: String,
@@ -69,14 +71,18 @@ impl Session {
         prepared: Prepared,
         program: Program,
         signals: Signals,
+        judge: Judge,
     ) -> Result<Self, SessionError> {
         let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, canaries } =
             prepared;
+        let systems = matches!(judge, Judge::System(_));
         let words = program.words();
         let name = words.first().cloned().unwrap_or_default();
         // Should the helper die, the agent becomes this process's child, and its end is still seen.
         nix::sys::prctl::set_child_subreaper(true)?;
-        let (mut channel, _) = embedded::start(program.command(&id, signals.before()))?;
+        let (mut channel, helper) = embedded::start(program.command(&id, signals.before()), judge)?;
+        // The agent gets it as this process was given it; to learn of its end, this process must not ignore it.
+        default_signal(Signal::SIGCHLD)?;
         let register = Register {
             protocol: PROTOCOL_VERSION,
             session: SessionInfo {
@@ -96,11 +102,13 @@ impl Session {
             state.discard_ledger(&id);
         }
         let (agent, engine, pidfd) = armed?;
+        let engine = if systems { format!("{engine}, system helper") } else { engine };
         drop(canaries);
         let session = Self {
             channel,
             signals,
             agent,
+            helper,
             pidfd,
             engine,
             ledger: state.ledger(&id),
@@ -146,13 +154,23 @@ impl Session {
             if readable {
                 match self.channel.receive::<Event>() {
                     Ok((Event::Exited { status, counts, left }, _)) => break (status, counts, left),
-                    Ok((Event::Stopped { .. }, _)) => jobs::stop_with(self.agent),
+                    Ok((Event::Stopped { signal }, _)) => {
+                        jobs::stop_with(self.agent, signal);
+                        // What continued this process is answered by the helper, by now or when it is told.
+                        while let Some(arrived) = self.signals.next() {
+                            if !matches!(arrived, Arrived::Continued(_)) {
+                                self.pass(arrived);
+                            }
+                        }
+                        // A helper that is gone is noticed by the next look at its socket.
+                        let _ = self.channel.send(&Request::Awake, &[]);
+                    }
                     Ok((Event::Failed(failure), _)) => {
                         render::note(&format!("failed to start the agent: {}", failure.detail));
                         let code = if failure.kind == FailureKind::NotFound { 127 } else { 126 };
                         return ExitStatus::Code(code);
                     }
-                    Ok((Event::Armed { .. }, _)) => {}
+                    Ok(_) => {}
                     Err(_) => break self.without_helper(),
                 }
             }
@@ -178,7 +196,9 @@ impl Session {
         match arrived {
             // An agent that is gone needs no signal.
             Arrived::PassOn(signal) => drop(self.pidfd.signal(signal)),
-            Arrived::Continued => jobs::go_on(self.agent),
+            // The helper continues this process when the agent goes on: the agent knows.
+            Arrived::Continued(from) if from == self.helper.as_raw() as u32 => {}
+            Arrived::Continued(_) => drop(self.pidfd.signal(Signal::SIGCONT as i32)),
             Arrived::Drop => {}
         }
     }
@@ -213,9 +233,13 @@ impl Session {
             while let Some(arrived) = self.signals.next() {
                 self.pass(arrived);
             }
-            match waitpid(self.agent, Some(nix::sys::wait::WaitPidFlag::WNOHANG)) {
-                Ok(WaitStatus::Exited(_, code)) => break ExitStatus::Code(code),
-                Ok(WaitStatus::Signaled(_, signal, _)) => break ExitStatus::Signal(signal as i32),
+            match next_change(Some(self.agent), Waiting::Not) {
+                Ok(Some((_, Change::Exited(code)))) => break ExitStatus::Code(code),
+                Ok(Some((_, Change::Killed(signal)))) => break ExitStatus::Signal(signal),
+                Ok(Some((_, Change::Stopped(signal)))) => {
+                    jobs::stop_with(self.agent, signal);
+                    let _ = self.pidfd.signal(Signal::SIGCONT as i32);
+                }
                 Ok(_) | Err(Errno::EINTR) => {}
                 // Not this process's child: its end is seen, its status is not.
                 Err(_) if self.pidfd.signal(0).is_ok() => {}
@@ -271,7 +295,7 @@ fn armed(channel: &mut Channel, command: &str) -> Result<(Pid, String, PidFd), S
             FailureKind::NotExecutable => SessionError::NotExecutable { command, detail: failure.detail },
             FailureKind::Guard | FailureKind::Engine => SessionError::Refused(failure.detail),
         }),
-        Event::Stopped { .. } | Event::Exited { .. } => Err(ChannelError::Closed.into()),
+        _ => Err(ChannelError::Closed.into()),
     }
 }
 

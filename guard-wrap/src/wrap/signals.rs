@@ -25,26 +25,17 @@ pub(super) struct SignalsError(Errno);
 pub(super) enum Arrived {
     /// Somebody sent it to this process: the agent gets it.
     PassOn(i32),
-    /// This process was continued.
-    Continued,
+    /// This process was continued, by that one.
+    Continued(u32),
     /// The agent has it already, or has no use for it.
     Drop,
 }
 
 impl Signals {
-    /// Holds back every signal that can be, but those that tell of a fault in this very process.
+    /// Holds back every signal that can be. A fault in this very process is not held up by that: the kernel
+    /// ends the process.
     pub(super) fn hold() -> Result<Self, SignalsError> {
-        let mut held = SigSet::all();
-        for fault in [
-            Signal::SIGSEGV,
-            Signal::SIGBUS,
-            Signal::SIGFPE,
-            Signal::SIGILL,
-            Signal::SIGABRT,
-            Signal::SIGTRAP,
-        ] {
-            held.remove(fault);
-        }
+        let held = SigSet::all();
         let mut before = SigSet::empty();
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before)).map_err(SignalsError)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
@@ -64,9 +55,9 @@ impl Signals {
         // SI_USER, SI_QUEUE and SI_TKILL are not positive; what the kernel or a terminal sends is.
         let sent = info.ssi_code <= 0;
         Some(match Signal::try_from(signal) {
-            Ok(Signal::SIGCONT) => Arrived::Continued,
-            Ok(Signal::SIGCHLD | Signal::SIGPIPE) => Arrived::Drop,
-            _ if sent => Arrived::PassOn(signal),
+            Ok(Signal::SIGCONT) => Arrived::Continued(info.ssi_pid),
+            // This process's own writing into a closed pipe looks as if it had sent the signal itself.
+            _ if sent && info.ssi_pid != std::process::id() => Arrived::PassOn(signal),
             _ => Arrived::Drop,
         })
     }

@@ -6,10 +6,11 @@
 //!
 //! `wrap` and this helper talk as `wrap` and the system's helper do: see [`protocol`](crate::protocol).
 
-mod books;
 mod child;
 mod helper;
+mod stops;
 mod tree;
+mod watch;
 
 use crate::protocol::Channel;
 use endpoint_sec::linux::process::{ForkError, fork};
@@ -40,11 +41,20 @@ pub enum StartError {
     Fork(#[from] ForkError),
 }
 
+/// Where the session is judged.
+#[derive(Debug)]
+pub enum Judge {
+    /// In the embedded helper itself.
+    Here,
+    /// In the system's helper, which this channel is connected to.
+    System(Channel),
+}
+
 /// Starts a helper for `command`. It waits for [`Register`](crate::protocol::Register).
 ///
 /// The process must have a single thread.
-pub fn start(command: Command) -> Result<(Channel, Pid), StartError> {
+pub fn start(command: Command, judge: Judge) -> Result<(Channel, Pid), StartError> {
     let (here, there) = UnixStream::pair().map_err(StartError::Socket)?;
-    let pid = fork(move || helper::run(Channel::new(there), &command))?;
+    let pid = fork(move || helper::run(Channel::new(there), &command, judge))?;
     Ok((Channel::new(here), pid))
 }

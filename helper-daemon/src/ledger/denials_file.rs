@@ -2,10 +2,12 @@
 
 use crate::denial::Denial;
 use crate::ledger::cut_to_newest_half;
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// Above this it is cut to its newest half.
 const LIMIT: u64 = 1 << 20;
@@ -43,8 +45,40 @@ impl DenialsFile {
         };
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
-        let mut locked = Flock::lock(self.0.try_clone()?, FlockArg::LockExclusive).map_err(|(_, e)| e)?;
+        let mut locked = lock(self.0.try_clone()?)?;
         locked.write_all(&line)?;
         cut_to_newest_half(&mut *locked, LIMIT)
+    }
+}
+
+/// How long another session may hold the file, in looks of a millisecond. Its own append takes a fraction of one;
+/// whoever holds it longer is a process of a tree that wants to hold up its guard.
+const PATIENCE: u32 = 100;
+
+fn lock(mut file: File) -> io::Result<Flock<File>> {
+    for _ in 0..PATIENCE {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(locked) => return Ok(locked),
+            Err((given_back, Errno::EWOULDBLOCK)) => file = given_back,
+            Err((_, errno)) => return Err(errno.into()),
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Err(io::ErrorKind::WouldBlock.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_holds_the_file_does_not_hold_up_the_guard() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("denials.jsonl");
+        let open = || File::options().create(true).read(true).append(true).open(&path).unwrap();
+        let held = Flock::lock(open(), FlockArg::LockExclusive).unwrap();
+        assert_eq!(lock(open()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        assert!(lock(open()).is_ok());
     }
 }

@@ -3,6 +3,7 @@
 use crate::encoding::path_text;
 use crate::ledger::Counts;
 use crate::policy::Policy;
+use crate::policy::judge::Reason;
 use crate::session::SessionInfo;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -14,10 +15,15 @@ pub const PROTOCOL_VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum Request {
-    /// Begin a session. Comes with two descriptors: the ledger and the shared file of denials.
+    /// Begin a session. Comes with descriptors: the ledger and the shared file of denials; to the system's
+    /// helper also the listener of the armed child and a pidfd of it.
     Register(Box<Register>),
+    /// The child has tried the canaries: what was recorded of it? To the system's helper only.
+    Proof,
     /// The person has been told: let the agent's program begin.
     Go,
+    /// The agent's stop has been answered: `wrap` has stopped with it and runs again, or had no need to.
+    Awake,
     /// Judge by this policy from now on.
     Policy {
         /// The whole policy.
@@ -29,6 +35,15 @@ pub enum Request {
     PolicyRefused {
         /// What is wrong.
         detail: String,
+    },
+    /// Which sessions does this user have (all, for root)? To the system's helper only.
+    List,
+    /// Tell what was counted so far. To the system's helper only.
+    Settle,
+    /// The agent has ended; the session ends with the last process of its tree. To the system's helper only.
+    Close {
+        /// Exit status, 128 + n for a signal; `None` where it is not known.
+        status: Option<i32>,
     },
 }
 
@@ -53,12 +68,27 @@ pub struct Register {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// The child is armed and has proven it. Comes with a pidfd of the child, which waits for `Go`.
+    /// The child is armed, and waits for `Go`. The embedded helper has had it prove so, and sends a pidfd of it.
     Armed {
         /// The child's process id.
         pid: i32,
         /// The engine.
         engine: String,
+    },
+    /// What was recorded of the canary: why its removal was denied, if it was.
+    Proven {
+        /// The stable word of the reason.
+        reason: Option<Reason>,
+    },
+    /// The live sessions that the asker may see.
+    Sessions {
+        /// In no order.
+        sessions: Vec<Description>,
+    },
+    /// What was counted so far.
+    Settled {
+        /// In numbers.
+        counts: Counts,
     },
     /// Nothing was started, and why.
     Failed(Failure),
@@ -76,6 +106,25 @@ pub enum Event {
         /// Processes of the tree that live on, guarded.
         left: usize,
     },
+}
+
+/// A live session of the system's helper.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Description {
+    /// What it was started with.
+    pub session: SessionInfo,
+    /// Whose it is.
+    pub user: u32,
+    /// The agent's process id.
+    pub agent: i32,
+    /// The engine.
+    pub engine: String,
+    /// The zones, without es-guard's own.
+    pub zones: Vec<String>,
+    /// When it began, in Unix seconds.
+    pub began: i64,
+    /// What was counted so far.
+    pub counts: Counts,
 }
 
 /// How the agent ended.

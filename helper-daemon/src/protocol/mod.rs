@@ -8,4 +8,6 @@ mod frame;
 mod message;
 
 pub use frame::{Channel, ChannelError, MAX_FRAME};
-pub use message::{Event, ExitStatus, Failure, FailureKind, PROTOCOL_VERSION, Register, Request};
+pub use message::{
+    Description, Event, ExitStatus, Failure, FailureKind, PROTOCOL_VERSION, Register, Request,
+};

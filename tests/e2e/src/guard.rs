@@ -3,6 +3,7 @@
 use crate::require::{self, Pace};
 use crate::row::Who;
 use crate::sandbox::{Sandbox, USER, is_root, publish};
+use crate::system::SystemHelper;
 use helper_daemon::denial::Denial;
 use helper_daemon::ledger;
 use nix::sys::signal::{Signal, killpg};
@@ -42,6 +43,7 @@ fn too_long() -> Duration {
 pub struct Stage {
     dir: tempfile::TempDir,
     engine: Option<String>,
+    system: Option<SystemHelper>,
 }
 
 impl Stage {
@@ -51,16 +53,36 @@ impl Stage {
         let dir = tempfile::Builder::new().prefix("es-guard-e2e-bin.").tempdir_in("/tmp").expect("a stage");
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(dir.path(), everybody).expect("a stage others may enter");
-        for attack in ["driver", "race"] {
+        for attack in ["churn", "driver", "fake_helper", "listener", "race", "signals"] {
             publish(&attacks().join(attack), &dir.path().join(attack));
         }
-        let mut stage = Self { dir, engine: None };
+        let mut stage = Self { dir, engine: None, system: None };
         stage.engine = stage.try_engine(&sandbox).err();
         stage
     }
 
+    /// The same with a system helper of its own, which every session uses. `None`, noted as a skip, without root.
+    pub fn with_system_helper() -> Option<Self> {
+        if !is_root() {
+            require::skip("root", "a system helper is root's");
+            return None;
+        }
+        let mut stage = Self::new();
+        let socket = stage.program("helper.sock");
+        stage.system =
+            stage.has_engine().then(|| SystemHelper::start(&stage.program("es-guard-helper"), &socket));
+        stage.system.is_some().then_some(stage)
+    }
+
+    /// The system helper that sessions use, if there is one.
+    pub fn system_helper(&mut self) -> Option<&mut SystemHelper> {
+        self.system.as_mut()
+    }
+
     fn try_engine(&self, sandbox: &Sandbox) -> Result<(), String> {
-        publish(&built_guard()?, &self.program("es-guard"));
+        for (name, package) in [("es-guard", "guard-wrap"), ("es-guard-helper", "helper-daemon")] {
+            publish(&built(name, package)?, &self.program(name));
+        }
         sandbox.hand_over();
         let mode = Mode::Guarded { zones: vec![sandbox.root()], policy: None };
         let mut command = self.command(sandbox, &mode, "true".as_ref());
@@ -91,11 +113,10 @@ impl Stage {
 
     /// A command in the sandbox, as its user, with nothing of the tester's environment.
     pub fn command(&self, sandbox: &Sandbox, mode: &Mode, program: &Path) -> Command {
-        let mut command = match mode {
-            Mode::Bare => Command::new(program),
+        match mode {
+            Mode::Bare => self.settle(sandbox, Command::new(program)),
             Mode::Guarded { zones, policy } => {
-                let mut wrap = Command::new(self.program("es-guard"));
-                wrap.args(["wrap", "--quiet"]);
+                let mut wrap = self.guard(sandbox, &["wrap", "--quiet"]);
                 for zone in zones {
                     wrap.arg("--zone").arg(zone);
                 }
@@ -105,7 +126,23 @@ impl Stage {
                 wrap.arg("--").arg(program);
                 wrap
             }
-        };
+        }
+    }
+
+    /// es-guard with these arguments, in the same surroundings.
+    pub fn guard(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
+        let mut guard = Command::new(self.program("es-guard"));
+        if let Some((&"wrap", rest)) = args.split_first().filter(|_| !args.contains(&"--helper")) {
+            // Never the one that this machine may have.
+            let helper = self.system.as_ref().map_or("none".as_ref(), |system| system.socket.as_path());
+            guard.args(["wrap", "--helper"]).arg(helper).args(rest);
+        } else {
+            guard.args(args);
+        }
+        self.settle(sandbox, guard)
+    }
+
+    fn settle(&self, sandbox: &Sandbox, mut command: Command) -> Command {
         command
             .env_clear()
             .env("PATH", PATH)
@@ -140,10 +177,10 @@ fn attacks() -> PathBuf {
     prebuilt().unwrap_or_else(|| env!("E2E_ATTACKS").into())
 }
 
-/// es-guard: the one that is there already, or one built here, of the same profile as this test.
-fn built_guard() -> Result<PathBuf, String> {
+/// A program: the one that is there already, or one built here, of the same profile as this test.
+fn built(name: &str, package: &str) -> Result<PathBuf, String> {
     if let Some(there) = prebuilt() {
-        return Ok(there.join("es-guard"));
+        return Ok(there.join(name));
     }
     let test = std::env::current_exe().map_err(|error| error.to_string())?;
     let profile_dir = test.ancestors().nth(2).ok_or("the test has no profile directory")?;
@@ -151,20 +188,28 @@ fn built_guard() -> Result<PathBuf, String> {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    if !workspace.join("guard-wrap/Cargo.toml").exists() {
-        return Err("there is no guard-wrap in this workspace".to_owned());
-    }
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", "guard-wrap", "--bin", "es-guard", "--profile", profile])
+        .args(["build", "--quiet", "-p", package, "--bin", name, "--profile", profile])
         .arg("--target-dir")
         .arg(profile_dir.parent().ok_or("the test has no target directory")?)
-        .current_dir(workspace)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .status();
     match built {
-        Ok(status) if status.success() => Ok(profile_dir.join("es-guard")),
-        Ok(status) => panic!("es-guard does not build: {status}"),
+        Ok(status) if status.success() => Ok(profile_dir.join(name)),
+        Ok(status) => panic!("{name} does not build: {status}"),
         Err(error) => panic!("cargo: {error}"),
+    }
+}
+
+/// Waits until something holds.
+///
+/// # Panics
+/// When it takes so long that something hangs.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < too_long(), "{what}: it does not come to that");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -4,8 +4,10 @@
 //! times: against `judge` alone over a [model] of the sandbox; [bare](runner), where an attack must succeed;
 //! and guarded, where it must be refused and recorded. The process that plays the agent is C
 //! (`attacks/driver.c`) and makes raw system calls. Real programs have rows of their own kind, in [tool].
+//! Sessions as people meet them are played by an [agent] that does one line after another, and in a [terminal].
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod guard;
 pub mod model;
 pub mod parallel;
@@ -14,5 +16,7 @@ pub mod require;
 pub mod row;
 pub mod runner;
 pub mod sandbox;
+pub mod system;
+pub mod terminal;
 pub mod tool;
 pub mod words;

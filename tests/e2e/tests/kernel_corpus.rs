@@ -33,3 +33,10 @@ fn seccomp_guarded_every_row_holds() {
         every_row(|row, who| runner::guarded(&stage, row, who));
     }
 }
+
+#[test]
+fn seccomp_through_the_system_helper_every_row_holds() {
+    if let Some(stage) = Stage::with_system_helper() {
+        every_row(|row, who| runner::guarded(&stage, row, who));
+    }
+}

@@ -17,6 +17,7 @@ use endpoint_sec::linux::filter::Options;
 use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
 use endpoint_sec::linux::process::{has_capabilities, own_umask};
 use nix::errno::Errno;
+use nix::poll::PollTimeout;
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -109,6 +110,11 @@ impl Seccomp {
         }
     }
 
+    /// Waits until no process is left in the tree.
+    pub fn wait_until_deserted(&self) {
+        while !self.shared.session.listener.is_deserted(PollTimeout::NONE) {}
+    }
+
     /// Judges by another policy from the next call on.
     pub fn set_policy(&self, policy: Policy) {
         lock(&self.shared.session.view).set_policy(policy);
@@ -142,8 +148,13 @@ impl Shared {
             self.receiving.store(false, Ordering::SeqCst);
             let trapped = match received {
                 Ok(trapped) => trapped,
-                // Its caller is gone, or a signal came in.
-                Err(Errno::ENOENT | Errno::EINTR) => continue,
+                // Its caller is gone, or a signal came in; or nobody is left who could call.
+                Err(Errno::ENOENT | Errno::EINTR) => {
+                    if self.session.listener.is_deserted(PollTimeout::ZERO) {
+                        break;
+                    }
+                    continue;
+                }
                 // The listener is unusable: without it every guarded call fails, which is what must happen.
                 Err(_) => std::process::exit(1),
             };
@@ -168,6 +179,9 @@ impl Shared {
                 idle = 0;
             } else {
                 thread::sleep(PATIENCE);
+            }
+            if self.session.listener.is_deserted(PollTimeout::ZERO) {
+                return;
             }
             let now = self.events.load(Ordering::Relaxed);
             idle = if now == last { idle + 1 } else { 0 };

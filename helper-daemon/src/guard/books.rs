@@ -1,5 +1,6 @@
-//! What the embedded helper writes down, and where.
+//! What a guard writes down, and where.
 
+use super::Records;
 use crate::denial::{Denial, DenialRecord};
 use crate::engine::Witness;
 use crate::ledger::{Counts, DenialsFile, End, Ledger, OverrideRecord, PolicyRecord, Record};
@@ -34,7 +35,8 @@ struct Proof {
 }
 
 impl Books {
-    pub(super) fn new(ledger: File, denials: File, session: SessionId, canary: PathBuf) -> Self {
+    pub(super) fn new(records: Records, session: SessionId, canary: PathBuf) -> Self {
+        let Records { ledger, denials } = records;
         let lives = ledger.try_clone().ok();
         let lives = lives.and_then(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).ok());
         let pages = Pages {

@@ -1,0 +1,70 @@
+//! Waiting for children, with signals as numbers: a process may end of a real-time signal, which a closed list
+//! of signals has no name for.
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+/// What became of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It ended with this status.
+    Exited(i32),
+    /// It ended of this signal.
+    Killed(i32),
+    /// It was stopped by this signal.
+    Stopped(i32),
+    /// It goes on.
+    Continued,
+}
+
+/// Which children are waited for, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Until something becomes of one.
+    ForOne,
+    /// Not at all.
+    Not,
+}
+
+/// The next change of a child: of this one, or of any. `None` when there is none yet and it is not waited for;
+/// `ECHILD` when there is no such child.
+#[doc(alias = "waitpid")]
+pub fn next_change(child: Option<Pid>, waiting: Waiting) -> Result<Option<(Pid, Change)>, Errno> {
+    let which = child.map_or(-1, Pid::as_raw);
+    let hang = if waiting == Waiting::Not { libc::WNOHANG } else { 0 };
+    let mut status = 0;
+    // SAFETY:
+    // - `status` is writable and lives through the call.
+    let found = unsafe { libc::waitpid(which, &raw mut status, hang | libc::WUNTRACED | libc::WCONTINUED) };
+    let found = Errno::result(found)?;
+    let change = match status {
+        _ if found == 0 => return Ok(None),
+        s if libc::WIFEXITED(s) => Change::Exited(libc::WEXITSTATUS(s)),
+        s if libc::WIFSIGNALED(s) => Change::Killed(libc::WTERMSIG(s)),
+        s if libc::WIFSTOPPED(s) => Change::Stopped(libc::WSTOPSIG(s)),
+        _ => Change::Continued,
+    };
+    Ok(Some((Pid::from_raw(found), change)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::zombie_processes, reason = "it is reaped by what is tested")]
+    fn ended(line: &str) -> Change {
+        let child = std::process::Command::new("sh").args(["-c", line]).spawn().unwrap();
+        let pid = Pid::from_raw(child.id() as i32);
+        let (found, change) = next_change(Some(pid), Waiting::ForOne).unwrap().unwrap();
+        assert_eq!(found, pid);
+        assert_eq!(next_change(Some(pid), Waiting::Not), Err(Errno::ECHILD));
+        change
+    }
+
+    #[test]
+    fn real_time_signals_have_numbers_too() {
+        assert_eq!(ended("exit 7"), Change::Exited(7));
+        assert_eq!(ended("kill -15 $$"), Change::Killed(15));
+        assert_eq!(ended("kill -34 $$"), Change::Killed(34));
+    }
+}

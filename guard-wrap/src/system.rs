@@ -1,0 +1,65 @@
+//! Finding the system's helper, and making sure that it is it.
+
+use endpoint_sec::linux::peer::Peer;
+use helper_daemon::daemon::SOCKET;
+use helper_daemon::embedded::Judge;
+use helper_daemon::protocol::{Channel, Description, Event, Request};
+use nix::errno::Errno;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// `--helper` with this value: an embedded one.
+const NONE: &str = "none";
+
+/// Why the system's helper can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SystemError {
+    #[error(
+        "use the system's helper at {path}: {source}. Start it (systemctl start es-guard-helper), or do without it: --helper none"
+    )]
+    Unreachable { path: PathBuf, source: io::Error },
+    #[error(
+        "use the system's helper at {path}: whoever listens there is user {uid}, not root. That is no helper of this system; do without it: --helper none"
+    )]
+    NotRoots { path: PathBuf, uid: u32 },
+    #[error("use the system's helper at {path}: {errno}")]
+    Unknown { path: PathBuf, errno: Errno },
+    #[error("ask the system's helper at {path}: {detail}")]
+    Refused { path: PathBuf, detail: String },
+}
+
+/// Asks the system's helper for the live sessions of this user, or of everybody where this user is root.
+/// `None`: there is no helper.
+pub(crate) fn sessions(asked: Option<&Path>) -> Result<Option<Vec<Description>>, SystemError> {
+    let path = asked.unwrap_or(Path::new(SOCKET)).to_owned();
+    let Judge::System(mut channel) = judge(asked)? else { return Ok(None) };
+    let answered = channel.send(&Request::List, &[]).and_then(|()| channel.receive::<Event>());
+    match answered {
+        Ok((Event::Sessions { sessions }, _)) => Ok(Some(sessions)),
+        Ok((Event::Failed(failure), _)) => Err(SystemError::Refused { path, detail: failure.detail }),
+        Ok(_) => Err(SystemError::Refused { path, detail: "it spoke out of turn".into() }),
+        Err(error) => Err(SystemError::Refused { path, detail: error.to_string() }),
+    }
+}
+
+/// Whom to have the session judged by: the system's helper where there is one, else an embedded one.
+pub(crate) fn judge(asked: Option<&Path>) -> Result<Judge, SystemError> {
+    let path = asked.unwrap_or(Path::new(SOCKET));
+    if path == Path::new(NONE) {
+        return Ok(Judge::Here);
+    }
+    let socket = match UnixStream::connect(path) {
+        Ok(socket) => socket,
+        // No helper is installed.
+        Err(error) if error.kind() == ErrorKind::NotFound && asked.is_none() => return Ok(Judge::Here),
+        Err(source) => return Err(SystemError::Unreachable { path: path.to_owned(), source }),
+    };
+    let peer =
+        Peer::of(socket.as_fd()).map_err(|errno| SystemError::Unknown { path: path.to_owned(), errno })?;
+    if peer.uid != 0 {
+        return Err(SystemError::NotRoots { path: path.to_owned(), uid: peer.uid });
+    }
+    Ok(Judge::System(Channel::new(socket)))
+}

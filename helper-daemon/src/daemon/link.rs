@@ -1,0 +1,85 @@
+//! What the monitor and its workers say to each other: a kind, and bytes that the monitor never looks into.
+
+use endpoint_sec::linux::handoff;
+use nix::errno::Errno;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+/// The longest message: it travels in one packet.
+pub const MAX_MESSAGE: usize = 64 << 10;
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Worker: a session is armed. Bytes: its name. Comes with what would be needed to go on with it.
+    Armed,
+    /// Worker: which sessions are there?
+    List,
+    /// Monitor: describe yourself.
+    Describe,
+    /// Worker: a description. Monitor: that of one session, passed on.
+    Description,
+    /// Monitor: that was all of them.
+    End,
+}
+
+impl Kind {
+    const ALL: [Kind; 5] = [Kind::Armed, Kind::List, Kind::Describe, Kind::Description, Kind::End];
+
+    fn byte(self) -> u8 {
+        Self::ALL.iter().position(|kind| *kind == self).unwrap_or_default() as u8
+    }
+}
+
+/// One message.
+#[derive(Debug)]
+pub struct Message {
+    /// What it is.
+    pub kind: Kind,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The descriptors that came with it.
+    pub fds: Vec<OwnedFd>,
+}
+
+/// Sends one message over a sequenced-packet socket.
+pub fn send(socket: BorrowedFd<'_>, kind: Kind, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    if bytes.len() >= MAX_MESSAGE {
+        return Err(Errno::EMSGSIZE);
+    }
+    let mut packet = vec![kind.byte()];
+    packet.extend_from_slice(bytes);
+    handoff::send(socket, &packet, fds).map(drop)
+}
+
+/// Receives one message; `Ok(None)`: the other side is gone, or spoke what is no message.
+pub fn receive(socket: BorrowedFd<'_>) -> Result<Option<Message>, Errno> {
+    let mut packet = vec![0; MAX_MESSAGE];
+    let (length, fds) = handoff::receive(socket, &mut packet)?;
+    let Some((&first, bytes)) = packet[..length].split_first() else { return Ok(None) };
+    let kind = Kind::ALL.get(usize::from(first)).copied();
+    Ok(kind.map(|kind| Message { kind, bytes: bytes.to_vec(), fds }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn messages_keep_their_bounds_and_what_is_none_ends_the_conversation() {
+        let (here, there) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        send(here.as_fd(), Kind::List, b"", &[]).unwrap();
+        send(here.as_fd(), Kind::Description, b"{}", &[here.as_fd()]).unwrap();
+        assert_eq!(receive(there.as_fd()).unwrap().unwrap().kind, Kind::List);
+        let second = receive(there.as_fd()).unwrap().unwrap();
+        assert_eq!(
+            (second.kind, second.bytes.as_slice(), second.fds.len()),
+            (Kind::Description, &b"{}"[..], 1)
+        );
+        handoff::send(here.as_fd(), &[99], &[]).unwrap();
+        assert!(receive(there.as_fd()).unwrap().is_none());
+        assert_eq!(send(here.as_fd(), Kind::Description, &vec![0; MAX_MESSAGE], &[]), Err(Errno::EMSGSIZE));
+    }
+}

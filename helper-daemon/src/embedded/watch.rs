@@ -1,0 +1,94 @@
+//! The helper while the agent runs: what `wrap` asks is passed to the guard, what becomes of the agent is told.
+
+use super::stops::Stops;
+use super::tree;
+use crate::guard::Guard;
+use crate::ledger::Counts;
+use crate::protocol::{Channel, Event, ExitStatus, Request};
+use endpoint_sec::linux::wait::{Change, Waiting, next_change};
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use std::sync::Arc;
+
+/// A session whose agent runs.
+pub(super) struct Session {
+    pub(super) agent: Pid,
+    pub(super) stops: Arc<Stops>,
+    pub(super) guard: Arc<dyn Guard>,
+}
+
+impl Session {
+    /// Stays until no process of the tree is left. Returns this process's exit status.
+    pub(super) fn guard(self, mut channel: Channel) -> i32 {
+        let mut requests = match channel.another() {
+            Ok(channel) => channel,
+            Err(_) => return 1,
+        };
+        let (guard, stops) = (self.guard.clone(), self.stops.clone());
+        let listens = std::thread::Builder::new().name("requests".into()).spawn(move || {
+            // When wrap is gone the last policy stays in force.
+            while let Ok((request, _)) = requests.receive::<Request>() {
+                match request {
+                    Request::Policy { policy, detail } => guard.replace_policy(policy, detail),
+                    Request::PolicyRefused { detail } => guard.policy_refused(detail),
+                    Request::Awake => stops.wrap_answers(),
+                    _ => {}
+                }
+            }
+        });
+        let status = self.wait_for_tree(&mut channel);
+        drop(listens);
+        status
+    }
+
+    /// Waits for every process of the tree, tells of the agent's stops and its end, and closes the books.
+    fn wait_for_tree(&self, channel: &mut Channel) -> i32 {
+        let mut ended: Option<ExitStatus> = None;
+        let code = |status: ExitStatus| match status {
+            ExitStatus::Code(code) => code,
+            ExitStatus::Signal(signal) => 128 + signal,
+        };
+        let mut told = false;
+        let tell = |channel: &mut Channel, status, counts: Counts, left| {
+            let _ = channel.send(&Event::Exited { status, counts, left }, &[]);
+        };
+        loop {
+            // Once the agent has ended, whatever else has is reaped before its end is told.
+            let waiting = if ended.is_some() && !told { Waiting::Not } else { Waiting::ForOne };
+            match next_change(None, waiting) {
+                Ok(Some((pid, change))) if pid == self.agent => match change {
+                    Change::Stopped(signal) => {
+                        self.stops.agent_stopped();
+                        let _ = channel.send(&Event::Stopped { signal }, &[]);
+                    }
+                    // Somebody continued the agent alone: wrap, which stopped with it, goes on too.
+                    Change::Continued => self.stops.agent_goes_on(),
+                    Change::Exited(code) => {
+                        ended = Some(ExitStatus::Code(code));
+                        self.stops.agent_goes_on();
+                    }
+                    Change::Killed(signal) => {
+                        ended = Some(ExitStatus::Signal(signal));
+                        self.stops.agent_goes_on();
+                    }
+                },
+                Ok(None) => {
+                    if let Some(status) = ended {
+                        let left = tree::count_below(std::process::id());
+                        tell(channel, status, self.guard.settle(), left);
+                        told = true;
+                    }
+                }
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => {
+                    let counts = self.guard.settle();
+                    self.guard.close(ended.map(code));
+                    if let (Some(status), false) = (ended, told) {
+                        tell(channel, status, counts, 0);
+                    }
+                    return 0;
+                }
+            }
+        }
+    }
+}

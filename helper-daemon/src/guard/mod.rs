@@ -1,0 +1,59 @@
+//! What guards one session: an engine that judges, and the books of what it denied.
+//!
+//! The life of a session is the same wherever that is: in this very process ([`Local`]), or in the system's
+//! helper, reached over its socket ([`Remote`]). Whoever starts the agent sees only a [`Guard`].
+
+mod books;
+mod local;
+mod remote;
+
+pub use local::Local;
+pub use remote::Remote;
+
+use crate::ledger::Counts;
+use crate::policy::Policy;
+use crate::policy::judge::Reason;
+use crate::protocol::{Failure, FailureKind};
+use endpoint_sec::linux::process::PidFd;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+/// The files that a session is recorded in.
+#[derive(Debug)]
+pub struct Records {
+    /// The session's ledger, open for appending.
+    pub ledger: File,
+    /// The denials of all sessions, open for reading and appending.
+    pub denials: File,
+}
+
+/// What guards a session. In order: [`arm`](Self::arm), [`end_proof`](Self::end_proof),
+/// [`begin`](Self::begin); policies come and go; [`close`](Self::close).
+pub trait Guard: Send + Sync {
+    /// Begins to judge what arrives at `listener`, and returns the engine's name. `child` is the armed
+    /// process, which waits.
+    fn arm(&self, listener: OwnedFd, child: &PidFd) -> Result<String, Failure>;
+
+    /// Why the canary's removal was denied, if it was. From now on denials are recorded.
+    fn end_proof(&self) -> Result<Option<Reason>, Failure>;
+
+    /// The agent of this process id is about to begin.
+    fn begin(&self, agent: i32) -> Result<(), Failure>;
+
+    /// Judges by another policy from now on; `detail` says what is different.
+    fn replace_policy(&self, policy: Policy, detail: String);
+
+    /// The policy file is broken, as `detail` says: the last good policy stays.
+    fn policy_refused(&self, detail: String);
+
+    /// What was counted so far, once everything that was answered is recorded.
+    fn settle(&self) -> Counts;
+
+    /// The agent has ended with this status (`None`: not known), and so will the session.
+    fn close(&self, status: Option<i32>);
+}
+
+/// A failure of es-guard itself.
+pub(crate) fn failed(detail: impl std::fmt::Display) -> Failure {
+    Failure { kind: FailureKind::Guard, detail: detail.to_string() }
+}

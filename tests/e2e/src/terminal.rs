@@ -1,0 +1,153 @@
+//! A terminal with an interactive shell in it, driven by keystrokes.
+//!
+//! The shell expands `$G` to nothing or to a guarded run, so that bare and guarded the very same keys are
+//! pressed, and everything that appears must be the same.
+
+use crate::guard::{Stage, Watchdog};
+use crate::row::Who;
+use crate::sandbox::{Sandbox, USER, is_root};
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Child, Command, Stdio};
+
+/// What the outer shell says when it waits for a line.
+pub const PROMPT: &str = "outer$ ";
+
+/// Only what hangs takes longer to appear; in milliseconds.
+const TOO_LONG: u16 = 20_000;
+
+/// A terminal.
+#[derive(Debug)]
+pub struct Terminal {
+    shell: Child,
+    master: File,
+    seen: Vec<u8>,
+    looked: usize,
+    _watchdog: Watchdog,
+}
+
+impl Terminal {
+    /// Opens one of 24 lines and 80 columns and waits for the first prompt. `$G` guards `zone` when `guarded`.
+    pub fn open(stage: &Stage, sandbox: &Sandbox, guarded: bool) -> Self {
+        // No other process may keep it: it is hung up when it is closed here.
+        let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal that can be opened");
+        let name = ptsname_r(&master).expect("a terminal's name");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
+        let slave = options.open(name).expect("a terminal's other side");
+        if is_root() && sandbox.who == Who::User {
+            std::os::unix::fs::fchown(&slave, Some(USER), None).expect("a terminal of one's own");
+        }
+        stty(&slave, &["rows", "24", "cols", "80"]);
+        let guard = stage.program("es-guard");
+        let zone = sandbox.root().join("zone");
+        let guard = format!("{} wrap --quiet --zone {} --", guard.display(), zone.display());
+        let stdio = || Stdio::from(slave.try_clone().expect("a descriptor"));
+        // A controlling terminal is taken by the leader of a new session.
+        let mut command = stage.command(sandbox, &crate::guard::Mode::Bare, "setsid".as_ref());
+        command
+            .args(["--ctty", "--wait", "bash", "--norc", "--noprofile", "--noediting", "-i"])
+            .env("PS1", PROMPT)
+            .env("TERM", "vt100")
+            .env("G", if guarded { guard } else { String::new() })
+            .stdin(stdio())
+            .stdout(stdio())
+            .stderr(stdio());
+        let shell = command.spawn().unwrap_or_else(|error| panic!("setsid: {error}"));
+        let watchdog = Watchdog::of(shell.id());
+        drop((command, slave));
+        let mut terminal = Self {
+            shell, // SAFETY-free: the descriptor changes its type only.
+            master: File::from(OwnedFd::from(master)),
+            seen: Vec::new(),
+            looked: 0,
+            _watchdog: watchdog,
+        };
+        terminal.shows(PROMPT);
+        terminal
+    }
+
+    /// Presses keys.
+    pub fn types(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).expect("a terminal that takes keys");
+    }
+
+    /// Types a line and waits until `text` appears.
+    pub fn line(&mut self, line: &str, text: &str) {
+        self.types(line);
+        self.types("\r");
+        self.shows(text);
+    }
+
+    /// Types a line and waits for the outer shell's next prompt.
+    pub fn command(&mut self, line: &str) {
+        self.line(line, PROMPT);
+    }
+
+    /// Presses keys and waits until `text` appears.
+    pub fn keys(&mut self, keys: &str, text: &str) {
+        self.types(keys);
+        self.shows(text);
+    }
+
+    /// Waits until `text` appears after what was waited for before.
+    pub fn shows(&mut self, text: &str) {
+        loop {
+            let rest = &self.seen[self.looked..];
+            if let Some(at) = rest.windows(text.len()).position(|window| window == text.as_bytes()) {
+                self.looked += at + text.len();
+                return;
+            }
+            if !self.more() {
+                panic!("{text:?} does not appear:\n{}", String::from_utf8_lossy(&self.seen));
+            }
+        }
+    }
+
+    /// Changes the height of the window.
+    pub fn resize(&self, rows: u16) {
+        stty(&self.master, &["rows", &rows.to_string()]);
+    }
+
+    /// Leaves the shell: everything that was on the screen.
+    pub fn close(mut self) -> String {
+        self.types("exit\r");
+        while self.more() {}
+        String::from_utf8_lossy(&self.seen).into_owned()
+    }
+
+    /// Hangs up, as when a window is closed.
+    pub fn hang_up(self) {
+        let Self { mut shell, master, .. } = self;
+        drop(master);
+        shell.wait().expect("the shell's end");
+    }
+
+    /// Looks at the screen again; false when nothing more comes.
+    fn more(&mut self) -> bool {
+        let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut fds, PollTimeout::from(TOO_LONG)) != Ok(1) {
+            return false;
+        }
+        let mut bytes = [0; 4096];
+        // EIO when the last process has closed it.
+        match self.master.read(&mut bytes) {
+            Ok(length @ 1..) => self.seen.extend(&bytes[..length]),
+            _ => return false,
+        }
+        true
+    }
+}
+
+/// Sets a terminal. One number of its size at a time: each is a call, and a signal to who runs there.
+fn stty(terminal: &File, args: &[&str]) {
+    let stdin = Stdio::from(terminal.try_clone().expect("a descriptor"));
+    let status = Command::new("stty").args(args).stdin(stdin).status();
+    assert!(status.is_ok_and(|status| status.success()), "stty {args:?}");
+}

@@ -1,0 +1,230 @@
+//! The system's helper and those who should not be its friends: other users, the guarded tree itself, clients
+//! that speak nonsense or nothing, and its own death. What it judges is the corpus's to say.
+
+use e2e::agent::Agent;
+use e2e::guard::{Mode, Stage, denials, eventually, run};
+use e2e::row::Who;
+use e2e::sandbox::Sandbox;
+use helper_daemon::protocol::{Channel, Event, PROTOCOL_VERSION, Register, Request};
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new(Who::User);
+    std::fs::create_dir(sandbox.root().join("zone")).expect("a zone");
+    std::fs::write(sandbox.root().join("zone/a"), "old").expect("a file");
+    sandbox.hand_over();
+    sandbox
+}
+
+fn safe(sandbox: &Sandbox) -> bool {
+    std::fs::read(sandbox.root().join("zone/a")).is_ok_and(|content| content == b"old")
+}
+
+fn mode(sandbox: &Sandbox) -> Mode {
+    Mode::Guarded { zones: vec![sandbox.root().join("zone")], policy: None }
+}
+
+/// An agent that runs.
+fn agent(stage: &Stage, sandbox: &Sandbox) -> Agent {
+    let mut agent = Agent::start(stage.command(sandbox, &mode(sandbox), "sh".as_ref()));
+    assert_eq!(agent.does("true"), 0);
+    agent
+}
+
+/// A process of uid 1000, killed with the value.
+struct Other(Child);
+
+impl Other {
+    fn start(program: &Path, argument: &Path) -> Self {
+        let child = Command::new(program).arg(argument).uid(1000).gid(1000).stderr(Stdio::null()).spawn();
+        Self(child.expect("a process"))
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.id() as i32)
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        // One that has ended already is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The sessions that a user is told of: their command lines.
+fn told(stage: &mut Stage, sandbox: &Sandbox, uid: u32) -> Vec<String> {
+    let socket = stage.system_helper().expect("a helper").socket.clone();
+    let mut status = stage.guard(sandbox, &["status", "--json", "--helper"]);
+    let output = status.arg(socket).uid(uid).gid(uid).output().expect("a status");
+    assert!(output.status.success(), "as {uid}: {output:?}");
+    let sessions: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let words = |session: &serde_json::Value| session["session"]["argv"].to_string();
+    sessions.as_array().expect("a list").iter().map(words).collect()
+}
+
+/// The processes whose parent is this one.
+fn children(pid: u32) -> Vec<i32> {
+    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("a list");
+    list.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
+}
+
+#[test]
+fn seccomp_a_session_is_seen_by_its_user_and_by_root_and_by_nobody_else() {
+    let Some(mut stage) = Stage::with_system_helper() else { return };
+    let sandbox = sandbox();
+    let mut agent = agent(&stage, &sandbox);
+    assert_eq!(agent.does("rm zone/a"), 1);
+    for (uid, seen) in [(1000, 1), (0, 1), (1001, 0)] {
+        assert_eq!(told(&mut stage, &sandbox, uid).len(), seen, "as {uid}");
+    }
+    assert!(agent.ends().0.success());
+    eventually("the session ends", || told(&mut stage, &sandbox, 0).is_empty());
+    assert_eq!(denials(&sandbox).len(), 1);
+}
+
+#[test]
+fn seccomp_the_tree_can_neither_signal_nor_read_its_helper() {
+    let Some(mut stage) = Stage::with_system_helper() else { return };
+    let sandbox = sandbox();
+    let mut agent = agent(&stage, &sandbox);
+    let monitor = stage.system_helper().expect("a helper").pid();
+    let workers = children(monitor);
+    assert_eq!(workers.len(), 1);
+    // Bare, a process of the same user may do all of this to a process like the worker.
+    let mut like_it = Other::start("sleep".as_ref(), "600".as_ref());
+    for (pid, refused) in [(like_it.pid().as_raw(), false), (monitor as i32, true), (workers[0], true)] {
+        for attack in ["kill -STOP @", "head -c 1 /proc/@/environ", "ls /proc/@/fd", "kill -9 @"] {
+            let status = agent.does(&attack.replace('@', &pid.to_string()));
+            assert_eq!(status != 0, refused, "{attack} of {pid}: {status}");
+        }
+    }
+    assert!(!like_it.0.wait().expect("its end").success());
+    assert_eq!(children(monitor), workers);
+    assert_ne!(agent.does("rm zone/a"), 0);
+    assert!(safe(&sandbox));
+    agent.ends();
+}
+
+#[test]
+fn seccomp_when_the_helper_is_killed_guarded_operations_fail() {
+    let Some(mut stage) = Stage::with_system_helper() else { return };
+    let sandbox = sandbox();
+    let mut agent = agent(&stage, &sandbox);
+    assert_eq!(agent.does("echo 1 > zone/own"), 0);
+    let monitor = stage.system_helper().expect("a helper").pid();
+    let worker = Pid::from_raw(children(monitor)[0]);
+    stage.system_helper().expect("a helper").kill();
+    eventually("the worker ends with its monitor", || kill(worker, None).is_err());
+    assert_ne!(agent.does("rm zone/a"), 0);
+    assert_ne!(agent.does("mv zone/a ."), 0);
+    assert_ne!(agent.does("rm zone/own"), 0);
+    assert!(safe(&sandbox));
+    assert!(agent.ends().0.success(), "the agent's own status");
+}
+
+#[test]
+fn seccomp_what_wrap_leaves_behind_stays_guarded_by_the_helper() {
+    let Some(stage) = Stage::with_system_helper() else { return };
+    let sandbox = sandbox();
+    let script =
+        "setsid sh -c 'trap \"\" HUP; read x < go; rm zone/a; echo $? > told' < /dev/null & kill -9 $PPID";
+    let go = sandbox.root().join("go");
+    nix::unistd::mkfifo(&go, nix::sys::stat::Mode::from_bits_truncate(0o666)).expect("a fifo");
+    sandbox.hand_over();
+    let mut command = stage.command(&sandbox, &mode(&sandbox), "sh".as_ref());
+    command.args(["-c", script]);
+    let status = command.status().expect("a session");
+    assert!(status.success() || status.code().is_none() || status.code() > Some(0));
+    std::fs::write(&go, "\n").expect("somebody who reads");
+    let told = sandbox.root().join("told");
+    eventually("the rest of the tree has tried", || std::fs::read_to_string(&told).is_ok_and(|s| s == "1\n"));
+    assert!(safe(&sandbox));
+    assert_eq!(denials(&sandbox).len(), 1);
+}
+
+#[test]
+fn seccomp_nonsense_silence_and_floods_disturb_nobody() {
+    let Some(mut stage) = Stage::with_system_helper() else { return };
+    let sandbox = sandbox();
+    let socket = stage.system_helper().expect("a helper").socket.clone();
+    let mut agent = agent(&stage, &sandbox);
+    // Silent clients, of which there are more than one user may have.
+    let silent: Vec<_> = (0..150).filter_map(|_| UnixStream::connect(&socket).ok()).collect();
+    for nonsense in [&b"\xff\xff\xff\xff"[..], b"\0\0\0\x02{}", b"\0\0\0\x10\"", b"GET / HTTP/1.0\r\n\r\n"] {
+        let mut client = UnixStream::connect(&socket).expect("a connection");
+        // One that is refused is closed at once.
+        let _ = client.write_all(nonsense);
+        let _ = client.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer);
+        assert!(!String::from_utf8_lossy(&answer).contains("armed"));
+    }
+    // Those were root's; the user's own sessions go on, and new ones begin.
+    assert_ne!(agent.does("rm zone/a"), 0);
+    let another = stage.command(&sandbox, &mode(&sandbox), "true".as_ref()).output().expect("a session");
+    assert!(another.status.success(), "{another:?}");
+    drop(silent);
+    agent.ends();
+    assert!(safe(&sandbox));
+}
+
+/// Registers `child` with descriptors that would do; answers why it is refused.
+fn refused(socket: &Path, child: Pid) -> String {
+    let mut channel = Channel::new(UnixStream::connect(socket).expect("a connection"));
+    let register = serde_json::from_value::<Register>(serde_json::json!({
+        "protocol": PROTOCOL_VERSION,
+        "session": {"id": "20260102-030405-abcd", "argv": ["x"], "cwd": "/", "version": "0"},
+        "policy": {"zones": [], "overrides": [], "exempt_names": []},
+        "canary": "/nowhere/kept",
+        "control": "/nowhere/free",
+    }));
+    let request = Request::Register(Box::new(register.expect("a registration")));
+    let file = tempfile::tempfile().expect("a file");
+    let pidfd = endpoint_sec::linux::process::PidFd::open(child).expect("a pidfd");
+    let fds = [file.as_fd(), file.as_fd(), file.as_fd(), pidfd.as_fd()];
+    channel.send(&request, &fds).expect("a listener");
+    match channel.receive::<Event>() {
+        Ok((Event::Failed(failure), _)) => failure.detail,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_process_that_is_not_the_registrars_own_is_not_taken() {
+    let Some(mut stage) = Stage::with_system_helper() else { return };
+    let socket = stage.system_helper().expect("a helper").socket.clone();
+    let why = refused(&socket, Pid::from_raw(1));
+    assert!(why.contains("was not started by the process that registers it"), "{why}");
+    let others = Other::start("sleep".as_ref(), "600".as_ref());
+    let why = refused(&socket, others.pid());
+    assert!(why.contains("is another user's"), "{why}");
+}
+
+#[test]
+fn seccomp_a_helper_that_is_not_roots_is_not_trusted() {
+    let Some(stage) = Stage::with_system_helper() else { return };
+    let sandbox = sandbox();
+    let socket = sandbox.root().join("fake.sock");
+    let _fake = Other::start(&stage.program("fake_helper"), &socket);
+    eventually("it listens", || UnixStream::connect(&socket).is_ok());
+    for (helper, why) in
+        [(socket, "is user 1000, not root"), (sandbox.root().join("none.sock"), "No such file")]
+    {
+        let helper = helper.to_string_lossy();
+        let wrap = ["wrap", "--helper", &helper, "--zone", "zone", "--", "rm", "zone/a"];
+        let wrap = stage.guard(&sandbox, &wrap);
+        let outcome = run(&sandbox, wrap);
+        assert_eq!(outcome.status.code(), Some(125), "{outcome:?}");
+        assert!(outcome.stderr.contains(why), "{outcome:?}");
+        assert!(safe(&sandbox));
+    }
+}
