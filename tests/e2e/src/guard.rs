@@ -1,6 +1,6 @@
 //! The programs under test, where everybody may execute them, and how they are started.
 
-use crate::require;
+use crate::require::{self, Pace};
 use crate::row::Who;
 use crate::sandbox::{Sandbox, USER, is_root, publish};
 use crate::system::SystemHelper;
@@ -33,9 +33,9 @@ pub enum Mode {
 /// Where programs are found.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
-/// Nothing here takes longer; what does hangs. Long runs (`ES_GUARD_TEST_LONG`) may take half an hour.
+/// Nothing here takes longer; what does hangs.
 fn too_long() -> Duration {
-    Duration::from_secs(if std::env::var_os("ES_GUARD_TEST_LONG").is_some() { 1800 } else { 120 })
+    Duration::from_secs(if require::pace() == Pace::Normal { 120 } else { 1800 })
 }
 
 /// The programs, copied to a place of their own.

@@ -2,8 +2,32 @@
 //! `ES_GUARD_TEST_REQUIRE` names what is missing (`seccomp`, `tools`, `root`): then it fails.
 //!
 //! `ES_GUARD_TEST_BIN` names a directory with es-guard and the attacks, already built (see
-//! [`Stage`](crate::guard::Stage)); `ES_GUARD_TEST_LONG` makes the races long; `ES_GUARD_TEST_ROWS` takes only
-//! the rows of the corpus whose name has it.
+//! [`Stage`](crate::guard::Stage)); `ES_GUARD_TEST_PACE` is `long` or `slow`, see [`Pace`]; `ES_GUARD_TEST_ROWS`
+//! takes only the rows of the corpus whose name has it.
+
+/// How much is tried, and how long is waited for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// What fits a developer's patience.
+    Normal,
+    /// As much as a claim needs: a race is a million tries.
+    Long,
+    /// Little, and patiently: the processor is emulated.
+    Slow,
+}
+
+/// The pace that is asked for.
+///
+/// # Panics
+/// When it is none.
+pub fn pace() -> Pace {
+    match std::env::var("ES_GUARD_TEST_PACE").as_deref() {
+        Err(_) | Ok("") => Pace::Normal,
+        Ok("long") => Pace::Long,
+        Ok("slow") => Pace::Slow,
+        Ok(other) => panic!("ES_GUARD_TEST_PACE is {other:?}, expected long or slow"),
+    }
+}
 
 /// Notes that a test is skipped for want of `what`.
 ///

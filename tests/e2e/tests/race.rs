@@ -1,7 +1,8 @@
 //! Pathname races: another thread changes what a path stands for between judging and acting. Bare the precious
-//! file is lost within a few tries, guarded never. `ES_GUARD_TEST_LONG=1` tries a million times.
+//! file is lost within a few tries, guarded never. `ES_GUARD_TEST_PACE=long` tries a million times.
 
 use e2e::guard::{Mode, Outcome, Stage, run};
+use e2e::require::{Pace, pace};
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, everyone};
 
@@ -22,7 +23,11 @@ fn race(stage: &Stage, who: Who, flip: &str, take: &str, tries: u32, guarded: bo
 }
 
 fn tries() -> u32 {
-    if std::env::var_os("ES_GUARD_TEST_LONG").is_some() { 1_000_000 } else { 20_000 }
+    match pace() {
+        Pace::Normal => 20_000,
+        Pace::Long => 1_000_000,
+        Pace::Slow => 4_000,
+    }
 }
 
 fn seccomp_never_loses(flip: &str, take: &str) {
