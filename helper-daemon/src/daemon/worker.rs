@@ -1,6 +1,6 @@
 //! A worker: one connection, served with the ids of whoever made it.
 //!
-//! Standard input is the connection, standard output the [link](super::link) to the monitor. Nothing is read
+//! Standard input is the connection, standard output the [`link`] to the monitor. Nothing is read
 //! from either before the worker has its place.
 
 use super::link::{self, Kind};
