@@ -154,7 +154,7 @@ impl Session {
             if readable {
                 match self.channel.receive::<Event>() {
                     Ok((Event::Exited { status, counts, left }, _)) => break (status, counts, left),
-                    Ok((Event::Stopped { signal }, _)) => {
+                    Ok((Event::Stopped { signal, stop }, _)) => {
                         jobs::stop_with(self.agent, signal);
                         // What continued this process is answered by the helper, by now or when it is told.
                         while let Some(arrived) = self.signals.next() {
@@ -163,7 +163,7 @@ impl Session {
                             }
                         }
                         // A helper that is gone is noticed by the next look at its socket.
-                        let _ = self.channel.send(&Request::Awake, &[]);
+                        let _ = self.channel.send(&Request::Awake { stop }, &[]);
                     }
                     Ok((Event::Failed(failure), _)) => {
                         render::note(&format!("failed to start the agent: {}", failure.detail));

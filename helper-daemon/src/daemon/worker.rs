@@ -168,7 +168,7 @@ impl Session {
                     status = told;
                     None
                 }
-                Request::Awake => None,
+                Request::Awake { .. } => None,
                 Request::Register(_) | Request::List => {
                     return Err(failed("the session is registered already"));
                 }

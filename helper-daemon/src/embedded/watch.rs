@@ -31,7 +31,7 @@ impl Session {
                 match request {
                     Request::Policy { policy, detail } => guard.replace_policy(policy, detail),
                     Request::PolicyRefused { detail } => guard.policy_refused(detail),
-                    Request::Awake => stops.wrap_answers(),
+                    Request::Awake { stop } => stops.wrap_answers(stop),
                     _ => {}
                 }
             }
@@ -58,8 +58,8 @@ impl Session {
             match next_change(None, waiting) {
                 Ok(Some((pid, change))) if pid == self.agent => match change {
                     Change::Stopped(signal) => {
-                        self.stops.agent_stopped();
-                        let _ = channel.send(&Event::Stopped { signal }, &[]);
+                        let stop = self.stops.agent_stopped();
+                        let _ = channel.send(&Event::Stopped { signal, stop }, &[]);
                     }
                     // Somebody continued the agent alone: wrap, which stopped with it, goes on too.
                     Change::Continued => self.stops.agent_goes_on(),

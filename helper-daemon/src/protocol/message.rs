@@ -23,7 +23,10 @@ pub enum Request {
     /// The person has been told: let the agent's program begin.
     Go,
     /// The agent's stop has been answered: `wrap` has stopped with it and runs again, or had no need to.
-    Awake,
+    Awake {
+        /// The number of that stop.
+        stop: u64,
+    },
     /// Judge by this policy from now on.
     Policy {
         /// The whole policy.
@@ -96,6 +99,8 @@ pub enum Event {
     Stopped {
         /// Signal number.
         signal: i32,
+        /// The number of this stop, for the answer.
+        stop: u64,
     },
     /// The agent has ended.
     Exited {

@@ -67,9 +67,10 @@ fn seccomp_keys_that_end_the_agent() {
         waits(terminal);
         terminal.keys(CTRL_BACKSLASH, "outer$ ");
         terminal.command("echo \"=$?=\"");
-        // An agent that goes on after Ctrl-C does.
+        // An agent that goes on after Ctrl-C does. (A shell that is about to read when the signal comes runs its
+        // trap only after the line: so it reads a tenth of a second at a time.)
         terminal.line(
-            "$G bash -c 'trap \"echo no''t yet\" INT; echo u''p; read x; read y; echo \"$x-$y\"'",
+            "$G bash -c 'trap \"echo no''t yet\" INT; echo u''p; until read -t 0.1 x; do :; done; read y; echo \"$x-$y\"'",
             "up\r\n",
         );
         terminal.keys(CTRL_C, "not yet\r\n");
