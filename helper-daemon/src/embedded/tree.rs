@@ -37,14 +37,15 @@ mod tests {
 
     #[test]
     fn children_and_grandchildren_are_counted() {
-        let before = count_below(std::process::id());
-        let mut shell = std::process::Command::new("sh").args(["-c", "sleep 9 & wait"]).spawn().unwrap();
+        // Other tests have children of this process, too: what is counted is below a child of one's own.
+        let line = "sh -c 'sleep 9 & sleep 9 & wait' & wait";
+        let mut shell = std::process::Command::new("sh").args(["-c", line]).spawn().unwrap();
         let started = std::time::Instant::now();
-        while count_below(shell.id()) < 1 {
+        while count_below(shell.id()) < 3 {
             assert!(started.elapsed().as_secs() < 5);
         }
-        assert!(count_below(std::process::id()) >= before + 2);
-        let _ = std::process::Command::new("pkill").args(["-P", &shell.id().to_string()]).status();
+        assert_eq!(count_below(shell.id()), 3);
+        assert!(children(std::process::id()).contains(&shell.id()));
         shell.kill().unwrap();
         shell.wait().unwrap();
     }
