@@ -70,13 +70,13 @@ fn untrapped(name: &'static str, bench: &stage::Bench, kind: &str, count: u32) -
 }
 
 fn cargo_build(name: &'static str, bench: &stage::Bench) -> Line {
-    let turns = of_turns(5, || [Run::Bare, Run::Inside].map(|run| bench.cargo_build(run)));
+    let turns = of_turns(3, || [Run::Bare, Run::Inside].map(|run| bench.cargo_build(run)));
     Line::ratio(name, &turns, Aim { at_most: 1.03, of: "× bare" })
 }
 
 fn git_clone(name: &'static str, bench: &stage::Bench, guarded: Run) -> Line {
     let source = bench.repository(5_000);
-    let turns = of_turns(9, || [Run::Bare, guarded].map(|run| bench.git_clone(run, &source)));
+    let turns = of_turns(7, || [Run::Bare, guarded].map(|run| bench.git_clone(run, &source)));
     Line::ratio(name, &turns, Aim { at_most: 1.08, of: "× bare" })
 }
 
