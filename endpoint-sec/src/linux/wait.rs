@@ -47,6 +47,30 @@ pub fn next_change(child: Option<Pid>, waiting: Waiting) -> Result<Option<(Pid, 
     Ok(Some((Pid::from_raw(found), change)))
 }
 
+/// Whether a change of this child waits to be taken by [`next_change`]. It is left there.
+#[doc(alias = "waitid")]
+pub fn has_change(child: Pid) -> Result<bool, Errno> {
+    peek(libc::P_PID, child.as_raw() as libc::id_t, libc::WNOHANG)
+}
+
+/// Waits until a change of any child can be taken. It is left there. `ECHILD` when there is no child.
+#[doc(alias = "waitid")]
+pub fn await_change() -> Result<(), Errno> {
+    peek(libc::P_ALL, 0, 0).map(drop)
+}
+
+fn peek(which: libc::idtype_t, id: libc::id_t, hang: libc::c_int) -> Result<bool, Errno> {
+    let any = libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED | libc::WNOWAIT;
+    // SAFETY:
+    // - `siginfo_t` is plain data, valid when zeroed.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY:
+    // - `info` is writable and lives through the call.
+    Errno::result(unsafe { libc::waitid(which, id, &raw mut info, hang | any) })?;
+    // Left at zero when nothing was found.
+    Ok(info.si_signo != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +83,21 @@ mod tests {
         assert_eq!(found, pid);
         assert_eq!(next_change(Some(pid), Waiting::Not), Err(Errno::ECHILD));
         change
+    }
+
+    #[test]
+    #[expect(clippy::zombie_processes, reason = "it is reaped by what is tested")]
+    fn a_change_is_seen_before_it_is_taken() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id() as i32);
+        assert_eq!(has_change(pid), Ok(false));
+        child.kill().unwrap();
+        await_change().unwrap();
+        while !has_change(pid).unwrap() {
+            await_change().unwrap();
+        }
+        assert_eq!(next_change(Some(pid), Waiting::Not), Ok(Some((pid, Change::Killed(9)))));
+        assert_eq!(has_change(pid), Err(Errno::ECHILD));
     }
 
     #[test]

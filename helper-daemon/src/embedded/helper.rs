@@ -130,7 +130,7 @@ fn arm(
     child::say(child, Word::Execute, None).map_err(failed)?;
     match child::hear(child) {
         // The socket closed on exec.
-        None => Ok(Session { agent, stops: Arc::new(Stops::new(pidfd, wrap)), guard }),
+        None => Ok(Session { agent, stops: Arc::new(Stops::new(agent, pidfd, wrap)), guard }),
         Some((Word::NotExecuted(errno), _)) => Err(not_executed(&*guard, Errno::from_raw(errno))),
         Some(_) => Err(failed("the armed process spoke out of turn")),
     }

@@ -2,10 +2,14 @@
 //! can be continued by anybody at any time.
 //!
 //! Stops are numbered, and `wrap` answers each by its number: an agent that is continued and stopped again at
-//! once must not be woken by the late answer to its first stop.
+//! once must not be woken by the late answer to its first stop. A stop has its number from the moment its
+//! change is taken, and an answer is not acted upon while a change waits to be.
 
 use endpoint_sec::linux::process::PidFd;
+use endpoint_sec::linux::wait::{self, Change, Waiting};
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +18,7 @@ const CONTINUE: i32 = Signal::SIGCONT as i32;
 /// What is known about the stops so far.
 #[derive(Debug)]
 pub(super) struct Stops {
+    child: Pid,
     agent: PidFd,
     /// `None` when it has gone already.
     wrap: Option<PidFd>,
@@ -31,20 +36,41 @@ struct Last {
 }
 
 impl Stops {
-    pub(super) fn new(agent: PidFd, wrap: Option<PidFd>) -> Self {
-        Self { agent, wrap, last: Mutex::default() }
+    /// Of an agent that is a child of this process.
+    pub(super) fn new(child: Pid, agent: PidFd, wrap: Option<PidFd>) -> Self {
+        Self { child, agent, wrap, last: Mutex::default() }
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The agent has stopped: `wrap` is to be told, with the number of this stop.
-    pub(super) fn agent_stopped(&self) -> u64 {
+    /// The next change of any child of this process. A stop of the agent is counted in the same breath.
+    pub(super) fn next_change(&self, waiting: Waiting) -> Result<Option<(Pid, Change)>, Errno> {
+        loop {
+            let found = self.take_change(None)?;
+            if found.is_some() || waiting == Waiting::Not {
+                return Ok(found);
+            }
+            wait::await_change()?;
+        }
+    }
+
+    fn take_change(&self, of: Option<Pid>) -> Result<Option<(Pid, Change)>, Errno> {
         let mut last = self.last();
-        last.stopped = true;
-        last.number += 1;
-        last.number
+        let found = wait::next_change(of, Waiting::Not)?;
+        if let Some((pid, Change::Stopped(_))) = found
+            && pid == self.child
+        {
+            last.stopped = true;
+            last.number += 1;
+        }
+        Ok(found)
+    }
+
+    /// The number of the last stop.
+    pub(super) fn number(&self) -> u64 {
+        self.last().number
     }
 
     /// The agent goes on or has ended, and with it `wrap`. That may have been told of the stop and not have stopped yet, and
@@ -57,12 +83,6 @@ impl Stops {
         }
     }
 
-    fn is_stopped(&self) -> bool {
-        let stat = self.agent.pid().and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
-        let state = stat.as_deref().and_then(|stat| stat.rsplit_once(") ")).map(|(_, rest)| rest);
-        state.is_some_and(|state| state.starts_with('T'))
-    }
-
     fn is_answered(&self) -> bool {
         let last = self.last();
         last.answered == last.number
@@ -72,8 +92,10 @@ impl Stops {
     pub(super) fn wrap_answers(&self, stop: u64) {
         let mut last = self.last();
         last.answered = stop;
-        // One that was continued together with wrap, and not seen to be yet, must not hear of it twice.
-        if stop == last.number && std::mem::take(&mut last.stopped) && self.is_stopped() {
+        // One that was continued together with wrap, and not seen to be yet, must not hear of it twice: it may
+        // have been stopped anew.
+        let still = stop == last.number && std::mem::take(&mut last.stopped);
+        if still && wait::has_change(self.child) == Ok(false) {
             // An agent that is gone needs no signal.
             let _ = self.agent.signal(CONTINUE);
         }
@@ -86,35 +108,79 @@ mod tests {
     use nix::unistd::Pid;
     use std::process::Command;
 
-    fn state(pid: u32) -> char {
+    fn state(pid: Pid) -> char {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
         stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
     }
 
-    #[test]
-    fn a_late_answer_to_an_earlier_stop_does_not_wake_the_agent() {
-        let mut agent = Command::new("sleep").arg("60").spawn().unwrap();
-        let pidfd = PidFd::open(Pid::from_raw(agent.id() as i32)).unwrap();
-        let stops = Stops::new(pidfd, None);
-        let stop = |stops: &Stops| {
-            stops.agent.signal(Signal::SIGSTOP as i32).unwrap();
-            while state(agent.id()) != 'T' {
+    /// An agent that sleeps.
+    struct Agent(Stops);
+
+    impl Agent {
+        #[expect(clippy::zombie_processes, reason = "it is killed and reaped when dropped")]
+        fn start() -> Self {
+            let child = Pid::from_raw(Command::new("sleep").arg("60").spawn().unwrap().id() as i32);
+            Self(Stops::new(child, PidFd::open(child).unwrap(), None))
+        }
+
+        fn signal(&self, signal: Signal, until: impl Fn(char) -> bool) {
+            self.0.agent.signal(signal as i32).unwrap();
+            while !until(state(self.0.child)) {
                 std::thread::yield_now();
             }
-            stops.agent_stopped()
-        };
-        let first = stop(&stops);
-        // Continued and stopped again before anybody has looked.
-        let second = stop(&stops);
-        stops.wrap_answers(first);
-        assert_eq!(state(agent.id()), 'T');
-        assert!(!stops.is_answered());
-        stops.wrap_answers(second);
-        while state(agent.id()) == 'T' {
+        }
+
+        fn stops(&self) {
+            self.signal(Signal::SIGSTOP, |state| state == 'T');
+        }
+
+        fn goes_on(&self) {
+            self.signal(Signal::SIGCONT, |state| state != 'T');
+        }
+
+        /// Of this child alone: tests run beside each other.
+        fn change_is_taken(&self) {
+            self.0.take_change(Some(self.0.child)).unwrap();
+        }
+
+        fn is_stopped(&self) -> bool {
+            state(self.0.child) == 'T'
+        }
+    }
+
+    impl Drop for Agent {
+        fn drop(&mut self) {
+            let _ = self.0.agent.signal(Signal::SIGKILL as i32);
+            let _ = nix::sys::wait::waitpid(self.0.child, None);
+        }
+    }
+
+    #[test]
+    fn a_late_answer_to_an_earlier_stop_does_not_wake_the_agent() {
+        let agent = Agent::start();
+        agent.stops();
+        agent.change_is_taken();
+        let first = agent.0.number();
+        agent.goes_on();
+        agent.stops();
+        agent.change_is_taken();
+        agent.0.wrap_answers(first);
+        assert!(agent.is_stopped() && !agent.0.is_answered());
+        agent.0.wrap_answers(agent.0.number());
+        while agent.is_stopped() {
             std::thread::yield_now();
         }
-        assert!(stops.is_answered());
-        agent.kill().unwrap();
-        agent.wait().unwrap();
+        assert!(agent.0.is_answered());
+    }
+
+    #[test]
+    fn nor_does_one_that_comes_before_the_next_stop_is_seen() {
+        let agent = Agent::start();
+        agent.stops();
+        agent.change_is_taken();
+        agent.goes_on();
+        agent.stops();
+        agent.0.wrap_answers(agent.0.number());
+        assert!(agent.is_stopped());
     }
 }

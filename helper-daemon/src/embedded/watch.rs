@@ -5,7 +5,7 @@ use super::tree;
 use crate::guard::Guard;
 use crate::ledger::Counts;
 use crate::protocol::{Channel, Event, ExitStatus, Request};
-use endpoint_sec::linux::wait::{Change, Waiting, next_change};
+use endpoint_sec::linux::wait::{Change, Waiting};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::sync::Arc;
@@ -55,10 +55,10 @@ impl Session {
         loop {
             // Once the agent has ended, whatever else has is reaped before its end is told.
             let waiting = if ended.is_some() && !told { Waiting::Not } else { Waiting::ForOne };
-            match next_change(None, waiting) {
+            match self.stops.next_change(waiting) {
                 Ok(Some((pid, change))) if pid == self.agent => match change {
                     Change::Stopped(signal) => {
-                        let stop = self.stops.agent_stopped();
+                        let stop = self.stops.number();
                         let _ = channel.send(&Event::Stopped { signal, stop }, &[]);
                     }
                     // Somebody continued the agent alone: wrap, which stopped with it, goes on too.
