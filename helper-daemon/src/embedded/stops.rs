@@ -117,7 +117,6 @@ mod tests {
     struct Agent(Stops);
 
     impl Agent {
-        #[expect(clippy::zombie_processes, reason = "it is killed and reaped when dropped")]
         fn start() -> Self {
             let child = Pid::from_raw(Command::new("sleep").arg("60").spawn().unwrap().id() as i32);
             Self(Stops::new(child, PidFd::open(child).unwrap(), None))
