@@ -128,11 +128,9 @@ impl Plan {
         if let Some(state) = &self.state {
             out.zone(state.clone(), Origin::EsGuard);
         }
-        if out.file {
-            // The name, and what it is a symlink to: without either there would be another policy.
-            for path in self.source.places() {
-                out.zone(path, Origin::EsGuard);
-            }
+        // The name, there or not yet, and what it is a symlink to: without either there would be another policy.
+        for path in self.source.places() {
+            out.zone(path, Origin::EsGuard);
         }
         if let Some(control) = &self.control {
             let reason = Some("es-guard's own control".to_owned());

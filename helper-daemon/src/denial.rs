@@ -42,6 +42,12 @@ impl Denial {
             }
             Reason::ZoneMoved => format!("{path} was not moved or removed: it holds the zone {zone}"),
             Reason::Clobbered => format!("{dest} was not replaced by {path}: it is in the zone {zone}"),
+            Reason::Sealed => match self.op {
+                Op::Signal => format!("{path} was not signalled: it is es-guard itself"),
+                Op::Meddle => format!("{path} was not reached into: it is es-guard itself"),
+                Op::Mount => format!("{path} was not mounted over: es-guard keeps what is there"),
+                _ => format!("{path} was not changed: es-guard keeps it for itself"),
+            },
             Reason::Unreadable => format!("{path}, a process that can't be read, was refused an operation"),
             Reason::Unclear => format!("{path} was not touched: where it lies can't be told"),
         }

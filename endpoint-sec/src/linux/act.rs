@@ -29,6 +29,23 @@ pub enum Act<'a> {
         flags: i32,
         mode: u32,
     },
+    /// Opens what is there: `O_NOFOLLOW` and `O_NOCTTY` are added, and nothing is made or cut. The value is a
+    /// descriptor.
+    OpenExisting {
+        dir: &'a Handle,
+        name: &'a CStr,
+        flags: i32,
+    },
+    /// Opens the very object of a descriptor once more, with these flags. The value is a descriptor.
+    Reopen {
+        object: RawFd,
+        flags: i32,
+    },
+    /// Cuts or extends the very file of a descriptor.
+    Truncate {
+        file: RawFd,
+        length: i64,
+    },
     Mkdir {
         dir: &'a Handle,
         name: &'a CStr,
@@ -66,7 +83,7 @@ impl Act<'_> {
         Errno::result(self.raw())
     }
 
-    /// Performs an [`Act::Open`] with this thread's credentials.
+    /// Performs an act whose value is a descriptor, with this thread's credentials.
     pub fn open(&self) -> Result<OwnedFd, Errno> {
         self.perform().map(owned)
     }
@@ -89,6 +106,19 @@ impl Act<'_> {
                 Act::Open { dir, name, flags, mode } => {
                     let flags = flags | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
                     i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, mode))
+                }
+                Act::OpenExisting { dir, name, flags } => {
+                    let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_TRUNC);
+                    let flags = flags | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
+                    i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags))
+                }
+                Act::Reopen { object, flags } => {
+                    let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW);
+                    let path = descriptor_path(object);
+                    i64::from(libc::open(path.as_ptr().cast(), flags | libc::O_NOCTTY | libc::O_CLOEXEC))
+                }
+                Act::Truncate { file, length } => {
+                    i64::from(libc::truncate(descriptor_path(file).as_ptr().cast(), length))
                 }
                 Act::Mkdir { dir, name, mode } => {
                     i64::from(libc::mkdirat(dir.as_raw_fd(), name.as_ptr(), mode))
@@ -122,10 +152,10 @@ impl Act<'_> {
     }
 }
 
-/// Takes over a descriptor that an [`Act::Open`] returned.
+/// Takes over a descriptor that an act returned.
 pub(crate) fn owned(value: i64) -> OwnedFd {
     // SAFETY:
-    // - `Act::Open` returns a descriptor that the kernel has just made and that nothing else owns.
+    // - the acts that open return a descriptor that the kernel has just made and that nothing else owns.
     unsafe { OwnedFd::from_raw_fd(value as RawFd) }
 }
 
@@ -185,6 +215,23 @@ mod tests {
         let open = Act::Open { dir: &handle, name: c"x", flags: libc::O_WRONLY, mode: 0o600 };
         open.open().unwrap();
         assert_eq!(open.open().unwrap_err(), Errno::EEXIST);
+    }
+
+    #[test]
+    fn what_is_there_is_opened_and_neither_made_nor_cut() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("x"), "content").unwrap();
+        let handle = Handle::open(dir.path()).unwrap();
+        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
+        let fd = Act::OpenExisting { dir: &handle, name: c"x", flags }.open().unwrap();
+        let none = Act::OpenExisting { dir: &handle, name: c"y", flags };
+        assert_eq!(none.open().unwrap_err(), Errno::ENOENT);
+        assert_eq!(std::fs::read(dir.path().join("x")).unwrap(), b"content");
+        std::fs::rename(dir.path().join("x"), dir.path().join("z")).unwrap();
+        Act::Reopen { object: fd.as_raw_fd(), flags }.open().unwrap();
+        assert_eq!(std::fs::read(dir.path().join("z")).unwrap(), b"");
+        Act::Truncate { file: fd.as_raw_fd(), length: 3 }.perform().unwrap();
+        assert_eq!(std::fs::read(dir.path().join("z")).unwrap(), [0; 3]);
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Act<'_> {
         if job.value >= 0 { Ok(job.value) } else { Err(Errno::from_raw(job.errno)) }
     }
 
-    /// Performs an [`Act::Open`] as `who`: see [`Act::perform_as`].
+    /// Performs an act whose value is a descriptor as `who`: see [`Act::perform_as`].
     pub fn open_as(
         &self,
         who: &Credentials,

@@ -33,10 +33,46 @@ pub enum Call {
     Ioctl,
     Umask,
     LandlockRestrictSelf,
+    Truncate,
+    /// The form that takes 64 bits of length on a 32-bit architecture.
+    Truncate64,
+    OpenByHandleAt,
+    /// Either form of `umount`.
+    Umount,
+    MoveMount,
+    Kill,
+    /// `tkill` and `rt_sigqueueinfo`: a signal to a process or thread by its number.
+    SendSignal,
+    /// `tgkill` and `rt_tgsigqueueinfo`: a signal to a thread of a process.
+    SendThreadSignal,
+    PidfdSendSignal,
+    Ptrace,
+    /// Any of the calls that read or write another process's memory.
+    ProcessMemory,
+    PidfdGetfd,
+    Prlimit,
+    Fcntl,
     /// Any of the calls that change what a process sees as its files: `chroot`, `pivot_root`, `setns`, `unshare`.
     View,
     /// Any of the calls that change a process's user, groups or capabilities.
     Credentials,
+}
+
+impl Call {
+    /// Whether the call reaches for one other process by its number or descriptor, and does nothing to files.
+    pub(crate) fn reaches_for_one(self) -> bool {
+        matches!(
+            self,
+            Call::SendSignal
+                | Call::SendThreadSignal
+                | Call::PidfdSendSignal
+                | Call::Ptrace
+                | Call::ProcessMemory
+                | Call::PidfdGetfd
+                | Call::Prlimit
+                | Call::Fcntl
+        )
+    }
 }
 
 /// One architecture that a process on this machine may call in.
@@ -68,7 +104,7 @@ impl Arch {
     /// The trapped calls with their numbers in this architecture.
     pub fn calls(&self) -> Vec<(u32, Call)> {
         let n = &self.numbers;
-        let mut calls = Vec::with_capacity(48);
+        let mut calls = Vec::with_capacity(72);
         let mut add = |number: Option<u32>, call| calls.extend(number.map(|number| (number, call)));
         add(Some(n.openat), Call::Openat);
         add(n.open, Call::Open);
@@ -95,6 +131,30 @@ impl Arch {
         add(Some(n.fsconfig), Call::Fsconfig);
         add(Some(n.umask), Call::Umask);
         add(Some(n.landlock_restrict_self), Call::LandlockRestrictSelf);
+        add(Some(n.truncate), Call::Truncate);
+        add(n.truncate64, Call::Truncate64);
+        add(Some(n.open_by_handle_at), Call::OpenByHandleAt);
+        for number in [n.umount, Some(n.umount2)] {
+            add(number, Call::Umount);
+        }
+        add(Some(n.move_mount), Call::MoveMount);
+        add(Some(n.kill), Call::Kill);
+        for number in [n.tkill, n.rt_sigqueueinfo] {
+            add(Some(number), Call::SendSignal);
+        }
+        for number in [n.tgkill, n.rt_tgsigqueueinfo] {
+            add(Some(number), Call::SendThreadSignal);
+        }
+        add(Some(n.pidfd_send_signal), Call::PidfdSendSignal);
+        add(Some(n.ptrace), Call::Ptrace);
+        for number in [n.process_vm_readv, n.process_vm_writev] {
+            add(Some(number), Call::ProcessMemory);
+        }
+        add(Some(n.pidfd_getfd), Call::PidfdGetfd);
+        add(Some(n.prlimit64), Call::Prlimit);
+        for number in [Some(n.fcntl), n.fcntl64] {
+            add(number, Call::Fcntl);
+        }
         for number in [n.chroot, n.pivot_root, n.setns, n.unshare] {
             add(Some(number), Call::View);
         }
@@ -141,6 +201,22 @@ mod tests {
         assert_eq!(i64::from(native.prctl), libc::SYS_prctl);
         assert_eq!(i64::from(native.ioctl), libc::SYS_ioctl);
         assert_eq!(i64::from(native.umask), libc::SYS_umask);
+        assert_eq!(i64::from(native.truncate), libc::SYS_truncate);
+        assert_eq!(i64::from(native.open_by_handle_at), libc::SYS_open_by_handle_at);
+        assert_eq!(i64::from(native.umount2), libc::SYS_umount2);
+        assert_eq!(i64::from(native.move_mount), libc::SYS_move_mount);
+        assert_eq!(i64::from(native.kill), libc::SYS_kill);
+        assert_eq!(i64::from(native.tkill), libc::SYS_tkill);
+        assert_eq!(i64::from(native.tgkill), libc::SYS_tgkill);
+        assert_eq!(i64::from(native.rt_sigqueueinfo), libc::SYS_rt_sigqueueinfo);
+        assert_eq!(i64::from(native.rt_tgsigqueueinfo), libc::SYS_rt_tgsigqueueinfo);
+        assert_eq!(i64::from(native.pidfd_send_signal), libc::SYS_pidfd_send_signal);
+        assert_eq!(i64::from(native.pidfd_getfd), libc::SYS_pidfd_getfd);
+        assert_eq!(i64::from(native.ptrace), libc::SYS_ptrace);
+        assert_eq!(i64::from(native.process_vm_readv), libc::SYS_process_vm_readv);
+        assert_eq!(i64::from(native.process_vm_writev), libc::SYS_process_vm_writev);
+        assert_eq!(i64::from(native.prlimit64), libc::SYS_prlimit64);
+        assert_eq!(i64::from(native.fcntl), libc::SYS_fcntl);
         assert_eq!(i64::from(native.chroot), libc::SYS_chroot);
         assert_eq!(i64::from(native.pivot_root), libc::SYS_pivot_root);
         assert_eq!(i64::from(native.setns), libc::SYS_setns);

@@ -186,6 +186,18 @@ impl Caller {
         })
     }
 
+    /// The process behind one of the caller's descriptors; `None` where it is no process's, or has ended.
+    pub fn process_behind(&self, fd: i32) -> Result<Option<i32>, Unread> {
+        let info = match fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", self.tid)) {
+            Ok(info) => info,
+            Err(_) if self.exists() => return Ok(None),
+            Err(_) => return Err(Unread::Gone),
+        };
+        let pid =
+            info.lines().find_map(|line| line.strip_prefix("Pid:")).and_then(|pid| pid.trim().parse().ok());
+        Ok(pid.filter(|pid| *pid > 0))
+    }
+
     /// The process that the thread belongs to.
     pub fn process_id(&self) -> Result<i32, Unread> {
         self.status()?.number("Tgid").ok_or(Unread::Gone)

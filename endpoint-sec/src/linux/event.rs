@@ -3,6 +3,7 @@
 use crate::linux::arch::Call;
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::listener::Trapped;
+use crate::linux::reach::{self, Purpose, Whom};
 use endpoint_sec_sys::linux::calls::{
     BTRFS_IOC_SNAP_DESTROY, FSCONFIG_SET_FD, FSCONFIG_SET_PATH, FSCONFIG_SET_PATH_EMPTY, FSCONFIG_SET_STRING,
     OpenHow,
@@ -44,10 +45,31 @@ pub enum Event {
         /// What it will be.
         what: Creation,
     },
-    /// Mount an overlay, or configure one: the directories it will write to.
-    Overlay {
-        /// Upper and work directories, as the caller named them.
+    /// Open what is there for writing, or cut it.
+    Write {
+        /// Which.
+        at: At,
+        /// How.
+        how: Writing,
+    },
+    /// Mount something, or configure what will be mounted.
+    Mount {
+        /// What it will cover; `None` where it is only configured.
+        over: Option<At>,
+        /// The upper and work directories of an overlay, as the caller named them.
         writes: Vec<At>,
+    },
+    /// Take a mount away.
+    Unmount {
+        /// Where.
+        at: At,
+    },
+    /// Reach for another process.
+    Reach {
+        /// Whom for.
+        whom: Whom,
+        /// What for.
+        purpose: Purpose,
     },
     /// Destroy a btrfs subvolume: below the directory of a descriptor, by name, or by id (`None`).
     DestroySubvolume {
@@ -66,8 +88,25 @@ pub enum Event {
     ChangeUmask,
     /// Change its root or namespaces.
     ChangeView,
-    /// Nothing that changes names: the kernel may go on.
+    /// Nothing that changes names or content: the kernel may go on.
     Harmless,
+    /// The same, but the kernel will read it from memory again, which another thread may have changed.
+    HarmlessNow,
+}
+
+/// How content is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writing {
+    /// By a descriptor.
+    Open {
+        /// `O_*`, without `O_CREAT`.
+        flags: i32,
+    },
+    /// By cutting or extending the file.
+    Truncate {
+        /// To this many bytes.
+        length: i64,
+    },
 }
 
 /// What a new name will be.
@@ -144,7 +183,15 @@ pub fn decode(trapped: &Trapped, caller: &Caller) -> Result<Event, Unread> {
         Call::Link => link(caller, (here, a[0]), (here, a[1]), 0)?,
         Call::Linkat => link(caller, (a[0] as i32, a[1]), (a[2] as i32, a[3]), a[4] as i32)?,
         Call::Bind => bind(caller, a)?,
+        Call::Truncate | Call::Truncate64 => {
+            let at = path(caller, here, a[0])?;
+            Event::Write { at, how: Writing::Truncate { length: length(trapped, a) } }
+        }
         Call::Mount => mount(caller, a)?,
+        Call::MoveMount => {
+            Event::Mount { over: Some(covered(caller, a[2] as i32, a[3])?), writes: Vec::new() }
+        }
+        Call::Umount => Event::Unmount { at: path(caller, here, a[0])? },
         Call::Fsconfig => fsconfig(caller, a)?,
         Call::Ioctl => subvolume(caller, a)?,
         Call::Prctl if a[0] as i32 == libc::PR_SET_DUMPABLE => Event::BecomeUnreadable,
@@ -152,6 +199,19 @@ pub fn decode(trapped: &Trapped, caller: &Caller) -> Result<Event, Unread> {
         Call::Umask => Event::ChangeUmask,
         Call::View => Event::ChangeView,
         Call::LandlockRestrictSelf => Event::Confine,
+        Call::OpenByHandleAt => Event::Harmless,
+        Call::Kill
+        | Call::SendSignal
+        | Call::SendThreadSignal
+        | Call::PidfdSendSignal
+        | Call::Ptrace
+        | Call::ProcessMemory
+        | Call::PidfdGetfd
+        | Call::Prlimit
+        | Call::Fcntl => match reach::decode(call, a).map_err(Unread::Bare)? {
+            Some((whom, purpose)) => Event::Reach { whom, purpose },
+            None => Event::Harmless,
+        },
     })
 }
 
@@ -170,9 +230,13 @@ fn rename(caller: &Caller, from: (i32, u64), to: (i32, u64), flags: u32) -> Resu
 }
 
 fn open(at: At, flags: i32, mode: u32) -> Event {
-    // With these the kernel creates nothing, or fails: not for us to repeat.
-    if flags & libc::O_CREAT == 0 || flags & (libc::O_PATH | libc::O_DIRECTORY) != 0 {
+    // With these the kernel neither makes a name nor changes content, or fails: not for us to repeat.
+    if flags & (libc::O_PATH | libc::O_DIRECTORY) != 0 {
         return Event::Harmless;
+    }
+    if flags & libc::O_CREAT == 0 {
+        let writes = flags & (libc::O_ACCMODE | libc::O_TRUNC) != libc::O_RDONLY;
+        return if writes { Event::Write { at, how: Writing::Open { flags } } } else { Event::Harmless };
     }
     Event::Create { at, what: Creation::Open { flags, mode: mode & 0o7777 } }
 }
@@ -186,10 +250,13 @@ fn openat2(caller: &Caller, a: &[u64; 6]) -> Result<Event, Unread> {
     let word = |at: usize| u64::from_ne_bytes(how[at..at + 8].try_into().unwrap_or_default());
     let (flags, mode, resolve) = (word(0), word(8), word(16));
     // A confined resolution is the kernel's to do: what it makes is simply not the session's own.
-    if flags & libc::O_CREAT as u64 == 0 || flags > i32::MAX as u64 || confining(resolve) {
-        return Ok(Event::Harmless);
+    if flags > i32::MAX as u64 || confining(resolve) {
+        return Ok(Event::HarmlessNow);
     }
-    Ok(open(path(caller, a[0] as i32, a[1])?, flags as i32, mode as u32))
+    Ok(match open(path(caller, a[0] as i32, a[1])?, flags as i32, mode as u32) {
+        Event::Harmless => Event::HarmlessNow,
+        event => event,
+    })
 }
 
 /// `RESOLVE_*` flags that change which file is meant. `NO_MAGICLINKS`, `NO_SYMLINKS` and `NO_XDEV` only
@@ -241,19 +308,35 @@ fn bind(caller: &Caller, a: &[u64; 6]) -> Result<Event, Unread> {
     Ok(Event::Create { at, what: Creation::Socket { fd: a[0] as i32 } })
 }
 
+/// The length that `truncate` takes: on a 32-bit architecture in two halves, on arm from an even register on.
+fn length(trapped: &Trapped, a: &[u64; 6]) -> i64 {
+    let first = if cfg!(target_arch = "aarch64") { 2 } else { 1 };
+    match trapped.call {
+        Some(Call::Truncate64) => (a[first] | a[first + 1] << 32) as i64,
+        _ => a[1] as i64,
+    }
+}
+
+/// What `move_mount` covers: with an empty path the descriptor itself.
+fn covered(caller: &Caller, dirfd: i32, address: u64) -> Result<At, Unread> {
+    let path = caller.read_path(address)?;
+    Ok(At { dirfd, path: if path.is_empty() { b".".to_vec() } else { path } })
+}
+
 /// `mount("overlay", target, "overlay", flags, "lowerdir=…,upperdir=…,workdir=…")`.
 fn mount(caller: &Caller, a: &[u64; 6]) -> Result<Event, Unread> {
     const PAGE: usize = 4096;
-    if a[2] == 0 || a[4] == 0 {
-        return Ok(Event::Harmless);
-    }
+    const CHANGES_ONE: u64 =
+        libc::MS_REMOUNT | libc::MS_SHARED | libc::MS_PRIVATE | libc::MS_SLAVE | libc::MS_UNBINDABLE;
+    let covers = a[3] & CHANGES_ONE == 0;
+    let over = if covers { Some(path(caller, libc::AT_FDCWD, a[1])?) } else { None };
+    let mut writes = Vec::new();
     // A bind, move or remount ignores the type; a type that can't be read fails in the kernel.
-    let Ok(fstype) = caller.read_string(a[2], PAGE, Errno::EINVAL) else { return Ok(Event::Harmless) };
-    if fstype != b"overlay" {
-        return Ok(Event::Harmless);
+    if a[2] != 0 && a[4] != 0 && caller.read_string(a[2], PAGE, Errno::EINVAL).is_ok_and(|t| t == b"overlay")
+    {
+        writes = overlay_writes(&caller.read_string(a[4], PAGE, Errno::EINVAL)?);
     }
-    let options = caller.read_string(a[4], PAGE, Errno::EINVAL)?;
-    Ok(Event::Overlay { writes: overlay_writes(&options) })
+    Ok(Event::Mount { over, writes })
 }
 
 /// The upper and work directories in an overlay's options. A backslash takes the next byte literally.
@@ -287,7 +370,7 @@ fn fsconfig(caller: &Caller, a: &[u64; 6]) -> Result<Event, Unread> {
     let path = if command == FSCONFIG_SET_FD { b".".to_vec() } else { caller.read_path(a[3])? };
     let path = if path.is_empty() { b".".to_vec() } else { path };
     let dirfd = if command == FSCONFIG_SET_STRING { libc::AT_FDCWD } else { a[4] as i32 };
-    Ok(Event::Overlay { writes: vec![At { dirfd, path }] })
+    Ok(Event::Mount { over: None, writes: vec![At { dirfd, path }] })
 }
 
 /// `struct btrfs_ioctl_vol_args`: a descriptor of eight bytes, then the name.
@@ -357,6 +440,16 @@ mod tests {
         let found = overlay_writes(br"lowerdir=/a\,upperdir=/no,upperdir=/z/u\,v,workdir=/w,index=off");
         let paths: Vec<&[u8]> = found.iter().map(|at| at.path.as_slice()).collect();
         assert_eq!(paths, [&b"/z/u,v"[..], b"/w"]);
+    }
+
+    #[test]
+    fn an_open_for_writing_is_told_from_one_for_reading() {
+        let path = c"x".as_ptr() as u64;
+        let open = |flags: i32| decode_call(Call::Open, [path, flags as u64, 0, 0, 0, 0]).unwrap();
+        for flags in [libc::O_WRONLY, libc::O_RDWR, libc::O_RDONLY | libc::O_TRUNC] {
+            assert!(matches!(open(flags), Event::Write { how: Writing::Open { .. }, .. }), "{flags:#o}");
+        }
+        assert_eq!(open(libc::O_RDONLY | libc::O_NOFOLLOW), Event::Harmless);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The seccomp program that traps the calls that change names.
 //!
-//! Reading opens never reach the listener: `O_CREAT` is tested in the filter. Every other call of the tree
+//! Reading opens never reach the listener: the flags are tested in the filter. Every other call of the tree
 //! is allowed by the kernel's constant-action bitmap without running a single instruction (5.11).
 
 use crate::linux::arch::{ARCHES, Arch, Call};
@@ -17,7 +17,15 @@ pub struct Options {
     pub keep_readable: bool,
     /// Trap calls that change a caller's user, groups or capabilities, for a listener that has more of them.
     pub watch_credentials: bool,
+    /// Trap what reaches for another process by its number, for a listener that must not be ended, stopped or
+    /// read by the tree. A signal to a group of processes is trapped in any case.
+    pub defend: bool,
 }
+
+/// Flags with which an open makes a name or changes content.
+const WRITES: u32 = (libc::O_CREAT | libc::O_WRONLY | libc::O_RDWR | libc::O_TRUNC) as u32;
+/// `F_SETSIG`: which signal tells that a descriptor is ready (Linux's own; libc has it for some targets only).
+const F_SETSIG: u32 = 10;
 
 const NR: u32 = 0;
 const ARCH: u32 = 4;
@@ -80,9 +88,17 @@ fn segment(arch: &Arch, options: Options) -> Vec<sock_filter> {
     }
     for (number, call) in arch.calls() {
         let block = match call {
-            Call::Open => only_if_set(1, libc::O_CREAT as u32),
-            Call::Openat => only_if_set(2, libc::O_CREAT as u32),
-            Call::Ioctl => only_if_any(1, &[BTRFS_IOC_SNAP_DESTROY, BTRFS_IOC_SNAP_DESTROY_V2]),
+            Call::Open => only_if_set(1, WRITES),
+            Call::Openat => only_if_set(2, WRITES),
+            Call::OpenByHandleAt => refused_if_set(2, WRITES),
+            Call::Kill if !options.defend => only_if_a_group(),
+            Call::Ptrace if options.defend => only_if_any(0, &[libc::PTRACE_ATTACH, libc::PTRACE_SEIZE]),
+            Call::Prlimit if options.defend => unless(0, 0),
+            Call::Fcntl if options.defend => no_deadly_readiness(),
+            call if call.reaches_for_one() && !options.defend => {
+                continue;
+            }
+            Call::Ioctl => ioctl(options),
             Call::Prctl => match prctl(options) {
                 Some(block) => block,
                 None => continue,
@@ -110,6 +126,45 @@ fn only_if_any(n: u32, values: &[u32]) -> Vec<sock_filter> {
         out.extend([ins(JUMP_EQ, value, 0, 1), NOTIFY]);
     }
     out.push(ALLOW);
+    out
+}
+
+/// `EPERM`, as for a caller that lacks the capability.
+fn refused_if_set(n: u32, bits: u32) -> Vec<sock_filter> {
+    let refused = ret(sys::RET_ERRNO | libc::EPERM as u32);
+    vec![load(arg(n)), ins(JUMP_SET, bits, 0, 1), refused, ALLOW]
+}
+
+/// `kill(2)` with zero or a negative number: a group of processes, or all of them.
+fn only_if_a_group() -> Vec<sock_filter> {
+    vec![load(arg(0)), ins(JUMP_EQ, 0, 1, 0), ins(JUMP_SET, 1 << 31, 0, 1), NOTIFY, ALLOW]
+}
+
+fn unless(n: u32, value: u32) -> Vec<sock_filter> {
+    vec![load(arg(n)), ins(JUMP_EQ, value, 1, 0), NOTIFY, ALLOW]
+}
+
+/// A descriptor may tell any process of its user that it is ready, by any signal: not by one that can't be held back.
+fn no_deadly_readiness() -> Vec<sock_filter> {
+    let refused = ret(sys::RET_ERRNO | libc::EINVAL as u32);
+    vec![
+        load(arg(1)),
+        ins(JUMP_EQ, F_SETSIG, 0, 4),
+        load(arg(2)),
+        ins(JUMP_EQ, libc::SIGKILL as u32, 1, 0),
+        ins(JUMP_EQ, libc::SIGSTOP as u32, 0, 1),
+        refused,
+        ALLOW,
+    ]
+}
+
+fn ioctl(options: Options) -> Vec<sock_filter> {
+    let mut out = only_if_any(1, &[BTRFS_IOC_SNAP_DESTROY, BTRFS_IOC_SNAP_DESTROY_V2]);
+    if options.defend {
+        // Typing into the terminal for whoever reads it next: as with `dev.tty.legacy_tiocsti` off.
+        let refused = ret(sys::RET_ERRNO | libc::EIO as u32);
+        out.splice(1..1, [ins(JUMP_EQ, libc::TIOCSTI as u32, 0, 1), refused]);
+    }
     out
 }
 
@@ -219,6 +274,8 @@ mod tests {
                 let got = run(&program, arch.audit, number, [u32::MAX; 6]);
                 match call {
                     Call::Prctl | Call::Credentials | Call::Ioctl => assert_eq!(got, sys::RET_ALLOW),
+                    call if call.reaches_for_one() => assert_eq!(got, sys::RET_ALLOW, "{call:?}"),
+                    Call::OpenByHandleAt => assert_eq!(got, sys::RET_ERRNO | libc::EPERM as u32),
                     _ => assert_eq!(got, sys::RET_USER_NOTIF, "{call:?} in {:#x}", arch.audit),
                 }
             }
@@ -229,11 +286,41 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_signalled_under_the_eyes_of_the_listener_and_a_process_when_asked() {
+        let n = &ARCHES[0].numbers;
+        let group = |pid: i32| plain(n.kill, [pid as u32, 15, 0, 0, 0, 0]);
+        assert_eq!(group(0), sys::RET_USER_NOTIF);
+        assert_eq!(group(-7), sys::RET_USER_NOTIF);
+        assert_eq!(group(7), sys::RET_ALLOW);
+        let defending = program(Options { defend: true, ..Options::default() });
+        let defended = |nr, args| run(&defending, ARCHES[0].audit, nr, args);
+        for nr in [n.kill, n.tgkill, n.pidfd_send_signal, n.process_vm_readv, n.pidfd_getfd] {
+            assert_eq!(defended(nr, [7, 9, 0, 0, 0, 0]), sys::RET_USER_NOTIF);
+        }
+        assert_eq!(defended(n.ptrace, [libc::PTRACE_ATTACH, 7, 0, 0, 0, 0]), sys::RET_USER_NOTIF);
+        assert_eq!(defended(n.ptrace, [libc::PTRACE_CONT, 7, 0, 0, 0, 0]), sys::RET_ALLOW);
+        assert_eq!(defended(n.prlimit64, [0, 7, 0, 0, 0, 0]), sys::RET_ALLOW);
+        assert_eq!(defended(n.prlimit64, [7, 7, 0, 0, 0, 0]), sys::RET_USER_NOTIF);
+        let invalid = sys::RET_ERRNO | libc::EINVAL as u32;
+        assert_eq!(defended(n.fcntl, [3, F_SETSIG, 9, 0, 0, 0]), invalid);
+        assert_eq!(defended(n.fcntl, [3, F_SETSIG, 19, 0, 0, 0]), invalid);
+        assert_eq!(defended(n.fcntl, [3, F_SETSIG, 34, 0, 0, 0]), sys::RET_ALLOW);
+        assert_eq!(defended(n.fcntl, [3, 9, 9, 0, 0, 0]), sys::RET_ALLOW);
+        let typed = sys::RET_ERRNO | libc::EIO as u32;
+        assert_eq!(defended(n.ioctl, [0, libc::TIOCSTI as u32, 0, 0, 0, 0]), typed);
+        assert_eq!(defended(n.ioctl, [0, BTRFS_IOC_SNAP_DESTROY, 0, 0, 0, 0]), sys::RET_USER_NOTIF);
+    }
+
+    #[test]
     fn reading_opens_are_never_trapped() {
         let n = &ARCHES[0].numbers;
-        assert_eq!(plain(n.openat, [0, 0, libc::O_RDWR as u32, 0, 0, 0]), sys::RET_ALLOW);
-        assert_eq!(plain(n.openat, [0, 0, libc::O_CREAT as u32, 0, 0, 0]), sys::RET_USER_NOTIF);
-        assert_eq!(plain(n.openat, [0, 0, libc::O_TMPFILE as u32, 0, 0, 0]), sys::RET_ALLOW);
+        let open = |flags: i32| plain(n.openat, [0, 0, flags as u32, 0, 0, 0]);
+        for flags in [libc::O_RDONLY, libc::O_CLOEXEC | libc::O_NOFOLLOW, libc::O_PATH, libc::O_DIRECTORY] {
+            assert_eq!(open(flags), sys::RET_ALLOW);
+        }
+        for flags in [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC] {
+            assert_eq!(open(flags), sys::RET_USER_NOTIF);
+        }
     }
 
     #[test]
@@ -252,7 +339,7 @@ mod tests {
         let undump = [libc::PR_SET_DUMPABLE as u32, 0, 0, 0, 0, 0];
         let redump = [libc::PR_SET_DUMPABLE as u32, 1, 0, 0, 0, 0];
         assert_eq!(plain(nr, undump), sys::RET_ALLOW);
-        let asked = program(Options { keep_readable: true, watch_credentials: true });
+        let asked = program(Options { keep_readable: true, watch_credentials: true, defend: false });
         assert_eq!(run(&asked, ARCHES[0].audit, nr, undump), sys::RET_USER_NOTIF);
         assert_eq!(run(&asked, ARCHES[0].audit, nr, redump), sys::RET_ALLOW);
         let drop = [libc::PR_CAPBSET_DROP as u32, 5, 0, 0, 0, 0];

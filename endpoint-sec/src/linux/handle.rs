@@ -36,6 +36,8 @@ pub struct Stat {
     pub mode: u32,
     /// Owner.
     pub uid: u32,
+    /// Which device it is, as (major, minor), where it is one.
+    pub rdev: (u32, u32),
     /// Birth time in nanoseconds since the epoch; 0 where the file system keeps none.
     pub born: i128,
     /// Time of the last change of the inode in nanoseconds since the epoch.
@@ -158,6 +160,7 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         nlink: found.stx_nlink,
         mode: u32::from(found.stx_mode),
         uid: found.stx_uid,
+        rdev: (found.stx_rdev_major, found.stx_rdev_minor),
         born: if has(libc::STATX_BTIME) { nanos(found.stx_btime) } else { 0 },
         changed: nanos(found.stx_ctime),
         mount: if has(libc::STATX_MNT_ID) { found.stx_mnt_id } else { 0 },

@@ -6,7 +6,7 @@
 
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::event::At;
-use crate::linux::handle::Handle;
+use crate::linux::handle::{Handle, Kind};
 use crate::linux::walk;
 use endpoint_sec_sys::linux::calls::{
     self, OpenHow, RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS,
@@ -72,13 +72,69 @@ impl Entry {
     }
 }
 
+/// What a path names in the end.
+#[derive(Debug)]
+pub enum Last {
+    /// A name: of what is no symlink, or of nothing yet.
+    Entry(Entry),
+    /// What a magic link of `/proc` leads to: it has no name there.
+    Object(Handle),
+}
+
+/// Follows the symlinks that a caller's path ends with, up to a name that is none; without `follow` only those
+/// before the last name.
+pub fn last(caller: &Caller, at: &At, root: Option<&Handle>, follow: bool) -> Result<Last, Unread> {
+    let mut entry = Entry::resolve_from(caller, at, root)?;
+    // A path that leads through `/proc/self` in one step leads to this process: the walk knows the caller's.
+    if entry.dir.in_procfs().map_err(Unread::Bare)? {
+        let base = if at.path.starts_with(b"/") { caller.root()? } else { caller.directory(at.dirfd)? };
+        entry.dir = walk::directory(caller, base, split(&at.path).0)?;
+    }
+    for _ in 0..=walk::MAX_LINKS {
+        let found = match entry.stat() {
+            _ if !follow || entry.is_special() => return Ok(Last::Entry(entry)),
+            Err(Errno::ENOENT) => return Ok(Last::Entry(entry)),
+            other => other.map_err(Unread::Bare)?,
+        };
+        if found.kind != Kind::Symlink {
+            return Ok(Last::Entry(entry));
+        }
+        let name = entry.plain_name().ok_or(Unread::Bare(Errno::EINVAL))?;
+        let target = match walk::link(caller, &entry.dir, &name, &found)? {
+            walk::Link::Text(target) => target,
+            walk::Link::Object(handle) => return Ok(Last::Object(handle)),
+        };
+        let (parent, name) = split(&target);
+        let mut name = name.to_vec();
+        // A slash after the link counts for what the link leads to.
+        name.extend(entry.wants_directory().then_some(b'/'));
+        let name = CString::new(name).map_err(|_| Unread::Bare(Errno::EINVAL))?;
+        let dir = if parent.is_empty() {
+            entry.dir
+        } else {
+            let from = entry.dir.duplicate().map_err(Unread::Bare)?;
+            let dir = below(caller, from, parent)?;
+            let in_procfs = dir.in_procfs().map_err(Unread::Bare)?;
+            if in_procfs { walk::directory(caller, entry.dir, parent)? } else { dir }
+        };
+        entry = Entry { dir, name };
+    }
+    Err(Unread::Bare(Errno::ELOOP))
+}
+
 /// Opens a caller's path as a directory, following every symlink.
 pub fn directory(caller: &Caller, dirfd: i32, path: &[u8]) -> Result<Handle, Unread> {
     if path.is_empty() {
         return caller.directory(dirfd);
     }
+    let base = if path.starts_with(b"/") { caller.root()? } else { caller.directory(dirfd)? };
+    below(caller, base, path)
+}
+
+/// The same from a directory on, or from the caller's root for an absolute path.
+fn below(caller: &Caller, base: Handle, path: &[u8]) -> Result<Handle, Unread> {
     let absolute = path.starts_with(b"/");
-    let base = if absolute { caller.root()? } else { caller.directory(dirfd)? };
+    let base = if absolute { caller.root()? } else { base };
     let text = CString::new(path).map_err(|_| Unread::Bare(Errno::EINVAL))?;
     // Relative paths are followed beneath their base only: whatever leaves it (an absolute symlink, `..`)
     // depends on the caller's root, which a single call can't be told together with the base.

@@ -12,8 +12,12 @@ use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Pid, Uid, chroot, fchdir, setgroups, setresgid, setresuid};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const CAP_SYS_PTRACE: u32 = 1 << 19;
+
+/// Whether this process acts for a user and keeps a capability that the user lacks.
+static STATIONED: AtomicBool = AtomicBool::new(false);
 
 /// A user with groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,5 +77,24 @@ pub fn act_for(user: &Identity, service: &Identity) -> Result<(), StationError> 
     Errno::result(calls::capset(&[kept, CapData::default()])).map_err(step("drop the other capabilities"))?;
     nix::sys::prctl::set_no_new_privs().map_err(step("set no_new_privs"))?;
     // A change of ids may have made it readable again, or have been told to.
-    nix::sys::prctl::set_dumpable(false).map_err(step("become unreadable"))
+    nix::sys::prctl::set_dumpable(false).map_err(step("become unreadable"))?;
+    STATIONED.store(true, Ordering::SeqCst);
+    Ok(())
+}
+
+/// Runs `look` without the capability that [`act_for`] keeps, in this thread: what it looks at must be what the
+/// user could.
+pub(crate) fn as_the_user<T>(look: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
+    if !STATIONED.load(Ordering::SeqCst) {
+        return look();
+    }
+    let with = |effective| {
+        let data = CapData { effective, permitted: CAP_SYS_PTRACE, inheritable: 0 };
+        Errno::result(calls::capset(&[data, CapData::default()])).map(drop)
+    };
+    with(0)?;
+    let seen = look();
+    // Without it the next caller is refused, not waved through.
+    with(CAP_SYS_PTRACE)?;
+    seen
 }

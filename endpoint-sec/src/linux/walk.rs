@@ -5,13 +5,14 @@
 
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::handle::{Handle, Kind, Stat};
+use crate::linux::station::as_the_user;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
 
 /// The kernel's limit on symlinks in one path (`MAXSYMLINKS`).
-const MAX_LINKS: usize = 40;
+pub(crate) const MAX_LINKS: usize = 40;
 /// procfs's own root directory (`PROC_ROOT_INO`).
 const PROC_ROOT: u64 = 1;
 
@@ -71,22 +72,13 @@ impl Walk<'_> {
         if self.links > MAX_LINKS {
             return Err(Unread::Bare(Errno::ELOOP));
         }
-        let dir = self.current.stat().map_err(Unread::Bare)?;
-        if self.current.in_procfs().map_err(Unread::Bare)? {
-            if dir.ino != PROC_ROOT {
-                // A magic link: it jumps to an object, whatever its text says.
-                self.current =
-                    Handle::open_at(self.current.as_fd(), &c_name, OFlag::empty()).map_err(Unread::Bare)?;
-                return Ok(());
+        match link(self.caller, &self.current, &c_name, &found)? {
+            Link::Text(target) => self.push(&target),
+            Link::Object(object) => {
+                self.current = object;
+                Ok(())
             }
-            if let Some(own) = self.own_entry(name, &dir)? {
-                return self.push(own.as_bytes());
-            }
-        } else if protected(&dir, &found, self.caller)? {
-            return Err(Unread::Bare(Errno::EACCES));
         }
-        let target = self.current.read_link(&c_name).map_err(Unread::Bare)?;
-        self.push(&target)
     }
 
     fn at_root(&self) -> Result<bool, Unread> {
@@ -94,21 +86,51 @@ impl Walk<'_> {
         let root = &self.root_stat;
         Ok((here.dev, here.ino, here.mount) == (root.dev, root.ino, root.mount))
     }
+}
 
-    /// What `self` and `thread-self` in the root of a procfs mean to the caller. In a procfs of another pid
-    /// namespace the caller has another number.
-    fn own_entry(&self, name: &[u8], dir: &Stat) -> Result<Option<String>, Unread> {
-        if name != b"self" && name != b"thread-self" {
-            return Ok(None);
+/// What a symlink leads to.
+pub(crate) enum Link {
+    /// Another path.
+    Text(Vec<u8>),
+    /// An object, whatever the link's text says.
+    Object(Handle),
+}
+
+/// Reads the symlink `name` of `dir` as the caller would follow it; `found` is what is known of it.
+pub(crate) fn link(caller: &Caller, dir: &Handle, name: &CStr, found: &Stat) -> Result<Link, Unread> {
+    let dir_stat = dir.stat().map_err(Unread::Bare)?;
+    if dir.in_procfs().map_err(Unread::Bare)? {
+        if dir_stat.ino != PROC_ROOT {
+            let open = || Handle::open_at(dir.as_fd(), name, OFlag::empty());
+            // Its own links a process may always follow; those of others only as its user may.
+            let object = if is_own(caller, dir)? { open() } else { as_the_user(open) };
+            return object.map(Link::Object).map_err(Unread::Bare);
         }
-        let ours = Handle::open("/proc".as_ref()).and_then(|proc| proc.stat()).map_err(Unread::Bare)?;
-        let (process, thread) = if ours.dev == dir.dev {
-            (self.caller.process_id()?, self.caller.tid())
-        } else {
-            self.caller.inner_ids()?
-        };
-        Ok(Some(if name == b"self" { format!("{process}") } else { format!("{process}/task/{thread}") }))
+        if let Some(own) = own_entry(caller, name.to_bytes(), &dir_stat)? {
+            return Ok(Link::Text(own.into_bytes()));
+        }
+    } else if protected(&dir_stat, found, caller)? {
+        return Err(Unread::Bare(Errno::EACCES));
     }
+    dir.read_link(name).map(Link::Text).map_err(Unread::Bare)
+}
+
+/// Whether a directory of procfs is the caller's own. `false` where that can't be told.
+fn is_own(caller: &Caller, dir: &Handle) -> Result<bool, Unread> {
+    let own = format!("/proc/{}/", caller.process_id()?);
+    Ok(dir.text().is_ok_and(|text| text.starts_with(own.as_bytes())))
+}
+
+/// What `self` and `thread-self` in the root of a procfs mean to the caller. In a procfs of another pid
+/// namespace the caller has another number.
+fn own_entry(caller: &Caller, name: &[u8], dir: &Stat) -> Result<Option<String>, Unread> {
+    if name != b"self" && name != b"thread-self" {
+        return Ok(None);
+    }
+    let ours = Handle::open("/proc".as_ref()).and_then(|proc| proc.stat()).map_err(Unread::Bare)?;
+    let (process, thread) =
+        if ours.dev == dir.dev { (caller.process_id()?, caller.tid()) } else { caller.inner_ids()? };
+    Ok(Some(if name == b"self" { format!("{process}") } else { format!("{process}/task/{thread}") }))
 }
 
 /// `fs.protected_symlinks` (`proc_sys_fs(5)`): in a sticky, world-writable directory a link is followed only

@@ -33,6 +33,10 @@ struct Facts {
 impl Source {
     pub(super) fn new(named: Option<&Path>, home: &Path, cwd: &Path) -> Self {
         let path = named.map_or_else(|| crate::state::default_policy(home), |path| cwd.join(path));
+        // Through which symlinks its directory was reached is settled now: one that the agent turns later
+        // leads to no other policy.
+        let settled = path.parent().zip(path.file_name()).map(|(dir, name)| place::resolve(dir).0.join(name));
+        let path = settled.unwrap_or(path);
         Self { path, named: named.is_some(), home: home.to_owned() }
     }
 
@@ -83,10 +87,7 @@ impl Source {
 
     /// The file's resolved path, and the symlink that leads there, if it is one.
     pub(super) fn places(&self) -> Vec<PathBuf> {
-        let (resolved, _) = place::resolve(&self.path);
-        let name =
-            self.path.parent().zip(self.path.file_name()).map(|(dir, name)| place::resolve(dir).0.join(name));
-        name.into_iter().chain([resolved]).collect()
+        vec![self.path.clone(), place::resolve(&self.path).0]
     }
 
     pub(super) fn fingerprint(&self) -> Fingerprint {

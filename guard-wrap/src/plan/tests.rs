@@ -39,16 +39,19 @@ impl Scene {
     }
 }
 
+/// Among es-guard's own zones even before it is there.
+const POLICY: &str = ".codex/es_policy.json";
+
 #[test]
 fn without_zones_the_project_is_guarded() {
     let scene = Scene::new();
     let compiled = scene.plan(&[]).unwrap().compile().unwrap();
-    assert_eq!(scene.zones(&compiled), ["proj/src"]);
+    assert_eq!(scene.zones(&compiled), ["proj/src", POLICY]);
     std::fs::write(scene.home.join("proj/.git"), "gitdir: elsewhere").unwrap();
     let compiled = scene.plan(&[]).unwrap().compile().unwrap();
     assert_eq!(
         (scene.zones(&compiled), compiled.origins),
-        (vec!["proj".to_owned()], vec![Origin::GitTopLevel])
+        (vec!["proj".to_owned()], vec![Origin::GitTopLevel, Origin::EsGuard])
     );
 }
 
@@ -58,7 +61,7 @@ fn a_git_made_by_the_agent_does_not_shrink_the_zone() {
     std::fs::create_dir(scene.home.join("proj/.git")).unwrap();
     let plan = scene.plan(&[]).unwrap();
     std::fs::create_dir(scene.home.join("proj/src/.git")).unwrap();
-    assert_eq!(scene.zones(&plan.compile().unwrap()), ["proj"]);
+    assert_eq!(scene.zones(&plan.compile().unwrap()), ["proj", POLICY]);
 }
 
 #[test]
@@ -68,7 +71,7 @@ fn a_zone_is_resolved_once_and_identical_ones_are_one() {
     let link = scene.home.join("link");
     let plan = scene.plan(&[link.to_str().unwrap(), "..", "."]).unwrap();
     std::fs::remove_file(&link).unwrap();
-    assert_eq!(scene.zones(&plan.compile().unwrap()), ["proj", "proj/src"]);
+    assert_eq!(scene.zones(&plan.compile().unwrap()), ["proj", "proj/src", POLICY]);
 }
 
 #[test]
@@ -79,7 +82,7 @@ fn a_zone_of_the_file_that_does_not_exist_is_kept_with_a_warning() {
         r#"{"protected_zones": ["~/link/later"], "temporary_overrides": ["~/link/later/x", "/none"]}"#,
     );
     let compiled = scene.plan(&[]).unwrap().compile().unwrap();
-    assert_eq!(scene.zones(&compiled), ["proj/later", ".codex/es_policy.json"]);
+    assert_eq!(scene.zones(&compiled), ["proj/later", POLICY]);
     assert_eq!(compiled.warnings.len(), 2, "{:?}", compiled.warnings);
     assert!(compiled.warnings[0].contains("does not exist"));
     assert!(compiled.warnings[1].contains("in no zone"));
@@ -93,7 +96,7 @@ fn a_policy_file_that_is_a_symlink_is_guarded_at_both_ends() {
     std::fs::write(scene.home.join("real.json"), "{}").unwrap();
     symlink(scene.home.join("real.json"), scene.home.join(".codex/es_policy.json")).unwrap();
     let compiled = scene.plan(&[]).unwrap().compile().unwrap();
-    assert_eq!(scene.zones(&compiled), ["proj/src", ".codex/es_policy.json", "real.json"]);
+    assert_eq!(scene.zones(&compiled), ["proj/src", POLICY, "real.json"]);
 }
 
 #[test]

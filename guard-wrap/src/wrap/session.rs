@@ -81,6 +81,8 @@ impl Session {
         // Should the helper die, the agent becomes this process's child, and its end is still seen.
         nix::sys::prctl::set_child_subreaper(true)?;
         let (mut channel, helper) = embedded::start(program.command(&id, signals.before()), judge)?;
+        // From here on no process of the same user can trace or read this one; the agent is not forked from it.
+        nix::sys::prctl::set_dumpable(false)?;
         // The agent gets it as this process was given it; to learn of its end, this process must not ignore it.
         default_signal(Signal::SIGCHLD)?;
         let register = Register {

@@ -10,6 +10,7 @@
 
 pub mod link;
 pub mod monitor;
+mod wards;
 pub mod worker;
 
 /// Where the system's helper listens.

@@ -4,7 +4,9 @@
 //! from either before the worker has its place.
 
 use super::link::{self, Kind};
-use crate::guard::{Guard, Local, Records, failed};
+use super::wards;
+use crate::engine::seccomp::Stance;
+use crate::guard::{Guard, Local, Post, Records, failed};
 use crate::protocol::{
     Channel, Description, Event, Failure, FailureKind, PROTOCOL_VERSION, Register, Request,
 };
@@ -122,7 +124,8 @@ impl Session {
             counts: Default::default(),
         };
         let name = register.session.id.to_string();
-        let guard = Local::new(register, Records { ledger: ledger.into(), denials: denials.into() });
+        let post = Post { stance: Stance::Withstands, wards: wards::of(pid, peer) };
+        let guard = Local::new(register, Records { ledger: ledger.into(), denials: denials.into() }, post);
         let engine = guard.arm(listener, &child)?;
         let description = Description { engine, ..description };
         Ok(Self {

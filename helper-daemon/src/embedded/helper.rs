@@ -4,7 +4,8 @@ use super::child::{self, Word, kind};
 use super::stops::Stops;
 use super::watch::Session;
 use super::{Command, Judge};
-use crate::guard::{Guard, Local, Records, Remote, failed};
+use crate::engine::seccomp::{Stance, Ward};
+use crate::guard::{Guard, Local, Post, Records, Remote, failed};
 use crate::policy::judge::Reason;
 use crate::protocol::{Channel, Event, Failure, FailureKind, PROTOCOL_VERSION, Register, Request};
 use endpoint_sec::linux::filter::Program;
@@ -43,7 +44,11 @@ fn begin(channel: &mut Channel, command: &Command, judge: Judge) -> Result<Sessi
     drop(there);
     let done = retreat(channel, &here, &records, &judge).map_err(failed).and_then(|()| {
         let guard: Arc<dyn Guard> = match judge {
-            Judge::Here => Arc::new(Local::new(register, records)),
+            Judge::Here => {
+                // A signal to the agent's group is for the agent, which `wrap` shares that group with.
+                let wards = Ward::new(nix::unistd::getppid()).into_iter().collect();
+                Arc::new(Local::new(register, records, Post { stance: Stance::Yields, wards }))
+            }
             Judge::System(system) => Arc::new(Remote::new(system, register, records)),
         };
         arm(channel, &here, guard, agent)

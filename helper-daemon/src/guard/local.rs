@@ -2,19 +2,29 @@
 
 use super::books::Books;
 use super::{Guard, Records, failed};
-use crate::engine::seccomp::Seccomp;
+use crate::engine::seccomp::{Seccomp, Settings, Stance, Ward};
 use crate::ledger::{Counts, PolicyRecord, Record, start_of};
 use crate::policy::Policy;
 use crate::policy::judge::Reason;
 use crate::protocol::{Failure, FailureKind, Register};
 use crate::session::SessionInfo;
 use endpoint_sec::linux::filter::Options;
+use endpoint_sec::linux::handle::stat_fd;
 use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::process::PidFd;
-use std::os::fd::OwnedFd;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 const ENGINE: &str = "seccomp";
+
+/// Where a guard stands towards the tree.
+pub struct Post {
+    /// What it has to expect of the tree.
+    pub stance: Stance,
+    /// es-guard's processes that the tree could reach.
+    pub wards: Vec<Ward>,
+}
 
 /// A guard in this process.
 pub struct Local {
@@ -22,14 +32,24 @@ pub struct Local {
     policy: Mutex<Policy>,
     books: Arc<Books>,
     engine: OnceLock<Seccomp>,
+    settings: Mutex<Option<Settings>>,
 }
 
 impl Local {
     /// A guard for the session that asks to be registered.
-    pub fn new(register: Register, records: Records) -> Self {
+    pub fn new(register: Register, records: Records, post: Post) -> Self {
         let Register { session: info, policy, canary, .. } = register;
+        let file = |file: &File| stat_fd(file.as_fd()).ok().map(|stat| (stat.dev, stat.ino));
+        let kept = [&records.ledger, &records.denials].into_iter().filter_map(file).collect();
+        let settings = Settings { policy: policy.clone(), stance: post.stance, wards: post.wards, kept };
         let books = Arc::new(Books::new(records, info.id.clone(), canary));
-        Self { info, policy: Mutex::new(policy), books, engine: OnceLock::new() }
+        Self {
+            info,
+            policy: Mutex::new(policy),
+            books,
+            engine: OnceLock::new(),
+            settings: Mutex::new(Some(settings)),
+        }
     }
 
     /// What the agent's filter must trap for a guard in this process.
@@ -44,7 +64,9 @@ impl Local {
 
 impl Guard for Local {
     fn arm(&self, listener: OwnedFd, _: &PidFd) -> Result<String, Failure> {
-        let engine = Seccomp::start(Listener::new(listener), self.policy().clone(), self.books.clone())
+        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let settings = settings.ok_or_else(|| failed("the session is armed already"))?;
+        let engine = Seccomp::start(Listener::new(listener), settings, self.books.clone())
             .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
         self.engine.set(engine).map_err(|_| failed("the session is armed already"))?;
         Ok(ENGINE.to_owned())

@@ -7,7 +7,7 @@ mod books;
 mod local;
 mod remote;
 
-pub use local::Local;
+pub use local::{Local, Post};
 pub use remote::Remote;
 
 use crate::ledger::Counts;

@@ -26,9 +26,9 @@ impl Remote {
     }
 
     /// What the agent's filter must trap for the system's helper: it reads any process, and may do more than
-    /// the agent's user.
+    /// the agent's user. The tree must not get at it.
     pub fn filter_options() -> Options {
-        Options { keep_readable: false, watch_credentials: true }
+        Options { keep_readable: false, watch_credentials: true, defend: true }
     }
 
     fn channel(&self) -> MutexGuard<'_, Channel> {

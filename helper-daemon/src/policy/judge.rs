@@ -17,6 +17,8 @@ pub enum Reason {
     ZoneMoved,
     /// It would put something else in the place of something protected.
     Clobbered,
+    /// It would change what es-guard keeps for itself, or end or read one of its processes.
+    Sealed,
     /// The caller can't be read, so what it asks for can't be known.
     Unreadable,
     /// Where the name lies can't be told, and it is on a zone's file system.
@@ -31,6 +33,7 @@ impl Reason {
             Reason::MovedOut => "moved-out",
             Reason::ZoneMoved => "zone-moved",
             Reason::Clobbered => "clobbered",
+            Reason::Sealed => "sealed",
             Reason::Unreadable => "unreadable",
             Reason::Unclear => "unclear",
         }
@@ -69,6 +72,8 @@ pub fn judge(policy: &Policy, operation: &Operation, when: Circumstances) -> Ver
         Operation::Rmdir(place) => court.carried(place).or_else(|| court.removal(place)),
         Operation::Rename { from, to } => court.rename(from, to),
         Operation::Exchange { first, second } => court.exchange(first, second),
+        Operation::Write(place) => court.sealed(place),
+        Operation::Cover(place) => court.covered(place),
     };
     match found {
         None => Verdict::Allow,
@@ -108,8 +113,24 @@ impl<'a> Court<'a> {
         self.guarded(to).is_none().then_some((zone, Reason::MovedOut))
     }
 
+    /// What es-guard keeps for itself, whatever is overridden.
+    fn sealed(&self, place: &Place) -> Finding<'a> {
+        let zone = place.paths.iter().find_map(|path| self.policy.seals(path))?;
+        Some((zone, Reason::Sealed))
+    }
+
+    /// Mounted over, a place is hidden with all below it.
+    fn covered(&self, place: &Place) -> Finding<'a> {
+        let holds = |zone: &&Zone| place.paths.iter().any(|path| zone.path.starts_with(path));
+        let held = self.policy.zones.iter().filter(|zone| zone.internal).find(holds);
+        self.sealed(place).or_else(|| held.map(|zone| (zone, Reason::Sealed)))
+    }
+
     fn rename(&self, from: &Place, to: &Place) -> Finding<'a> {
-        self.carried(from).or_else(|| self.moved_out(from, to)).or_else(|| self.clobbered(from, to))
+        self.carried(from)
+            .or_else(|| self.moved_out(from, to))
+            .or_else(|| self.sealed(to))
+            .or_else(|| self.clobbered(from, to))
     }
 
     /// Putting a new file in the place of an old one is an edit: it is how programs save. Putting an *older*
@@ -123,6 +144,9 @@ impl<'a> Court<'a> {
 
     fn exchange(&self, first: &Place, second: &Place) -> Finding<'a> {
         if let Some(finding) = self.carried(first).or_else(|| self.carried(second)) {
+            return Some(finding);
+        }
+        if let Some(finding) = self.sealed(first).or_else(|| self.sealed(second)) {
             return Some(finding);
         }
         if self.edit_by_swap(first, second) || self.edit_by_swap(second, first) {

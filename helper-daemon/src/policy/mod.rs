@@ -93,6 +93,11 @@ impl Policy {
         })
     }
 
+    /// The zone of es-guard's own that `path` lies in, whatever is exempt or overridden.
+    pub fn seals(&self, path: &Path) -> Option<&Zone> {
+        self.zones.iter().filter(|zone| zone.internal).find(|zone| path.starts_with(&zone.path))
+    }
+
     /// Whether `path` lies in a zone at all, whatever is exempt or overridden.
     pub fn within(&self, path: &Path) -> bool {
         self.zones.iter().any(|zone| path.starts_with(&zone.path))

@@ -59,6 +59,10 @@ pub enum Operation {
         /// The other.
         second: Place,
     },
+    /// Open a file for writing, cut it, make it, or give it another name.
+    Write(Place),
+    /// Mount something over a directory or file, or unmount what is there.
+    Cover(Place),
 }
 
 /// The operation's name in records.
@@ -72,6 +76,11 @@ pub enum Op {
     Exchange,
     Mount,
     DestroySubvolume,
+    Write,
+    /// Send a signal to one of es-guard's own processes.
+    Signal,
+    /// Trace one of them, or reach for its memory, descriptors or limits.
+    Meddle,
 }
 
 impl Op {
@@ -84,6 +93,9 @@ impl Op {
             Op::Exchange => "exchange",
             Op::Mount => "mount",
             Op::DestroySubvolume => "destroy_subvolume",
+            Op::Write => "write",
+            Op::Signal => "signal",
+            Op::Meddle => "meddle",
         }
     }
 }
@@ -96,6 +108,8 @@ impl Operation {
             Operation::Rmdir(_) => Op::Rmdir,
             Operation::Rename { .. } => Op::Rename,
             Operation::Exchange { .. } => Op::Exchange,
+            Operation::Write(_) => Op::Write,
+            Operation::Cover(_) => Op::Mount,
         }
     }
 }

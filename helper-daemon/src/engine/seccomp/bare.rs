@@ -4,7 +4,7 @@
 //! no denial. Nothing here changes anything.
 
 use super::Seen;
-use endpoint_sec::linux::handle::{Kind, Stat};
+use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -72,18 +72,18 @@ pub(super) enum Nested {
 
 /// Whether one of two names lies below what the other stands for.
 pub(super) fn nested(from: (&Seen, &Stat), to: (&Seen, Option<&Stat>)) -> Option<Nested> {
-    if is_above(from.1, to.0) {
+    if is_above(from.1, &to.0.entry.dir) {
         return Some(Nested::ToInFrom);
     }
-    to.1.is_some_and(|stat| is_above(stat, from.0)).then_some(Nested::FromInTo)
+    to.1.is_some_and(|stat| is_above(stat, &from.0.entry.dir)).then_some(Nested::FromInTo)
 }
 
-/// Whether the directory `above` is the one that `seen` is in, or an ancestor of that.
-fn is_above(above: &Stat, seen: &Seen) -> bool {
+/// Whether the directory `above` is `dir`, or an ancestor of it.
+pub(super) fn is_above(above: &Stat, dir: &Handle) -> bool {
     if above.kind != Kind::Directory {
         return false;
     }
-    let Ok(mut here) = seen.entry.dir.duplicate() else { return false };
+    let Ok(mut here) = dir.duplicate() else { return false };
     let mut last = (0, 0);
     // A path has fewer components than it has bytes; deeper than this no name resolves.
     for _ in 0..100_000 {
@@ -95,8 +95,7 @@ fn is_above(above: &Stat, seen: &Seen) -> bool {
             return false;
         }
         last = (stat.dev, stat.ino);
-        let Ok(up) = endpoint_sec::linux::handle::Handle::open_at(here.as_fd(), c"..", OFlag::O_DIRECTORY)
-        else {
+        let Ok(up) = Handle::open_at(here.as_fd(), c"..", OFlag::O_DIRECTORY) else {
             return false;
         };
         here = up;

@@ -7,7 +7,7 @@
 
 use super::own::{DirKey, How};
 use super::view::View;
-use super::{Case, Outcome, Reply, Seen, Session, Where, lock};
+use super::{Case, Outcome, Reply, Seen, Session, Stance, Where, lock};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::{At, Creation};
@@ -17,7 +17,8 @@ use endpoint_sec::linux::resolve::{self, Entry};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag};
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
 
 /// A name that was just made, to be unmade should its descriptor not reach the caller.
 #[derive(Debug)]
@@ -35,29 +36,112 @@ struct Source {
     own: Option<How>,
 }
 
+/// A file that was to be made.
+pub(super) enum New {
+    Made { fd: OwnedFd, made: Made },
+    Failed(Errno),
+}
+
+/// What becomes of a creation.
+enum Done {
+    Answered(Outcome),
+    /// Nothing would be recorded, and nothing is refused.
+    NotOurs,
+}
+
+impl From<Answer> for Done {
+    fn from(answer: Answer) -> Self {
+        Done::Answered(answer.into())
+    }
+}
+
 impl Session {
-    pub(super) fn create(&self, case: Case, at: &At, what: &Creation) -> Outcome {
-        match self.create_recorded(case, at, what) {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) | Err(_) => Answer::Continue.into(),
+    pub(super) fn create(&self, case: Case, at: &At, what: &Creation) -> Result<Outcome, Unread> {
+        if let Creation::Open { flags, mode } = what
+            && self.stance == Stance::Withstands
+            && !self.confined()
+        {
+            return self.open(case, at, *flags, *mode);
+        }
+        if let Ok(Done::Answered(outcome)) = self.create_recorded(case, at, what) {
+            return Ok(outcome);
+        }
+        match what {
+            // What is there already is opened for writing.
+            Creation::Open { flags, .. }
+                if flags & OFlag::O_EXCL.bits() == 0 && !self.is_plain_outside(case, at) =>
+            {
+                self.write_judged(case, at)
+            }
+            _ => Ok(Answer::Continue.into()),
         }
     }
 
-    /// `None`: the kernel may go on.
-    fn create_recorded(&self, case: Case, at: &At, what: &Creation) -> Result<Option<Outcome>, Unread> {
+    /// Whether a path ends, in a directory that was outside all zones a moment ago, with a name that stands for
+    /// nothing or for a file of that one name.
+    fn is_plain_outside(&self, case: Case, at: &At) -> bool {
+        let Some(parent) = resolve::parent_text(&at.path).filter(|parent| parent.starts_with(b"/")) else {
+            return false;
+        };
+        if !self.known.was_outside(parent) || !self.known.is_at_home(&case.caller) {
+            return false;
+        }
+        let Ok(path) = CString::new(at.path.as_slice()) else { return false };
+        match self.known.root().stat_entry(&path) {
+            Ok(stat) => stat.kind != handle::Kind::Symlink && stat.nlink < 2,
+            Err(errno) => errno == Errno::ENOENT,
+        }
+    }
+
+    /// Makes a file at a name that was free, and hands over its descriptor.
+    pub(super) fn make_file(
+        &self,
+        case: Case,
+        view: &View,
+        seen: Seen,
+        flags: i32,
+        mode: u32,
+    ) -> Result<New, Unread> {
+        let mut own = lock(&self.own);
+        let recorded = self.is_recorded(view, case, &seen);
+        let mut own = recorded.then_some(&mut *own);
+        self.known.take_on_mask(&case.caller)?;
+        let act = Act::Open { dir: &seen.entry.dir, name: &seen.entry.name, flags, mode };
+        let fd = match self.open_as(&case.caller, &act) {
+            Ok(fd) => fd,
+            Err(errno) => return Ok(New::Failed(errno)),
+        };
+        let stat = handle::stat_fd(fd.as_fd()).map_err(Unread::Bare)?;
+        if let Some(own) = &mut own {
+            own.put((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat, How::Made);
+        }
+        Ok(New::Made { fd, made: Made { entry: seen.entry, stat } })
+    }
+
+    fn create_recorded(&self, case: Case, at: &At, what: &Creation) -> Result<Done, Unread> {
         let parent = resolve::parent_text(&at.path).filter(|parent| parent.starts_with(b"/"));
-        if self.confined() || parent.is_some_and(|parent| self.known.was_outside(parent)) {
-            return Ok(None);
+        let is_link = matches!(what, Creation::Link { .. });
+        if self.confined() || (!is_link && parent.is_some_and(|parent| self.known.was_outside(parent))) {
+            return Ok(Done::NotOurs);
         }
         let seen = self.see(case, at)?;
         let view = self.view();
         // Under the lock no directory of the tree moves in or out of a zone.
         let mut own = lock(&self.own);
-        if seen.entry.is_special() || !self.is_recorded(&view, case, &seen) {
-            if let Some(parent) = parent.filter(|_| self.known.is_at_home(&case.caller)) {
+        let paths = match view.locate(&case.caller, &seen) {
+            Where::Known(paths) => paths,
+            Where::Outside | Where::Unclear => Vec::new(),
+        };
+        if let Some(refused) = self.sealed_making(case, &view, &seen, &paths, what) {
+            return Ok(Done::Answered(refused));
+        }
+        if seen.entry.is_special() || !paths.iter().any(|path| view.policy.covers(path)) {
+            // A directory that holds a zone is not plainly outside: a zone may be one name in it.
+            let plainly = || view.touches(&case.caller, &seen.entry.dir).is_none();
+            if let Some(parent) = parent.filter(|_| self.known.is_at_home(&case.caller) && plainly()) {
                 self.known.keep_outside(parent);
             }
-            return Ok(None);
+            return Ok(Done::NotOurs);
         }
         self.known.take_on_mask(&case.caller)?;
         let (dir, name) = (&seen.entry.dir, seen.entry.name.as_c_str());
@@ -74,15 +158,15 @@ impl Session {
                 let fd = match self.open_as(&case.caller, &act) {
                     Ok(fd) => fd,
                     Err(Errno::EEXIST) if flags & OFlag::O_EXCL.bits() != 0 => {
-                        return Ok(Some(Answer::Fail(Errno::EEXIST).into()));
+                        return Ok(Answer::Fail(Errno::EEXIST).into());
                     }
-                    Err(_) => return Ok(None),
+                    Err(_) => return Ok(Done::NotOurs),
                 };
                 let stat = handle::stat_fd(fd.as_fd()).map_err(Unread::Bare)?;
                 own.put(dir_key, &bare_name, &stat, How::Made);
-                let made = Made { entry: seen.entry, stat };
+                let made = Some(Made { entry: seen.entry, stat });
                 let reply = Reply::Descriptor { fd, cloexec: flags & OFlag::O_CLOEXEC.bits() != 0, made };
-                return Ok(Some(Outcome { reply, denial: None, own_removed: false }));
+                return Ok(Done::Answered(Outcome { reply, denial: None, own_removed: false }));
             }
             Creation::Directory { mode } => plain(Act::Mkdir { dir, name, mode: *mode }),
             Creation::Node { mode, dev } => plain(Act::Mknod { dir, name, mode: *mode, dev: *dev }),
@@ -91,7 +175,7 @@ impl Session {
                 plain(Act::Symlink { target: &target, dir, name })
             }
             Creation::Link { from, flags } => {
-                let Some(source) = self.source(&own, case, from, *flags)? else { return Ok(None) };
+                let Some(source) = self.source(&own, case, from, *flags)? else { return Ok(Done::NotOurs) };
                 how = how_linked(&source);
                 let from_name = source.name.as_deref();
                 plain(Act::Link { from: &source.handle, from_name, dir, name })
@@ -99,19 +183,55 @@ impl Session {
             Creation::Socket { fd } => {
                 let socket = case.caller.copy_descriptor(*fd)?;
                 match plain(Act::Bind { socket: socket.as_raw_fd(), dir, name }) {
-                    Err(Errno::EADDRINUSE) => return Ok(Some(Answer::Fail(Errno::EADDRINUSE).into())),
-                    Err(_) => return Ok(None),
+                    Err(Errno::EADDRINUSE) => return Ok(Answer::Fail(Errno::EADDRINUSE).into()),
+                    Err(_) => return Ok(Done::NotOurs),
                     done => done,
                 }
             }
         };
-        Ok(Some(match done {
+        Ok(match done {
             Ok(()) => {
                 self.record(&mut own, &seen, dir_key, how);
                 Answer::Value(0).into()
             }
             Err(errno) => Answer::Fail(errno).into(),
-        }))
+        })
+    }
+
+    /// The refusal, where a new name would be among es-guard's own, or would be another one of its files.
+    fn sealed_making(
+        &self,
+        case: Case,
+        view: &View,
+        seen: &Seen,
+        paths: &[PathBuf],
+        what: &Creation,
+    ) -> Option<Outcome> {
+        let sealed = paths.iter().any(|path| view.policy.seals(path).is_some());
+        // What is there already is opened, or fails with EEXIST, as the kernel would have it.
+        if sealed && !seen.entry.is_special() && seen.entry.stat() == Err(Errno::ENOENT) {
+            return self.sealed_entry(case, view, seen);
+        }
+        match what {
+            Creation::Link { from, flags } => self.sealed_source(case, view, from, *flags),
+            _ => None,
+        }
+    }
+
+    fn sealed_source(&self, case: Case, view: &View, from: &At, flags: i32) -> Option<Outcome> {
+        if from.path.is_empty() {
+            return self.sealed_object(case, view, &case.caller.file(from.dirfd).ok()?);
+        }
+        if flags & AtFlags::AT_SYMLINK_FOLLOW.bits() == 0 {
+            return self.sealed_entry(case, view, &self.see(case, from).ok()?);
+        }
+        match self.last(case, from, true).ok()? {
+            resolve::Last::Object(object) => self.sealed_object(case, view, &object),
+            resolve::Last::Entry(entry) => {
+                let dir = entry.dir.stat().ok()?;
+                self.sealed_entry(case, view, &Seen { entry, dir })
+            }
+        }
     }
 
     fn record(&self, own: &mut super::Own, seen: &Seen, dir: DirKey, how: How) {

@@ -76,7 +76,7 @@ impl ViewKeeper {
         self.blind = false;
         for (zone, anchors) in self.policy.zones.iter().zip(&mut self.anchors) {
             anchors.retain(|anchor| anchor.handle().stat().is_ok_and(|stat| stat.nlink > 0));
-            if let Some(anchor) = Anchor::open(&zone.path)
+            if let Some(anchor) = Anchor::open(zone)
                 && !anchors.iter().any(|known| known.same(&anchor))
             {
                 anchors.push(anchor);
@@ -115,13 +115,18 @@ fn watch(changes: &Changes, path: &Path, anchors: &[Anchor]) -> Result<(), Errno
 }
 
 impl Anchor {
-    fn open(path: &Path) -> Option<Self> {
-        let handle = Handle::open(path).ok()?;
-        if handle.stat().ok()?.kind == Kind::Directory {
-            return Some(Self::Directory(handle));
+    fn open(zone: &Zone) -> Option<Self> {
+        match Handle::open(&zone.path) {
+            Ok(handle) if handle.stat().ok()?.kind == Kind::Directory => {
+                return Some(Self::Directory(handle));
+            }
+            Ok(_) => {}
+            // What es-guard keeps for itself is kept before it is there, too: nobody but a person makes it.
+            Err(Errno::ENOENT) if zone.internal => {}
+            Err(_) => return None,
         }
-        let dir = Handle::open(path.parent()?).ok()?;
-        Some(Self::Name(dir, path.file_name()?.as_bytes().to_vec()))
+        let dir = Handle::open(zone.path.parent()?).ok()?;
+        Some(Self::Name(dir, zone.path.file_name()?.as_bytes().to_vec()))
     }
 
     pub(super) fn handle(&self) -> &Handle {

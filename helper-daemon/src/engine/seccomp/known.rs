@@ -35,6 +35,8 @@ pub(super) struct Known {
     root: Handle,
     root_stat: Stat,
     user_namespace: u64,
+    mount_namespace: u64,
+    pid_namespace: u64,
 }
 
 #[derive(Debug)]
@@ -56,12 +58,24 @@ impl Known {
             root_stat: root.stat()?,
             root,
             user_namespace: me.namespace("user").map_err(|_| Errno::EIO)?,
+            mount_namespace: me.namespace("mnt").map_err(|_| Errno::EIO)?,
+            pid_namespace: me.namespace("pid").map_err(|_| Errno::EIO)?,
         })
     }
 
     /// This process's root.
     pub(super) fn root(&self) -> &Handle {
         &self.root
+    }
+
+    /// This process's mount namespace.
+    pub(super) fn mount_namespace(&self) -> u64 {
+        self.mount_namespace
+    }
+
+    /// Whether numbers of processes mean the same to the caller as to this process.
+    pub(super) fn counts_processes_alike(&self, caller: &Caller) -> bool {
+        caller.namespace("pid").is_ok_and(|namespace| namespace == self.pid_namespace)
     }
 
     /// Some process of the tree is about to change its root or namespaces.

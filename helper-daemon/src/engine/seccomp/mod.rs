@@ -11,7 +11,9 @@
 //! | [`view`] | where the zones are, and whether a handle lies in one |
 //! | [`keeper`] | following the zones as they move |
 //! | [`own`] | which names the session itself made |
-//! | [`remove`], [`rename`], [`create`], [`overlay`] | one operation each |
+//! | [`remove`], [`rename`], [`create`], [`mount`] | one operation each |
+//! | [`write`], [`open`] | opening for writing: what is refused, and performing the rest |
+//! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
 //! | [`bare`] | what the kernel would have refused anyway |
 //! | [`who`] | acting as the caller; telling git from others |
 //! | [`known`] | what need not be asked again of a caller |
@@ -24,16 +26,20 @@ mod bare;
 mod create;
 mod keeper;
 mod known;
-mod overlay;
+mod mount;
+mod open;
 mod own;
+mod reach;
 mod remove;
 mod rename;
 mod serve;
 mod turns;
 mod view;
 mod who;
+mod write;
 
-pub use serve::Seccomp;
+pub use reach::Ward;
+pub use serve::{Seccomp, Settings, Stance};
 
 use crate::denial::Denial;
 use crate::engine::Witness;
@@ -49,6 +55,7 @@ use keeper::ViewKeeper;
 use known::Known;
 use nix::errno::Errno;
 use own::Own;
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +73,11 @@ struct Session {
     own: Mutex<Own>,
     who: Who,
     known: Known,
+    stance: Stance,
+    /// es-guard's processes that the tree could reach.
+    wards: Vec<Ward>,
+    /// Files that es-guard records this session in: device and inode.
+    kept: HashSet<(u64, u64)>,
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
@@ -82,7 +94,12 @@ struct Outcome {
 
 enum Reply {
     Plain(Answer),
-    Descriptor { fd: OwnedFd, cloexec: bool, made: create::Made },
+    /// A descriptor for the caller, and what was made for it.
+    Descriptor {
+        fd: OwnedFd,
+        cloexec: bool,
+        made: Option<create::Made>,
+    },
 }
 
 impl From<Answer> for Outcome {
@@ -137,8 +154,11 @@ impl Session {
         match event {
             Event::Remove { at, directory } => self.remove(case, &at, directory),
             Event::Rename { from, to, flags } => self.rename(case, &from, &to, flags),
-            Event::Create { at, what } => Ok(self.create(case, &at, &what)),
-            Event::Overlay { writes } => self.overlay(case, &writes),
+            Event::Create { at, what } => self.create(case, &at, &what),
+            Event::Write { at, how } => self.write(case, &at, how),
+            Event::Mount { over, writes } => self.mount(case, over.as_ref(), &writes),
+            Event::Unmount { at } => self.unmount(case, &at),
+            Event::Reach { whom, purpose } => self.reach(case, whom, purpose),
             Event::DestroySubvolume { dirfd, name } => self.destroy_subvolume(case, dirfd, name),
             Event::Confine => {
                 self.confined.store(true, Ordering::SeqCst);
@@ -157,7 +177,11 @@ impl Session {
                 self.known.unsettle();
                 Ok(Answer::Continue.into())
             }
-            Event::Harmless => Ok(Answer::Continue.into()),
+            // As on a kernel that lacks the call: then the flags are in a register.
+            Event::HarmlessNow if self.stance == Stance::Withstands && !self.confined() => {
+                Ok(Answer::Fail(Errno::ENOSYS).into())
+            }
+            Event::Harmless | Event::HarmlessNow => Ok(Answer::Continue.into()),
         }
     }
 
@@ -186,7 +210,10 @@ impl Session {
 
     fn circumstances(&self, view: &View, case: Case, operation: &Operation) -> Circumstances {
         let places = match operation {
-            Operation::Unlink(place) | Operation::Rmdir(place) => [Some(place), None],
+            Operation::Unlink(place)
+            | Operation::Rmdir(place)
+            | Operation::Write(place)
+            | Operation::Cover(place) => [Some(place), None],
             Operation::Rename { from, to } => [Some(from), Some(to)],
             Operation::Exchange { first, second } => [Some(first), Some(second)],
         };

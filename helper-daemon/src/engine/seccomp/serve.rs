@@ -9,7 +9,7 @@ use super::known::Known;
 use super::own::Own;
 use super::turns::Turns;
 use super::who::Who;
-use super::{Outcome, Reply, Session, lock};
+use super::{Outcome, Reply, Session, Ward, lock};
 use crate::engine::Witness;
 use crate::policy::Policy;
 use endpoint_sec::linux::act::Act;
@@ -31,6 +31,27 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const IDLE_LOOKS: u32 = 50;
 /// Threads that may hang in a file system at once; beyond it callers wait.
 const MAX_THREADS: usize = 64;
+
+/// What the guard has to expect of the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stance {
+    /// The tree may end this process, and then fails closed: no more than needed is performed for it.
+    Yields,
+    /// It can't: nothing that it might use against the guard is left to a race.
+    Withstands,
+}
+
+/// What an engine is started with beside the listener.
+pub struct Settings {
+    /// What is judged by.
+    pub policy: Policy,
+    /// What to expect of the tree.
+    pub stance: Stance,
+    /// es-guard's processes that the tree could reach.
+    pub wards: Vec<Ward>,
+    /// Files that es-guard records the session in: device and inode.
+    pub kept: Vec<(u64, u64)>,
+}
 
 /// A running engine of one session.
 pub struct Seccomp {
@@ -68,17 +89,25 @@ impl Seccomp {
     /// know when a caller's credentials change, and one that may not must keep its callers readable.
     pub fn filter_options() -> Result<Options, Errno> {
         let privileged = has_capabilities()?;
-        Ok(Options { keep_readable: !privileged, watch_credentials: privileged })
+        Ok(Options { keep_readable: !privileged, watch_credentials: privileged, defend: false })
     }
 
-    /// Starts judging what arrives at `listener` by `policy`.
-    pub fn start(listener: Listener, policy: Policy, witness: Arc<dyn Witness>) -> Result<Self, StartError> {
+    /// Starts judging what arrives at `listener`.
+    pub fn start(
+        listener: Listener,
+        settings: Settings,
+        witness: Arc<dyn Witness>,
+    ) -> Result<Self, StartError> {
+        let Settings { policy, stance, wards, kept } = settings;
         let session = Session {
             listener,
             view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
             own: Mutex::new(Own::default()),
             who: Who::new().map_err(StartError::Credentials)?,
             known: Known::new().map_err(StartError::View)?,
+            stance,
+            wards,
+            kept: kept.into_iter().collect(),
             confined: AtomicBool::new(false),
             turns: Turns::default(),
             witness,
@@ -211,7 +240,7 @@ impl Session {
             Reply::Descriptor { fd, cloexec, made } => {
                 match self.listener.answer_with_descriptor(trapped.id, fd.as_fd(), cloexec) {
                     Ok(()) | Err(Errno::ENOENT) => {}
-                    Err(errno) => self.unmake(trapped.id, &made, errno),
+                    Err(errno) => self.unmake(trapped.id, made.as_ref(), errno),
                 }
             }
         }
@@ -224,9 +253,10 @@ impl Session {
     }
 
     /// The caller has no room for another descriptor: bare, the file would not have been made.
-    fn unmake(&self, id: u64, made: &super::create::Made, errno: Errno) {
+    fn unmake(&self, id: u64, made: Option<&super::create::Made>, errno: Errno) {
         let mut own = lock(&self.own);
-        if let (Ok(now), Ok(dir)) = (made.entry.stat(), made.entry.dir.stat())
+        if let Some(made) = made
+            && let (Ok(now), Ok(dir)) = (made.entry.stat(), made.entry.dir.stat())
             && (now.dev, now.ino, now.born) == (made.stat.dev, made.stat.ino, made.stat.born)
         {
             own.forget((dir.dev, dir.ino), made.entry.bare_name(), &now);

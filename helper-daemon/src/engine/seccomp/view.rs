@@ -5,7 +5,7 @@
 
 use super::Seen;
 use super::keeper::Anchor;
-use super::overlay;
+use super::mount;
 use crate::policy::Policy;
 use endpoint_sec::linux::caller::Caller;
 use endpoint_sec::linux::handle::{Handle, Stat};
@@ -120,12 +120,19 @@ impl View {
     pub(super) fn touches(&self, caller: &Caller, dir: &Handle) -> Option<PathBuf> {
         let stat = dir.stat().ok()?;
         match self.levels(caller, dir, &stat) {
-            Some(Levels { levels, also }) => {
-                let all = std::iter::once(levels).chain(also);
-                all.flat_map(|levels| self.paths(&levels)).next()
-            }
+            Some(levels) => levels.all().flat_map(|levels| self.paths(&levels)).next(),
             None => self.devices.contains(&stat.dev).then(|| self.roots.first().map(|r| r.zone.clone()))?,
         }
+    }
+
+    /// The paths of what a handle stands for, from the zones' point of view; none where they can't be told.
+    pub(super) fn paths_of(&self, caller: &Caller, handle: &Handle) -> Vec<PathBuf> {
+        let Ok(stat) = handle.stat() else { return Vec::new() };
+        if self.plainly_outside(stat.mount) {
+            return Vec::new();
+        }
+        let levels = self.levels(caller, handle, &stat);
+        levels.into_iter().flat_map(Levels::all).flat_map(|levels| self.paths(&levels)).collect()
     }
 
     /// Whether a directory is on the file system of a zone.
@@ -162,7 +169,7 @@ impl View {
                 return Some(Levels { levels, also: Vec::new() });
             }
             // An overlay that the session made: its files are those of its upper directory.
-            let upper = overlay::upper(caller, mount)?;
+            let upper = mount::upper(caller, mount)?;
             let below_root = below(&levels[0].path, &mount.root)?.to_vec();
             let upper_stat = upper.stat().ok()?;
             let Levels { levels: upper, .. } = self.levels(caller, &upper, &upper_stat)?;
@@ -202,6 +209,12 @@ struct Levels {
     levels: Vec<Level>,
     /// Further chains: the same files under another file system.
     also: Vec<Vec<Level>>,
+}
+
+impl Levels {
+    fn all(self) -> impl Iterator<Item = Vec<Level>> {
+        std::iter::once(self.levels).chain(self.also)
+    }
 }
 
 fn descend(zone: &Path, parts: &[&[u8]]) -> PathBuf {

@@ -119,7 +119,14 @@ impl Session {
         }
     }
 
-    /// Opens a new file as the caller.
+    /// Opens a file with the caller's credentials and no others, be they the same as this process's.
+    pub(super) fn open_strictly_as(&self, caller: &Caller, act: &Act<'_>) -> Result<OwnedFd, Errno> {
+        let theirs = caller.credentials().map_err(|_| Errno::EACCES)?;
+        let namespace = self.who.namespace(caller, &theirs)?;
+        act.open_as(&theirs, &self.who.own, namespace.as_ref().map(AsFd::as_fd))
+    }
+
+    /// Opens a file as the caller.
     pub(super) fn open_as(&self, caller: &Caller, act: &Act<'_>) -> Result<OwnedFd, Errno> {
         let as_other = |theirs: &Credentials, own: &Credentials, namespace: Option<OwnedFd>| {
             act.open_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))

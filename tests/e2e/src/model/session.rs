@@ -278,6 +278,7 @@ impl Session {
             Operation::Unlink(place) | Operation::Rmdir(place) => (place, None),
             Operation::Rename { from, to } => (from, Some(to)),
             Operation::Exchange { first, second } => (first, Some(second)),
+            Operation::Write(place) | Operation::Cover(place) => (place, None),
         };
         let dest = dest.map(|dest| dest.shown().to_owned());
         Some(Foreseen { op: operation.op(), path: path.shown().to_owned(), dest, zone, reason })

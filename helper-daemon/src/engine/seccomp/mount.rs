@@ -1,9 +1,9 @@
-//! Overlay mounts and subvolumes: ways to change a zone's names without naming them.
+//! Mounts and subvolumes: ways to change or hide a zone's names without naming them.
 
 use super::view::{View, Where};
 use super::{Case, Outcome, Seen, Session};
-use crate::policy::judge::Reason;
-use crate::policy::operation::Op;
+use crate::policy::judge::{Reason, Verdict};
+use crate::policy::operation::{Op, Operation, Place};
 use endpoint_sec::linux::caller::{Caller, Unread};
 use endpoint_sec::linux::event::{At, overlay_writes};
 use endpoint_sec::linux::handle::Handle;
@@ -21,8 +21,9 @@ pub(super) fn upper(caller: &Caller, mount: &Mount) -> Option<Handle> {
 }
 
 impl Session {
-    /// An overlay writes to its upper and work directories under another device: neither may touch a zone.
-    pub(super) fn overlay(&self, case: Case, writes: &[At]) -> Result<Outcome, Unread> {
+    /// A mount hides what it covers, and an overlay writes to its upper and work directories under another
+    /// device: neither of those may touch a zone, and nothing may hide what es-guard keeps for itself.
+    pub(super) fn mount(&self, case: Case, over: Option<&At>, writes: &[At]) -> Result<Outcome, Unread> {
         let view = self.view();
         for at in writes {
             let dir = resolve::directory(&case.caller, at.dirfd, &at.path)?;
@@ -34,7 +35,36 @@ impl Session {
                 return Ok(self.deny(case, Op::Mount, path, None, zone, Reason::ZoneMoved));
             }
         }
-        Ok(Answer::Continue.into())
+        match over {
+            Some(at) => self.cover(case, &view, at),
+            None => Ok(Answer::Continue.into()),
+        }
+    }
+
+    /// What was mounted over something of es-guard's own may go; what that own file lies on may not.
+    pub(super) fn unmount(&self, case: Case, at: &At) -> Result<Outcome, Unread> {
+        self.cover(case, &self.view(), at)
+    }
+
+    /// Continued in the end: the kernel mounts in the caller's namespace, which nobody else can.
+    fn cover(&self, case: Case, view: &View, at: &At) -> Result<Outcome, Unread> {
+        let theirs = case.caller.namespace("mnt");
+        if theirs.is_ok_and(|namespace| namespace != self.known.mount_namespace()) {
+            return Ok(Answer::Continue.into());
+        }
+        let Ok(place) = resolve::target(&case.caller, at) else { return Ok(Answer::Continue.into()) };
+        if !self.listener.still_valid(case.id) {
+            return Err(Unread::Gone);
+        }
+        let operation =
+            Operation::Cover(Place { paths: view.paths_of(&case.caller, &place), ..Place::default() });
+        Ok(match self.verdict(view, case, &operation).0 {
+            Verdict::Allow => Answer::Continue.into(),
+            Verdict::Deny { zone, reason } => {
+                let Operation::Cover(place) = operation else { return Ok(Answer::Continue.into()) };
+                self.deny(case, Op::Mount, place.shown().to_owned(), None, zone, reason)
+            }
+        })
     }
 
     /// A subvolume goes with all that is in it. One told by id alone could be any on its file system.
