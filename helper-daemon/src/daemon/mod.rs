@@ -8,12 +8,14 @@
 //! A worker takes its ids before it reads the first byte. It sees the files as its peer does, so a path means
 //! to it what it means to the user, and is allowed what the user is.
 
+pub mod account;
+pub mod check;
 pub mod link;
+pub mod log;
 pub mod monitor;
+pub mod state;
+pub mod trust;
 pub mod worker;
 
 /// Where the system's helper listens.
 pub const SOCKET: &str = "/run/es-guard/helper.sock";
-
-/// The account whose real and saved ids workers have.
-pub const ACCOUNT: &str = "es-guard";

@@ -23,6 +23,8 @@ impl SystemHelper {
             .arg("--socket")
             .arg(socket)
             .args(["--account", ACCOUNT])
+            .arg("--state")
+            .arg(socket.with_extension("state"))
             .env_clear()
             .stdin(Stdio::null())
             .stderr(Stdio::null())
