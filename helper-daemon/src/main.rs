@@ -4,6 +4,7 @@
 use clap::{Parser, Subcommand};
 use endpoint_sec::linux::station::Identity;
 use helper_daemon::daemon::account::{self, ACCOUNT, AccountError};
+use helper_daemon::daemon::monitor::MonitorError;
 use helper_daemon::daemon::state::STATE;
 use helper_daemon::daemon::{SOCKET, check, log, monitor, worker};
 use std::path::PathBuf;
@@ -63,6 +64,18 @@ enum Problem {
     Monitor(#[from] monitor::MonitorError),
 }
 
+impl Problem {
+    /// `EX_CONFIG` of `sysexits.h` for what no other try would mend: the unit does not start it again.
+    fn status(&self) -> u8 {
+        match self {
+            Problem::Monitor(
+                MonitorError::Taken(_) | MonitorError::Socket { .. } | MonitorError::Runtime(_),
+            ) => 1,
+            Problem::NotRoot(_) | Problem::Account(_) | Problem::Monitor(MonitorError::State(_)) => 78,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(Internal::Worker { uid, gid }) = cli.internal {
@@ -83,7 +96,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             log::error("failed to start", &[("reason", &problem)]);
-            ExitCode::FAILURE
+            ExitCode::from(problem.status())
         }
     }
 }

@@ -50,17 +50,13 @@ pub struct Credentials {
 /// name (`capabilities(7)`). All others neither allow nor forbid it, so a helper need not have them to stand in
 /// for a caller that does.
 pub const OF_FILES: u64 = bits(&[
-    0,  // CAP_CHOWN
     1,  // CAP_DAC_OVERRIDE
     2,  // CAP_DAC_READ_SEARCH
-    3,  // CAP_FOWNER
-    4,  // CAP_FSETID
-    9,  // CAP_LINUX_IMMUTABLE
+    3,  // CAP_FOWNER: sticky directories, links to others' files
+    4,  // CAP_FSETID: the group bit in a directory that hands its group down
     21, // CAP_SYS_ADMIN
     24, // CAP_SYS_RESOURCE: what a file system keeps back, quotas
     27, // CAP_MKNOD
-    28, // CAP_LEASE
-    31, // CAP_SETFCAP
     32, // CAP_MAC_OVERRIDE
     33, // CAP_MAC_ADMIN
 ]);

@@ -17,5 +17,11 @@ pub mod state;
 pub mod trust;
 pub mod worker;
 
+/// The unit for systemd, with the helper at [`INSTALLED`].
+pub const UNIT: &str = include_str!("../../systemd/es-guard-helper.service");
+
+/// Where the unit says that the helper is.
+pub const INSTALLED: &str = "/usr/local/libexec/es-guard/es-guard-helper";
+
 /// Where the system's helper listens.
 pub const SOCKET: &str = "/run/es-guard/helper.sock";

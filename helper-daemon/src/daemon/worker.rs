@@ -86,7 +86,7 @@ fn list(channel: &mut Channel, monitor: &OwnedFd) -> Result<(), Failure> {
             _ => break,
         }
     }
-    channel.send(&Event::Sessions { sessions }, &[]).map_err(failed)
+    channel.send(&Event::Sessions { sessions, helper: env!("CARGO_PKG_VERSION").into() }, &[]).map_err(failed)
 }
 
 /// A session whose child is armed.
