@@ -14,9 +14,7 @@ use std::path::{Path, PathBuf};
 /// What is to be done to remove everything that was installed, and nothing else.
 pub(super) fn plan(args: &ChangeArgs, layout: &Layout) -> Result<Change, HelperError> {
     let state = Path::new(STATE);
-    let Some(manifest) = Manifest::read(layout)? else {
-        return Err(HelperError::NotInstalled(layout.manifest()));
-    };
+    let manifest = Manifest::read(layout)?;
     let mut change = Change {
         title: "remove the helper of the system:",
         steps: Vec::new(),
@@ -28,6 +26,12 @@ pub(super) fn plan(args: &ChangeArgs, layout: &Layout) -> Result<Change, HelperE
         done: "the helper is removed. es-guard wrap starts one of its own for each session",
     };
     let steps = &mut change.steps;
+    let Some(manifest) = manifest else {
+        // An undo that was interrupted at its very end.
+        let empty = layout.real(state).read_dir().is_ok_and(|mut entries| entries.next().is_none());
+        steps.extend(empty.then(|| Step::RemoveDirectory(state.to_owned())));
+        return if empty { Ok(change) } else { Err(HelperError::NotInstalled(layout.manifest())) };
+    };
     if layout.is_live() {
         // There may be no unit any more, where this was begun before.
         steps.push(Step::TryToRun(&["systemctl", "disable", "--now", SERVICE]));
