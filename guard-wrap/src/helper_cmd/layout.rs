@@ -89,8 +89,7 @@ impl Layout {
     /// Everything but the programs, with its path.
     pub(super) fn configuration(&self) -> [(PathBuf, Part); 3] {
         let unit = UNIT.replace(INSTALLED, &self.helper().to_string_lossy());
-        let account =
-            format!("u {ACCOUNT} - \"es-guard's workers: nobody logs in as this\" - /usr/sbin/nologin\n");
+        let account = format!("u {ACCOUNT} - \"Workers of es-guard\" - /usr/sbin/nologin\n");
         [
             (SYSUSERS_FILE.into(), Part::Text(account)),
             (UNIT_FILE.into(), Part::Text(unit)),
