@@ -74,8 +74,8 @@ Examples:
   sudo es-guard helper install --yes --prefix /opt/es-guard
   es-guard helper install --root ./image --prefix /usr --yes
 
-A newer one is installed over an older one. Where sessions are live, the helper that runs goes on guarding them,
-until it is started anew: sudo systemctl restart es-guard-helper";
+A newer one is installed over an older one. Where sessions are live, the helper that runs goes on
+guarding them, until it is started anew: sudo systemctl restart es-guard-helper";
 
 pub(super) const HELPER_UNINSTALL_EXAMPLES: &str = "\
 Examples:
