@@ -3,6 +3,7 @@
 //! It reads no frame, no policy and no path of a user. Who a connection is from it asks the kernel.
 
 mod service;
+mod socket;
 
 use super::link::{self, Kind};
 use super::log;
@@ -13,16 +14,14 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use sd_notify::NotifyState;
 use service::tell_manager;
 use std::collections::HashMap;
-use std::fs::Permissions;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::Interest;
-use tokio::net::{UnixDatagram, UnixListener, UnixStream};
+use tokio::net::{UnixDatagram, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -78,7 +77,7 @@ pub fn run(settings: &Settings) -> Result<(), MonitorError> {
 
 async fn listen(settings: &Settings) -> Result<(), MonitorError> {
     let state = State::open(&settings.state)?;
-    let listener = bind(&settings.socket)?;
+    let listener = socket::bind(&settings.socket)?;
     let mut reload = signal(SignalKind::hangup())?;
     let mut stop = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -113,25 +112,6 @@ async fn listen(settings: &Settings) -> Result<(), MonitorError> {
     // Whoever starts after this one finds the name free; one that is gone already was removed by a person.
     let _ = std::fs::remove_file(&settings.socket);
     Ok(())
-}
-
-fn bind(path: &Path) -> Result<UnixListener, MonitorError> {
-    let failed = |doing, source| MonitorError::Socket { doing, path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|e| failed("make the folder of", e))?;
-    }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Ok(_) => return Err(MonitorError::Taken(path.to_owned())),
-        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path)
-                .map_err(|e| failed("remove the socket of a helper that has died", e))?;
-        }
-        Err(_) => {}
-    }
-    let listener = UnixListener::bind(path).map_err(|e| failed("listen at", e))?;
-    // Everybody may connect; who may do what is told by the kernel's word on who it is.
-    std::fs::set_permissions(path, Permissions::from_mode(0o666)).map_err(|e| failed("open", e))?;
-    Ok(listener)
 }
 
 type Id = u64;
