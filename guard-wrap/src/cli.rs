@@ -3,9 +3,11 @@
 //! It only reads; it knows no file and starts nothing.
 
 mod examples;
+mod helper;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use examples::*;
+pub(crate) use helper::{ChangeArgs, HelperCommand, HelperInstallArgs, HelperStatusArgs};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -39,6 +41,9 @@ pub(crate) enum Command {
     /// Show, check or begin the policy file
     #[command(subcommand, after_help = POLICY_EXAMPLES)]
     Policy(PolicyCommand),
+    /// Install, remove or look at the system's helper: a service of root's that guards the sessions of all users
+    #[command(subcommand, after_help = HELPER_EXAMPLES)]
+    Helper(HelperCommand),
     /// Which engines this machine has, and what is missing
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),

@@ -6,6 +6,7 @@
 
 mod cli;
 mod doctor;
+mod helper_cmd;
 mod plan;
 mod policy_cmd;
 mod preparation;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Sessions(command) => sessions::run(&command),
         Command::Policy(command) => policy_cmd::run(&command),
+        Command::Helper(command) => helper_cmd::run(&command),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => cli::completions(shell),
         Command::Man { command } => cli::man(command.as_deref()),

@@ -33,11 +33,25 @@ pub(crate) enum SystemError {
 /// Asks the system's helper for the live sessions of this user, or of everybody where this user is root.
 /// `None`: there is no helper.
 pub(crate) fn sessions(asked: Option<&Path>) -> Result<Option<Vec<Description>>, SystemError> {
+    Ok(look(asked)?.map(|running| running.sessions))
+}
+
+/// A system helper that runs.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Its version.
+    pub(crate) version: String,
+    /// The live sessions of this user, or of everybody where this user is root.
+    pub(crate) sessions: Vec<Description>,
+}
+
+/// Asks the system's helper what it is and does. `None`: there is no helper.
+pub(crate) fn look(asked: Option<&Path>) -> Result<Option<Running>, SystemError> {
     let path = asked.unwrap_or(Path::new(SOCKET)).to_owned();
     let Judge::System(mut channel) = judge(asked)? else { return Ok(None) };
     let answered = channel.send(&Request::List, &[]).and_then(|()| channel.receive::<Event>());
     match answered {
-        Ok((Event::Sessions { sessions }, _)) => Ok(Some(sessions)),
+        Ok((Event::Sessions { sessions, helper }, _)) => Ok(Some(Running { version: helper, sessions })),
         Ok((Event::Failed(failure), _)) => Err(SystemError::Refused { path, detail: failure.detail }),
         Ok(_) => Err(SystemError::Refused { path, detail: "it spoke out of turn".into() }),
         Err(error) => Err(SystemError::Refused { path, detail: error.to_string() }),

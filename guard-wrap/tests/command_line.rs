@@ -4,7 +4,7 @@ mod stage;
 
 use stage::Stage;
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 16] = [
     &[],
     &["wrap"],
     &["sessions"],
@@ -14,6 +14,11 @@ const COMMANDS: [&[&str]; 11] = [
     &["policy", "show"],
     &["policy", "check"],
     &["policy", "init"],
+    &["status"],
+    &["helper"],
+    &["helper", "install"],
+    &["helper", "uninstall"],
+    &["helper", "status"],
     &["doctor"],
     &["completions"],
 ];

@@ -3,8 +3,10 @@
 
 use clap::{Parser, Subcommand};
 use endpoint_sec::linux::station::Identity;
-use helper_daemon::daemon::{ACCOUNT, SOCKET, monitor, worker};
-use nix::unistd::User;
+use helper_daemon::daemon::account::{self, ACCOUNT, AccountError};
+use helper_daemon::daemon::monitor::MonitorError;
+use helper_daemon::daemon::state::STATE;
+use helper_daemon::daemon::{SOCKET, check, log, monitor, worker};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,10 +19,13 @@ struct Cli {
     /// Listen here
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     socket: PathBuf,
+    /// Remember the sessions here: a folder that is root's alone
+    #[arg(long, value_name = "DIR", default_value = STATE)]
+    state: PathBuf,
     /// The account that nobody uses: workers have its real and saved ids, so that no user may signal them
     #[arg(long, value_name = "NAME", default_value = ACCOUNT)]
     account: String,
-    /// Check that the helper could run here, and end
+    /// Say whether the helper could run here, fact by fact, and end: exit status 1 if it could not
     #[arg(long)]
     check: bool,
     #[command(subcommand)]
@@ -43,21 +48,32 @@ const EXAMPLES: &str = "\
 Examples:
   es-guard-helper                       listen at /run/es-guard/helper.sock
   es-guard-helper --check               say whether it could
-  es-guard-helper --socket /tmp/h.sock --account daemon";
+  es-guard-helper --socket /run/h.sock --state /root/h --account daemon
+
+SIGHUP: tell which sessions are guarded, and look anew at the account; no session is touched.
+SIGTERM, SIGINT: end. Guarded operations of live sessions fail from then on.";
 
 /// Why the helper can't run.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
     #[error("run as user {0}: the helper needs root. Start it with sudo, or use `es-guard wrap` without it")]
     NotRoot(u32),
-    #[error(
-        "find the account {0}: there is none. Make it: useradd --system --no-create-home --shell /usr/sbin/nologin {0}"
-    )]
-    NoAccount(String),
-    #[error("use the account {0}: it is root's, which protects nothing. Name another with --account")]
-    RootsAccount(String),
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error(transparent)]
     Monitor(#[from] monitor::MonitorError),
+}
+
+impl Problem {
+    /// `EX_CONFIG` of `sysexits.h` for what no other try would mend: the unit does not start it again.
+    fn status(&self) -> u8 {
+        match self {
+            Problem::Monitor(
+                MonitorError::Taken(_) | MonitorError::Socket { .. } | MonitorError::Runtime(_),
+            ) => 1,
+            Problem::NotRoot(_) | Problem::Account(_) | Problem::Monitor(MonitorError::State(_)) => 78,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -66,16 +82,21 @@ fn main() -> ExitCode {
         return match worker::run(&Identity { uid, gid, groups: Vec::new() }) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
-                eprintln!("es-guard-helper: worker {}: {}", std::process::id(), failure.detail);
+                log::warning("a worker ends", &[("pid", &std::process::id()), ("reason", &failure.detail)]);
                 ExitCode::FAILURE
             }
         };
     }
+    if cli.check {
+        let facts = check::check(&cli.socket, &cli.state, &cli.account);
+        facts.iter().for_each(|fact| println!("{fact}"));
+        return ExitCode::from(u8::from(facts.iter().any(|fact| fact.remedy.is_some())));
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("es-guard-helper: failed to {problem}");
-            ExitCode::FAILURE
+            log::error("failed to start", &[("reason", &problem)]);
+            ExitCode::from(problem.status())
         }
     }
 }
@@ -85,15 +106,7 @@ fn run(cli: Cli) -> Result<(), Problem> {
     if !uid.is_root() {
         return Err(Problem::NotRoot(uid.as_raw()));
     }
-    let account = User::from_name(&cli.account).ok().flatten();
-    let account = account.ok_or_else(|| Problem::NoAccount(cli.account.clone()))?;
-    if account.uid.is_root() {
-        return Err(Problem::RootsAccount(cli.account));
-    }
-    if cli.check {
-        println!("es-guard-helper could run here: root, with the account {}", cli.account);
-        return Ok(());
-    }
-    let service = Identity { uid: account.uid.as_raw(), gid: account.gid.as_raw(), groups: Vec::new() };
-    monitor::run(&monitor::Settings { socket: cli.socket, service }).map_err(Problem::from)
+    let service = account::ids(&cli.account)?;
+    let Cli { socket, state, account, .. } = cli;
+    monitor::run(&monitor::Settings { socket, state, account, service }).map_err(Problem::from)
 }

@@ -40,10 +40,34 @@ pub struct Credentials {
     pub gid: u32,
     /// Supplementary groups.
     pub groups: Vec<u32>,
-    /// Effective capabilities, in the caller's user namespace.
+    /// Of the effective capabilities, in the caller's user namespace, those that files are judged by.
     pub capabilities: u64,
     /// Inode of the caller's user namespace.
     pub namespace: u64,
+}
+
+/// The capabilities that any file system or security module asks for in a call that makes, renames or removes a
+/// name (`capabilities(7)`). All others neither allow nor forbid it, so a helper need not have them to stand in
+/// for a caller that does.
+pub const OF_FILES: u64 = bits(&[
+    1,  // CAP_DAC_OVERRIDE
+    2,  // CAP_DAC_READ_SEARCH
+    3,  // CAP_FOWNER: sticky directories, links to others' files
+    4,  // CAP_FSETID: the group bit in a directory that hands its group down
+    21, // CAP_SYS_ADMIN
+    24, // CAP_SYS_RESOURCE: what a file system keeps back, quotas
+    27, // CAP_MKNOD
+    32, // CAP_MAC_OVERRIDE
+    33, // CAP_MAC_ADMIN
+]);
+
+const fn bits(numbers: &[u32]) -> u64 {
+    let (mut bits, mut at) = (0, 0);
+    while at < numbers.len() {
+        bits |= 1 << numbers[at];
+        at += 1;
+    }
+    bits
 }
 
 /// What a record says of the program that made a call. Best effort: empty where it can't be read.
@@ -240,7 +264,8 @@ impl Caller {
             capabilities: status
                 .field("CapEff")
                 .and_then(|v| u64::from_str_radix(v, 16).ok())
-                .ok_or(Unread::Gone)?,
+                .ok_or(Unread::Gone)?
+                & OF_FILES,
             namespace: self.namespace("user")?,
         })
     }

@@ -142,6 +142,13 @@ pub fn own_umask() -> Result<(), Errno> {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_FS)
 }
 
+/// The capabilities in this process's effective set, one a bit.
+pub fn capabilities() -> Result<u64, Errno> {
+    let mut data = [calls::CapData::default(); 2];
+    Errno::result(calls::capget(&mut data))?;
+    Ok(u64::from(data[0].effective) | u64::from(data[1].effective) << 32)
+}
+
 /// Whether this process has any capability: then it may do more than its user.
 pub fn has_capabilities() -> Result<bool, Errno> {
     let mut data = [calls::CapData::default(); 2];

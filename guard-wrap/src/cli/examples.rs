@@ -61,6 +61,34 @@ Examples:
   es-guard policy init
   es-guard policy init --policy ./guard.json";
 
+pub(super) const HELPER_EXAMPLES: &str = "\
+Examples:
+  es-guard helper install --dry-run
+  sudo es-guard helper install
+  es-guard helper status";
+
+pub(super) const HELPER_INSTALL_EXAMPLES: &str = "\
+Examples:
+  es-guard helper install --dry-run              what it would write and run, in full
+  sudo es-guard helper install
+  sudo es-guard helper install --yes --prefix /opt/es-guard
+  es-guard helper install --root ./image --prefix /usr --yes
+
+A newer one is installed over an older one. Where sessions are live, the helper that runs goes on
+guarding them, until it is started anew: sudo systemctl restart es-guard-helper";
+
+pub(super) const HELPER_UNINSTALL_EXAMPLES: &str = "\
+Examples:
+  es-guard helper uninstall --dry-run
+  sudo es-guard helper uninstall
+
+Files that were edited since they were installed are left, and named.";
+
+pub(super) const HELPER_STATUS_EXAMPLES: &str = "\
+Examples:
+  es-guard helper status
+  es-guard helper status --json | jq '.checks[] | select(.ok | not)'";
+
 pub(super) const DOCTOR_EXAMPLES: &str = "\
 Examples:
   es-guard doctor

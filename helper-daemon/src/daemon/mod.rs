@@ -8,13 +8,21 @@
 //! A worker takes its ids before it reads the first byte. It sees the files as its peer does, so a path means
 //! to it what it means to the user, and is allowed what the user is.
 
+pub mod account;
+pub mod check;
 pub mod link;
+pub mod log;
 pub mod monitor;
+pub mod state;
+pub mod trust;
 mod wards;
 pub mod worker;
 
+/// The unit for systemd, with the helper at [`INSTALLED`].
+pub const UNIT: &str = include_str!("../../systemd/es-guard-helper.service");
+
+/// Where the unit says that the helper is.
+pub const INSTALLED: &str = "/usr/local/libexec/es-guard/es-guard-helper";
+
 /// Where the system's helper listens.
 pub const SOCKET: &str = "/run/es-guard/helper.sock";
-
-/// The account whose real and saved ids workers have.
-pub const ACCOUNT: &str = "es-guard";

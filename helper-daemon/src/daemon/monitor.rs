@@ -2,21 +2,26 @@
 //!
 //! It reads no frame, no policy and no path of a user. Who a connection is from it asks the kernel.
 
+mod service;
+mod socket;
+
 use super::link::{self, Kind};
+use super::log;
+use super::state::{State, StateError};
 use endpoint_sec::linux::station::Identity;
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use sd_notify::NotifyState;
+use service::tell_manager;
 use std::collections::HashMap;
-use std::fs::Permissions;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::Interest;
-use tokio::net::{UnixDatagram, UnixListener, UnixStream};
+use tokio::net::{UnixDatagram, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -43,6 +48,9 @@ pub enum MonitorError {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// The state folder can't be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// Anything else of the runtime.
     #[error("run: {0}")]
     Runtime(#[from] io::Error),
@@ -53,6 +61,10 @@ pub enum MonitorError {
 pub struct Settings {
     /// Where to listen.
     pub socket: PathBuf,
+    /// Where to remember the sessions.
+    pub state: PathBuf,
+    /// The account that [`Settings::service`] is.
+    pub account: String,
     /// Whose real and saved ids the workers have.
     pub service: Identity,
 }
@@ -64,52 +76,42 @@ pub fn run(settings: &Settings) -> Result<(), MonitorError> {
 }
 
 async fn listen(settings: &Settings) -> Result<(), MonitorError> {
-    let listener = bind(&settings.socket)?;
+    let state = State::open(&settings.state)?;
+    let listener = socket::bind(&settings.socket)?;
+    let mut reload = signal(SignalKind::hangup())?;
     let mut stop = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (events, mut happened) = mpsc::unbounded_channel();
-    let mut workers = Workers { of: HashMap::new(), last: 0, events };
-    eprintln!("es-guard-helper: listening at {}", settings.socket.display());
-    // Without a service manager there is nobody to tell.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let service = settings.service.clone();
+    let mut workers = Workers { of: HashMap::new(), last: 0, events, service, state };
+    workers.tell_lost();
+    workers.remember();
+    log::info(
+        "listening",
+        &[("socket", &settings.socket.display()), ("version", &env!("CARGO_PKG_VERSION"))],
+    );
+    tell_manager(&[NotifyState::Ready]);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((connection, _)) => workers.admit(connection, settings),
+                Ok((connection, _)) => workers.admit(connection),
                 Err(error) => {
-                    eprintln!("es-guard-helper: accept: {error}");
+                    log::error("a connection could not be accepted", &[("error", &error)]);
                     // At the limit of descriptors every accept fails at once.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
             Some((worker, happened)) = happened.recv() => workers.handle(worker, happened),
+            _ = reload.recv() => workers.reload(&settings.account),
             _ = stop.recv() => break,
             _ = interrupt.recv() => break,
         }
     }
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    tell_manager(&[NotifyState::Stopping]);
+    workers.tell_stopping();
     // Whoever starts after this one finds the name free; one that is gone already was removed by a person.
     let _ = std::fs::remove_file(&settings.socket);
     Ok(())
-}
-
-fn bind(path: &Path) -> Result<UnixListener, MonitorError> {
-    let failed = |doing, source| MonitorError::Socket { doing, path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|e| failed("make the folder of", e))?;
-    }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Ok(_) => return Err(MonitorError::Taken(path.to_owned())),
-        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path)
-                .map_err(|e| failed("remove the socket of a helper that has died", e))?;
-        }
-        Err(_) => {}
-    }
-    let listener = UnixListener::bind(path).map_err(|e| failed("listen at", e))?;
-    // Everybody may connect; who may do what is told by the kernel's word on who it is.
-    std::fs::set_permissions(path, Permissions::from_mode(0o666)).map_err(|e| failed("open", e))?;
-    Ok(listener)
 }
 
 type Id = u64;
@@ -134,17 +136,21 @@ struct Workers {
     of: HashMap<Id, Worker>,
     last: Id,
     events: mpsc::UnboundedSender<(Id, Happened)>,
+    service: Identity,
+    state: State,
 }
 
 impl Workers {
-    fn admit(&mut self, connection: UnixStream, settings: &Settings) {
+    fn admit(&mut self, connection: UnixStream) {
         let Ok(peer) = connection.peer_cred() else { return };
         let of_user = self.of.values().filter(|worker| worker.user == peer.uid()).count();
         if of_user >= MAX_OF_A_USER || self.of.len() >= MAX_OF_ALL {
-            eprintln!("es-guard-helper: user {} has {of_user} connections: no more", peer.uid());
+            let fields: [log::Field<'_>; 3] =
+                [("user", &peer.uid()), ("connections", &of_user), ("of_all", &self.of.len())];
+            log::warning("too many connections: one more is refused", &fields);
             return;
         }
-        match start(connection, &settings.service) {
+        match start(connection, &self.service) {
             Ok((link, child)) => {
                 self.last += 1;
                 let link = Rc::new(link);
@@ -153,7 +159,9 @@ impl Workers {
                     Worker { user: peer.uid(), link, session: None, asked_by: Vec::new(), awaits: 0 };
                 self.of.insert(self.last, worker);
             }
-            Err(error) => eprintln!("es-guard-helper: start a worker: {error}"),
+            Err(error) => {
+                log::error("a worker could not be started", &[("user", &peer.uid()), ("error", &error)]);
+            }
         }
     }
 
@@ -173,8 +181,9 @@ impl Workers {
     fn armed(&mut self, id: Id, message: &link::Message) {
         if let Some(worker) = self.of.get_mut(&id) {
             let name = String::from_utf8_lossy(&message.bytes).into_owned();
-            eprintln!("es-guard-helper: session {} of user {} is armed", printable(&name), worker.user);
+            log::info("session armed", &[("session", &name), ("user", &worker.user)]);
             worker.session = Some(name);
+            self.remember();
         }
     }
 
@@ -224,7 +233,8 @@ impl Workers {
             self.awaits(asker, left);
         }
         if let Some(name) = worker.session {
-            eprintln!("es-guard-helper: session {} of user {} has ended", printable(&name), worker.user);
+            log::info("session ended", &[("session", &name), ("user", &worker.user)]);
+            self.remember();
         }
     }
 }
@@ -240,6 +250,7 @@ fn start(connection: UnixStream, service: &Identity) -> io::Result<(UnixDatagram
         .arg(format!("--uid={}", service.uid))
         .arg(format!("--gid={}", service.gid))
         .env_clear()
+        .envs(std::env::var_os(log::STREAM).map(|stream| (log::STREAM, stream)))
         .current_dir("/")
         .stdin(OwnedFd::from(connection))
         .stdout(Stdio::from(there))
@@ -275,9 +286,4 @@ async fn follow(
 /// A worker that does not read is told nothing: the monitor waits for nobody.
 fn say(worker: &Worker, kind: Kind, bytes: &[u8]) -> Result<(), Errno> {
     link::send(worker.link.as_fd(), kind, bytes, &[])
-}
-
-/// A session's name comes from its user's process.
-fn printable(name: &str) -> String {
-    crate::denial::printable(name)
 }

@@ -4,6 +4,7 @@
 //! from either before the worker has its place.
 
 use super::link::{self, Kind};
+use super::log;
 use super::wards;
 use crate::engine::seccomp::Stance;
 use crate::guard::{Guard, Local, Post, Records, failed};
@@ -33,6 +34,7 @@ pub fn run(service: &Identity) -> Result<(), Failure> {
     let connection = taken(io::stdin().as_fd())?;
     let monitor = taken(io::stdout().as_fd())?;
     let peer = Peer::of(connection.as_fd()).map_err(failed)?;
+    log::about("user", &peer.uid);
     // A process of one's own session may send SIGCONT, whoever it is.
     nix::unistd::setsid().map_err(failed)?;
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).map_err(failed)?;
@@ -65,6 +67,7 @@ fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd) -> Result<(), Fa
     match request {
         Request::Register(register) => {
             let session = Session::arm(*register, fds, peer)?;
+            log::about("session", &session.name);
             session.tell_monitor(monitor).map_err(failed)?;
             setsockopt(channel, sockopt::ReceiveTimeout, &TimeVal::new(0, 0)).map_err(failed)?;
             session.serve(channel, monitor)
@@ -85,7 +88,7 @@ fn list(channel: &mut Channel, monitor: &OwnedFd) -> Result<(), Failure> {
             _ => break,
         }
     }
-    channel.send(&Event::Sessions { sessions }, &[]).map_err(failed)
+    channel.send(&Event::Sessions { sessions, helper: env!("CARGO_PKG_VERSION").into() }, &[]).map_err(failed)
 }
 
 /// A session whose child is armed.

@@ -36,7 +36,8 @@ pub fn ptrace_scope() -> Option<u32> {
     std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok()?.trim().parse().ok()
 }
 
-fn seccomp() -> EngineReport {
+/// Looks at the seccomp engine alone; as [`probe`] otherwise.
+pub fn seccomp() -> EngineReport {
     let mut report = EngineReport { name: "seccomp", available: true, reasons: Vec::new(), remedy: None };
     report.kernel();
     match filter::flags_supported() {

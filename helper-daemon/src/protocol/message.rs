@@ -87,6 +87,9 @@ pub enum Event {
     Sessions {
         /// In no order.
         sessions: Vec<Description>,
+        /// The helper's version.
+        #[serde(default)]
+        helper: String,
     },
     /// What was counted so far.
     Settled {

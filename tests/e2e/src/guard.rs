@@ -73,8 +73,8 @@ impl Stage {
         }
         let mut stage = Self::new();
         let socket = stage.program("helper.sock");
-        stage.system =
-            stage.has_engine().then(|| SystemHelper::start(&stage.program("es-guard-helper"), &socket));
+        let start = || SystemHelper::start(&stage.program("es-guard-helper"), &socket);
+        stage.system = stage.has_engine().then(|| SystemHelper::named().unwrap_or_else(start));
         stage.system.is_some().then_some(stage)
     }
 

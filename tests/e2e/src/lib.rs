@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod guard;
+pub mod machine;
 pub mod model;
 pub mod parallel;
 pub mod person;

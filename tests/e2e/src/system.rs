@@ -13,16 +13,25 @@ pub const ACCOUNT: &str = "daemon";
 pub struct SystemHelper {
     /// Where it listens.
     pub socket: PathBuf,
-    child: Child,
+    /// `None`: it is not the test's own.
+    child: Option<Child>,
 }
 
 impl SystemHelper {
+    /// The one that `ES_GUARD_TEST_HELPER` names, which is there already.
+    pub fn named() -> Option<Self> {
+        let socket = std::env::var_os("ES_GUARD_TEST_HELPER")?.into();
+        Some(Self { socket, child: None })
+    }
+
     /// Starts one and waits until it answers.
     pub fn start(program: &Path, socket: &Path) -> Self {
         let mut child = Command::new(program)
             .arg("--socket")
             .arg(socket)
             .args(["--account", ACCOUNT])
+            .arg("--state")
+            .arg(socket.with_extension("state"))
             .env_clear()
             .stdin(Stdio::null())
             .stderr(Stdio::null())
@@ -34,19 +43,24 @@ impl SystemHelper {
             assert!(child.try_wait().expect("its status").is_none(), "the helper has ended");
             std::thread::sleep(Duration::from_millis(5));
         }
-        Self { socket: socket.to_owned(), child }
+        Self { socket: socket.to_owned(), child: Some(child) }
     }
 
     /// Its process id.
+    ///
+    /// # Panics
+    /// When it is not the test's own.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.as_ref().expect("a helper of the test's own").id()
     }
 
     /// Kills it, as nothing could be prepared for.
     pub fn kill(&mut self) {
-        // One that has ended already is what is wanted.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            // One that has ended already is what is wanted.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -15,8 +15,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const CAP_SYS_PTRACE: u64 = 1 << 19;
-
 /// Whom the engine acts for, and as whom.
 pub(super) struct Who {
     own: Credentials,
@@ -30,11 +28,8 @@ pub(super) struct Who {
 
 impl Who {
     pub(super) fn new() -> Result<Self, Errno> {
-        let mut own = own_credentials().map_err(|_| Errno::EIO)?;
-        // It reads callers; no act on files is judged by it.
-        own.capabilities &= !CAP_SYS_PTRACE;
         Ok(Self {
-            own,
+            own: own_credentials().map_err(|_| Errno::EIO)?,
             privileged: has_capabilities()?,
             vary: AtomicBool::new(false),
             began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128),
