@@ -8,7 +8,7 @@ use crate::plan::{Fingerprint, Plan, difference};
 use crate::preparation::Prepared;
 use crate::render::{self, banner, fit::Screen, report, summary};
 use endpoint_sec::linux::process::{PidFd, default_signal};
-use endpoint_sec::linux::wait::{Change, Waiting, next_change};
+use endpoint_sec::linux::wait::{Change, Waiting, has_change, next_change};
 use helper_daemon::embedded::{self, Judge};
 use helper_daemon::ledger::Counts;
 use helper_daemon::policy::Policy;
@@ -157,11 +157,7 @@ impl Session {
                     Ok((Event::Stopped { signal, stop }, _)) => {
                         jobs::stop_with(self.agent, signal);
                         // What continued this process is answered by the helper, by now or when it is told.
-                        while let Some(arrived) = self.signals.next() {
-                            if !matches!(arrived, Arrived::Continued(_)) {
-                                self.pass(arrived);
-                            }
-                        }
+                        self.pass_all_but_continued();
                         // A helper that is gone is noticed by the next look at its socket.
                         let _ = self.channel.send(&Request::Awake { stop }, &[]);
                     }
@@ -203,6 +199,15 @@ impl Session {
         }
     }
 
+    /// After a stop, whose end is the agent's already or will be told.
+    fn pass_all_but_continued(&self) {
+        while let Some(arrived) = self.signals.next() {
+            if !matches!(arrived, Arrived::Continued(_)) {
+                self.pass(arrived);
+            }
+        }
+    }
+
     /// A changed policy file is compiled and sent; a broken one is recorded, and the last good policy stays.
     fn look_at_policy(&mut self) {
         let now = self.plan.fingerprint();
@@ -238,7 +243,12 @@ impl Session {
                 Ok(Some((_, Change::Killed(signal)))) => break ExitStatus::Signal(signal),
                 Ok(Some((_, Change::Stopped(signal)))) => {
                     jobs::stop_with(self.agent, signal);
-                    let _ = self.pidfd.signal(Signal::SIGCONT as i32);
+                    self.pass_all_but_continued();
+                    // One that was continued together with this process must not hear of it twice: it may have
+                    // been stopped anew.
+                    if has_change(self.agent) == Ok(false) {
+                        let _ = self.pidfd.signal(Signal::SIGCONT as i32);
+                    }
                 }
                 Ok(_) | Err(Errno::EINTR) => {}
                 // Not this process's child: its end is seen, its status is not.
