@@ -3,13 +3,14 @@
 //! The shell expands `$G` to nothing or to a guarded run, so that bare and guarded the very same keys are
 //! pressed, and everything that appears must be the same.
 
-use crate::guard::{Stage, Watchdog};
+use crate::guard::{Stage, Watchdog, eventually};
 use crate::row::Who;
 use crate::sandbox::{Sandbox, USER, is_root};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
-use std::fs::{File, OpenOptions};
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -63,7 +64,7 @@ impl Terminal {
         let watchdog = Watchdog::of(shell.id());
         drop((command, slave));
         let mut terminal = Self {
-            shell, // SAFETY-free: the descriptor changes its type only.
+            shell,
             master: File::from(OwnedFd::from(master)),
             seen: Vec::new(),
             looked: 0,
@@ -110,6 +111,13 @@ impl Terminal {
         }
     }
 
+    /// Presses Ctrl-Z and waits for the shell's prompt. A shell hears of the first process of its job that is
+    /// stopped; the others are waited for: one that is not yet could still read what is typed next.
+    pub fn stops(&mut self, prompt: &str) {
+        self.keys("\x1a", prompt);
+        eventually("the whole job is stopped", || !half_stopped(self.shell.id()));
+    }
+
     /// Changes the height of the window.
     pub fn resize(&self, rows: u16) {
         stty(&self.master, &["rows", &rows.to_string()]);
@@ -143,6 +151,30 @@ impl Terminal {
         }
         true
     }
+}
+
+/// Whether below this process, `setsid`, there is a process group of which only a part is stopped.
+fn half_stopped(setsid: u32) -> bool {
+    let (mut stopped, mut running) = (HashSet::new(), HashSet::new());
+    for process in fs::read_dir("/proc").expect("processes").flatten() {
+        let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        let Some((_, rest)) = stat.rsplit_once(") ") else { continue };
+        let fields: Vec<&str> = rest.split(' ').collect();
+        // State, parent, group, session.
+        let [state, _, group, session, ..] = fields[..] else { continue };
+        match state {
+            _ if parent_of(session) != Some(setsid) => {}
+            "T" => drop(stopped.insert(group.to_owned())),
+            "Z" | "X" => {}
+            _ => drop(running.insert(group.to_owned())),
+        }
+    }
+    !stopped.is_disjoint(&running)
+}
+
+fn parent_of(pid: &str) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
 }
 
 /// Sets a terminal. One number of its size at a time: each is a call, and a signal to who runs there.

@@ -6,18 +6,25 @@ use e2e::require;
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, everyone};
 use e2e::terminal::Terminal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
-const CTRL_Z: &str = "\x1a";
 const CTRL_BACKSLASH: &str = "\x1c";
 
-fn transcript(stage: &Stage, who: Who, guarded: bool, play: impl Fn(&mut Terminal)) -> String {
+/// With a zone `zone` in which a text of a hundred lines is.
+fn sandbox(who: Who) -> Sandbox {
     let sandbox = Sandbox::new(who);
     std::fs::create_dir(sandbox.root().join("zone")).expect("a zone");
     let text: String = (1..=100).map(|n| format!("line {n}\n")).collect();
     std::fs::write(sandbox.root().join("zone/text"), text).expect("a file");
     sandbox.hand_over();
+    sandbox
+}
+
+fn transcript(stage: &Stage, who: Who, guarded: bool, play: impl Fn(&mut Terminal)) -> String {
+    let sandbox = sandbox(who);
     let mut terminal = Terminal::open(stage, &sandbox, guarded);
     play(&mut terminal);
     steady(&terminal.close().replace(&*sandbox.root().to_string_lossy(), "ROOT"))
@@ -85,12 +92,12 @@ fn seccomp_stopping_and_going_on() {
     seccomp_shows_the_same(|terminal| {
         terminal.line("$G cat", "\r\n");
         terminal.line("one", "one\r\none\r\n");
-        terminal.keys(CTRL_Z, "outer$ ");
+        terminal.stops("outer$ ");
         terminal.command("echo \"=$?=\"");
         terminal.command("jobs");
         terminal.line("fg", "cat\r\n");
         terminal.line("two", "two\r\ntwo\r\n");
-        terminal.keys(CTRL_Z, "outer$ ");
+        terminal.stops("outer$ ");
         // In the background it reads from the terminal and is stopped for that.
         terminal.command("bg; until jobs -s | grep -q .; do sleep 0.01; done");
         terminal.command("jobs");
@@ -100,7 +107,7 @@ fn seccomp_stopping_and_going_on() {
         terminal.command("echo \"=$?=\"; jobs");
         // A stopped job is ended by its shell.
         waits(terminal);
-        terminal.keys(CTRL_Z, "outer$ ");
+        terminal.stops("outer$ ");
         terminal.command("kill %1; while jobs | grep -q 'Stop\\|Run'; do sleep 0.01; done");
     });
 }
@@ -127,11 +134,11 @@ fn seccomp_a_shell_with_jobs_of_its_own() {
         terminal.line("PS1='in''ner> ' $G bash --norc --noprofile --noediting -i", "inner> ");
         terminal.line("cat", "\r\n");
         terminal.line("one", "one\r\none\r\n");
-        terminal.keys(CTRL_Z, "inner> ");
+        terminal.stops("inner> ");
         terminal.line("jobs", "inner> ");
         terminal.line("fg", "cat\r\n");
         terminal.line("two", "two\r\ntwo\r\n");
-        terminal.keys(CTRL_Z, "inner> ");
+        terminal.stops("inner> ");
         terminal.line("jobs", "inner> ");
         terminal.line("kill %1; while jobs | grep -q 'Stop\\|Run'; do sleep 0.01; done", "inner> ");
         terminal.line("sh -c 'echo wai''ting; exec sleep 1000'", "waiting\r\n");
@@ -176,7 +183,7 @@ fn seccomp_size_and_modes_of_the_terminal() {
 fn seccomp_the_terminal_is_restored_after_a_stop() {
     seccomp_shows_the_same(|terminal| {
         terminal.line("$G bash -c 'stty -ixon; echo u''p; cat'", "up\r\n");
-        terminal.keys(CTRL_Z, "outer$ ");
+        terminal.stops("outer$ ");
         terminal.command("stty -a | grep -o '.ixon'");
         terminal.line("fg", "cat'\r\n");
         terminal.line("one", "one\r\none\r\n");
@@ -207,7 +214,7 @@ fn seccomp_pipelines() {
         terminal.command("$G yes | $G head -n 1; echo \"=${PIPESTATUS[*]}=\"");
         terminal.line("cat | $G cat | cat", "\r\n");
         terminal.line("one", "one\r\none\r\n");
-        terminal.keys(CTRL_Z, "outer$ ");
+        terminal.stops("outer$ ");
         terminal.command("jobs");
         terminal.line("fg", "cat\r\n");
         terminal.line("two", "two\r\ntwo\r\n");
@@ -230,6 +237,52 @@ fn seccomp_an_agent_that_stops_itself_in_a_script() {
         terminal.command("jobs");
         terminal.command("kill -CONT $(cat pid); wait; echo do''ne");
     });
+}
+
+/// Killed from outside while the agent runs, or while it is stopped: what is guarded fails, and nothing else
+/// does.
+#[test]
+fn seccomp_stopping_and_going_on_when_the_helper_is_dead() {
+    let stage = Stage::new();
+    if !stage.has_engine() {
+        return;
+    }
+    for (who, while_stopped) in everyone().into_iter().flat_map(|who| [(who, false), (who, true)]) {
+        let sandbox = sandbox(who);
+        let mut terminal = Terminal::open(&stage, &sandbox, true);
+        terminal.line(
+            "$G sh -c 'echo $PPID > helper; cat; rm -f zone/text; echo \"=$?=\"; cat zone/text | tail -n 1; exit 9'",
+            "\r\n",
+        );
+        terminal.line("one", "one\r\none\r\n");
+        if while_stopped {
+            terminal.stops("outer$ ");
+        }
+        let helper = std::fs::read_to_string(sandbox.root().join("helper")).expect("a file");
+        let helper = Pid::from_raw(helper.trim().parse().expect("a process"));
+        kill(helper, Signal::SIGKILL).expect("a helper");
+        // The agent has another parent once it is dead.
+        let dead = || {
+            std::fs::read_to_string(format!("/proc/{helper}/stat")).map_or(true, |stat| stat.contains(") Z "))
+        };
+        eventually("the helper dies", dead);
+        if while_stopped {
+            terminal.line("fg", "exit 9'\r\n");
+        }
+        for word in ["two", "three"] {
+            terminal.line(word, &format!("{word}\r\n{word}\r\n"));
+            terminal.stops("outer$ ");
+            terminal.line("echo \"=$?=\"; jobs", "=148=\r\n");
+            terminal.shows("Stopped");
+            terminal.shows("outer$ ");
+            terminal.line("fg", "exit 9'\r\n");
+        }
+        terminal.keys(CTRL_D, "=1=\r\nline 100\r\n");
+        terminal.shows("the helper died during the session");
+        terminal.shows("outer$ ");
+        terminal.line("echo \"=$?=\"", "=9=\r\n");
+        terminal.close();
+    }
 }
 
 #[test]
@@ -255,7 +308,7 @@ fn seccomp_full_screen_programs() {
         terminal.shows("\x1b[12;1H");
         terminal.keys("inew \x1b:f\r", "99 lines");
         terminal.shows("\x1b[12;4H");
-        terminal.keys(CTRL_Z, "outer$ ");
+        terminal.stops("outer$ ");
         terminal.line("fg", "50,4");
         terminal.shows("\x1b[12;4H");
         terminal.resize(30);
@@ -273,9 +326,7 @@ fn seccomp_the_agent_ends_when_the_window_is_closed() {
         return;
     }
     for (who, guarded) in everyone().into_iter().flat_map(|who| [(who, false), (who, true)]) {
-        let sandbox = Sandbox::new(who);
-        std::fs::create_dir(sandbox.root().join("zone")).expect("a zone");
-        sandbox.hand_over();
+        let sandbox = sandbox(who);
         let mut terminal = Terminal::open(&stage, &sandbox, guarded);
         // Holds a pipe open as long as it lives, and tells that it was hung up.
         terminal.line("mkfifo life; $G bash -c 'trap \"echo hung > why; exit\" HUP; exec 7> life; echo u''p; while :; do sleep 0.02; done' & cat life > /dev/null", "up\r\n");
