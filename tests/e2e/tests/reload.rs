@@ -156,6 +156,36 @@ fn seccomp_overrides_come_and_go_and_expire() {
 }
 
 #[test]
+fn seccomp_exempt_names_come_and_go() {
+    seccomp_play(|mut play| {
+        let one = play.zone("one");
+        let exempt =
+            |names: &str| format!("{{\"protected_zones\": [{one:?}], \"exempt_names\": [{names}]}}\n");
+        for name in ["dist", "out"] {
+            fs::create_dir(play.root().join("one").join(name)).expect("a directory");
+            open_to_all(&play.root().join("one").join(name));
+        }
+        assert!(!play.removes("one/dist/f"));
+        play.writes(&exempt("\"dist\""));
+        play.comes_to("one/dist/f", true);
+        assert!(!play.removes("one/out/f") && !play.removes("one/f"));
+        play.is_recorded(1);
+        // One for another.
+        play.writes(&exempt("\"out\""));
+        play.comes_to("one/dist/f", false);
+        assert!(play.removes("one/out/f"));
+        play.is_recorded(2);
+        play.writes(&zones(&[&one]));
+        play.comes_to("one/out/f", false);
+        assert!(!play.removes("one/dist/f"));
+        play.is_recorded(3);
+        let details: Vec<_> = play.changes().into_iter().map(|change| change.detail).collect();
+        assert_eq!(details, ["exempt names: +dist", "exempt names: -dist, +out", "exempt names: -out"]);
+        play.ends();
+    });
+}
+
+#[test]
 fn seccomp_a_broken_edit_keeps_the_last_good_policy_and_is_told() {
     seccomp_play(|mut play| {
         let (one, two) = (play.zone("one"), play.zone("two"));
