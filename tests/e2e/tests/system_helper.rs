@@ -2,11 +2,11 @@
 //! that speak nonsense or nothing, and its own death. What it judges is the corpus's to say.
 
 use e2e::agent::Agent;
-use e2e::guard::{Mode, Stage, denials, eventually, run};
+use e2e::guard::{Mode, Stage, denials, eventually, ledgers, read, run};
 use e2e::row::Who;
 use e2e::sandbox::Sandbox;
 use helper_daemon::protocol::{Channel, Event, PROTOCOL_VERSION, Register, Request};
-use nix::sys::signal::kill;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -120,6 +120,7 @@ fn seccomp_when_the_helper_is_killed_guarded_operations_fail() {
     let sandbox = sandbox();
     let mut agent = agent(&stage, &sandbox);
     assert_eq!(agent.does("echo 1 > zone/own"), 0);
+    assert_ne!(agent.does("rm zone/a"), 0);
     let monitor = stage.system_helper().expect("a helper").pid();
     let worker = Pid::from_raw(children(monitor)[0]);
     stage.system_helper().expect("a helper").kill();
@@ -128,7 +129,56 @@ fn seccomp_when_the_helper_is_killed_guarded_operations_fail() {
     assert_ne!(agent.does("mv zone/a ."), 0);
     assert_ne!(agent.does("rm zone/own"), 0);
     assert!(safe(&sandbox));
-    assert!(agent.ends().0.success(), "the agent's own status");
+    let (status, told) = agent.ends();
+    assert!(status.success(), "the agent's own status");
+    assert!(told.contains("the system's helper died: from then on every guarded operation failed"), "{told}");
+    // What the ledger has is what is known.
+    let ledger = ledgers(&sandbox).pop().expect("a ledger");
+    assert_eq!(read(&ledger).denials().count(), 1);
+}
+
+/// The agent's own user can kill that: the one who judges is another.
+#[test]
+fn seccomp_when_the_process_beside_the_agent_is_killed_the_helper_goes_on_guarding() {
+    let Some(stage) = Stage::with_system_helper() else { return };
+    let sandbox = sandbox();
+    let policy = sandbox.beside("policy.json");
+    let zones = |zones: &[&str]| {
+        let zones: Vec<_> = zones.iter().map(|zone| sandbox.root().join(zone)).collect();
+        std::fs::write(&policy, serde_json::json!({ "protected_zones": zones }).to_string())
+            .expect("a policy");
+    };
+    zones(&["zone"]);
+    std::fs::create_dir(sandbox.root().join("other")).expect("a directory");
+    sandbox.hand_over();
+    let mut command = stage.guard(&sandbox, &["wrap", "--policy"]);
+    command.arg(&policy).args(["--", "sh"]);
+    let mut agent = Agent::start(command);
+    assert_ne!(agent.does("rm zone/a"), 0);
+    let beside: i32 = agent.says("echo $PPID").parse().expect("a number");
+    kill(Pid::from_raw(beside), Signal::SIGKILL).expect("a process");
+    let parent = "awk '/^PPid/ { print $2 }' /proc/$$/status";
+    eventually("the agent is wrap's child", || agent.says(parent) == agent.pid().to_string());
+    assert_ne!(agent.does("rm zone/a"), 0);
+    assert_eq!(agent.does("echo 1 > zone/own && rm zone/own"), 0, "what is the session's own still goes");
+    // A change of the policy still arrives.
+    zones(&["zone", "other"]);
+    let file = sandbox.root().join("other/f");
+    eventually("the new zone", || {
+        std::fs::write(&file, "the person's").expect("a file");
+        agent.does("rm -f other/f") != 0
+    });
+    agent.is_told("exit 3");
+    let (status, told) = agent.ends();
+    assert_eq!(status.code(), Some(3));
+    assert!(safe(&sandbox));
+    assert!(told.contains("blocked 3 operations") && !told.contains("failed"), "{told}");
+    assert!(told.contains("the helper beside the agent died; the system's helper guarded on"), "{told}");
+    assert_eq!(denials(&sandbox).len(), 3);
+    let ledger = ledgers(&sandbox).pop().expect("a ledger");
+    let contents = read(&ledger);
+    let (_, end) = contents.end().expect("an end");
+    assert_eq!((end.status, end.counts.denied, end.counts.own_removed > 0), (Some(3), 3, true));
 }
 
 #[test]

@@ -278,7 +278,7 @@ fn seccomp_stopping_and_going_on_when_the_helper_is_dead() {
             terminal.line("fg", "exit 9'\r\n");
         }
         terminal.keys(CTRL_D, "=1=\r\nline 100\r\n");
-        terminal.shows("the helper died during the session");
+        terminal.shows("the helper died: from then on every guarded operation failed");
         terminal.shows("outer$ ");
         terminal.line("echo \"=$?=\"", "=9=\r\n");
         terminal.close();
