@@ -50,10 +50,21 @@ impl Terminal {
         let zone = sandbox.root().join("zone");
         let guard = format!("{} wrap --quiet --zone {} --", guard.display(), zone.display());
         let stdio = || Stdio::from(slave.try_clone().expect("a descriptor"));
-        // A controlling terminal is taken by the leader of a new session.
+        // A controlling terminal is taken by the leader of a new session. Whoever runs the tests may have keys
+        // of it ignored.
         let mut command = stage.command(sandbox, &crate::guard::Mode::Bare, "setsid".as_ref());
         command
-            .args(["--ctty", "--wait", "bash", "--norc", "--noprofile", "--noediting", "-i"])
+            .args([
+                "--ctty",
+                "--wait",
+                "env",
+                "--default-signal",
+                "bash",
+                "--norc",
+                "--noprofile",
+                "--noediting",
+                "-i",
+            ])
             .env("PS1", PROMPT)
             .env("TERM", "vt100")
             .env("G", if guarded { guard } else { String::new() })
