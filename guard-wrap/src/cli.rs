@@ -180,6 +180,9 @@ pub(crate) struct PolicyInitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    /// Where the system's helper listens
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) helper: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     pub(crate) json: bool,

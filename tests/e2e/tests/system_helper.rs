@@ -2,7 +2,7 @@
 //! that speak nonsense or nothing, and its own death. What it judges is the corpus's to say.
 
 use e2e::agent::Agent;
-use e2e::guard::{Mode, Stage, denials, eventually, ledgers, read, run};
+use e2e::guard::{Mode, Stage, denials, eventually, ledgers, output, read, run};
 use e2e::row::Who;
 use e2e::sandbox::Sandbox;
 use helper_daemon::protocol::{Channel, Event, PROTOCOL_VERSION, Register, Request};
@@ -261,11 +261,20 @@ fn a_process_that_is_not_the_registrars_own_is_not_taken() {
 
 #[test]
 fn seccomp_a_helper_that_is_not_roots_is_not_trusted() {
-    let Some(stage) = Stage::with_system_helper() else { return };
+    let Some(mut stage) = Stage::with_system_helper() else { return };
+    let roots = stage.system_helper().expect("a helper").socket.clone();
     let sandbox = sandbox();
     let socket = sandbox.root().join("fake.sock");
     let _fake = Other::start(&stage.program("fake_helper"), &socket);
     eventually("it listens", || UnixStream::connect(&socket).is_ok());
+    let doctor = |socket: &Path| {
+        let socket = socket.to_string_lossy();
+        output(&mut stage.guard(&sandbox, &["doctor", "--helper", &socket])).stdout
+    };
+    let told = String::from_utf8_lossy(&doctor(&socket)).into_owned();
+    assert!(told.contains("system helper: problem: ") && told.contains("is user 1000, not root"), "{told}");
+    let told = String::from_utf8_lossy(&doctor(&roots)).into_owned();
+    assert!(told.contains("system helper: ok: one of root's listens at "), "{told}");
     for (helper, why) in
         [(socket, "is user 1000, not root"), (sandbox.root().join("none.sock"), "No such file")]
     {
