@@ -46,9 +46,7 @@ impl Terminal {
             std::os::unix::fs::fchown(&slave, Some(USER), None).expect("a terminal of one's own");
         }
         stty(&slave, &["rows", "24", "cols", "80"]);
-        let guard = stage.program("es-guard");
-        let zone = sandbox.root().join("zone");
-        let guard = format!("{} wrap --quiet --zone {} --", guard.display(), zone.display());
+        let guard = stage.guard_words(&format!("--quiet --zone {}", sandbox.root().join("zone").display()));
         let stdio = || Stdio::from(slave.try_clone().expect("a descriptor"));
         // A controlling terminal is taken by the leader of a new session. Whoever runs the tests may have keys
         // of it ignored.

@@ -72,8 +72,7 @@ impl Empty {
 }
 
 fn seccomp_play(play: impl Fn(&Stage, Empty)) {
-    let stage = Stage::new();
-    if stage.has_engine() {
+    if let Some(stage) = Stage::with_engine() {
         everyone().into_iter().for_each(|who| play(&stage, Empty::new(who)));
     }
 }

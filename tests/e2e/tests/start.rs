@@ -56,10 +56,7 @@ fn refused(stage: &Stage, who: Who, around: &[&str]) -> (Sandbox, String) {
 
 /// With helpers of both kinds, as everybody.
 fn seccomp_always(play: impl Fn(&Stage, Who)) {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for stage in [Some(stage), Stage::with_system_helper()].iter().flatten() {
         everyone().into_iter().for_each(|who| play(stage, who));
     }
@@ -110,10 +107,7 @@ fn seccomp_where_the_proof_comes_out_otherwise() {
 /// By an embedded helper: it is confined as its session is.
 #[test]
 fn seccomp_where_the_control_can_not_be_removed() {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for who in everyone() {
         let (sandbox, told) = refused(&stage, who, &["confined", "SESSIONS"]);
         if told.is_empty() {
@@ -127,10 +121,7 @@ fn seccomp_where_the_control_can_not_be_removed() {
 
 #[test]
 fn seccomp_doctor_says_what_stands_in_the_way_and_what_to_do() {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     let (newer, around) =
         ("use Linux 5.19 or later", "look whether the container or sandbox around es-guard forbids seccomp");
     for who in everyone() {

@@ -45,10 +45,7 @@ fn steady(text: &str) -> String {
 }
 
 fn seccomp_shows_the_same(play: impl Fn(&mut Terminal)) {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for who in everyone() {
         let bare = transcript(&stage, who, false, &play);
         let guarded = transcript(&stage, who, true, &play);
@@ -243,10 +240,7 @@ fn seccomp_an_agent_that_stops_itself_in_a_script() {
 /// does.
 #[test]
 fn seccomp_stopping_and_going_on_when_the_helper_is_dead() {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for (who, while_stopped) in everyone().into_iter().flat_map(|who| [(who, false), (who, true)]) {
         let sandbox = sandbox(who);
         let mut terminal = Terminal::open(&stage, &sandbox, true);
@@ -321,10 +315,7 @@ fn seccomp_full_screen_programs() {
 
 #[test]
 fn seccomp_the_agent_ends_when_the_window_is_closed() {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for (who, guarded) in everyone().into_iter().flat_map(|who| [(who, false), (who, true)]) {
         let sandbox = sandbox(who);
         let mut terminal = Terminal::open(&stage, &sandbox, guarded);
