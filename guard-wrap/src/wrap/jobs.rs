@@ -1,6 +1,6 @@
 //! Job control: to the shell this process is the job, so where the agent stops, it stops.
 
-use endpoint_sec::linux::process::default_signal;
+use endpoint_sec::linux::process::{default_signal, is_stopped};
 use nix::sys::signal::{SigSet, Signal, killpg, raise};
 use nix::unistd::{Pid, getpgid, getpgrp, tcgetpgrp, tcsetpgrp};
 use std::fs::{File, OpenOptions};
@@ -63,11 +63,6 @@ fn go_on(agent: Pid) {
         }
         _ => {}
     }
-}
-
-fn is_stopped(agent: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{agent}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
 }
 
 fn terminal() -> Option<File> {
