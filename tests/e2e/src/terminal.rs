@@ -3,13 +3,12 @@
 //! The shell expands `$G` to nothing or to a guarded run, so that bare and guarded the very same keys are
 //! pressed, and everything that appears must be the same.
 
-use crate::guard::{Stage, Watchdog, eventually};
+use crate::guard::{Stage, Watchdog, eventually, too_long};
 use crate::row::Who;
 use crate::sandbox::{Sandbox, USER, is_root};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
-use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -18,9 +17,6 @@ use std::process::{Child, Command, Stdio};
 
 /// What the outer shell says when it waits for a line.
 pub const PROMPT: &str = "outer$ ";
-
-/// Only what hangs takes longer to appear; in milliseconds.
-const TOO_LONG: u16 = 20_000;
 
 /// A terminal.
 #[derive(Debug)]
@@ -127,8 +123,11 @@ impl Terminal {
         eventually("the whole job is stopped", || !half_stopped(self.shell.id()));
     }
 
-    /// Changes the height of the window.
+    /// Changes the height of the window, once whoever is in the foreground waits: a program that is about to
+    /// may miss it, bare as well.
     pub fn resize(&self, rows: u16) {
+        let waits = |member: &Member| !member.foreground || member.state == "S";
+        eventually("the foreground waits", || session(self.shell.id()).iter().all(waits));
         stty(&self.master, &["rows", &rows.to_string()]);
     }
 
@@ -149,7 +148,8 @@ impl Terminal {
     /// Looks at the screen again; false when nothing more comes.
     fn more(&mut self) -> bool {
         let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut fds, PollTimeout::from(TOO_LONG)) != Ok(1) {
+        let patience = PollTimeout::try_from(too_long()).unwrap_or(PollTimeout::MAX);
+        if poll(&mut fds, patience) != Ok(1) {
             return false;
         }
         let mut bytes = [0; 4096];
@@ -162,28 +162,38 @@ impl Terminal {
     }
 }
 
-/// Whether below this process, `setsid`, there is a process group of which only a part is stopped.
-fn half_stopped(setsid: u32) -> bool {
-    let (mut stopped, mut running) = (HashSet::new(), HashSet::new());
-    for process in fs::read_dir("/proc").expect("processes").flatten() {
-        let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
-        let Some((_, rest)) = stat.rsplit_once(") ") else { continue };
-        let fields: Vec<&str> = rest.split(' ').collect();
-        // State, parent, group, session.
-        let [state, _, group, session, ..] = fields[..] else { continue };
-        match state {
-            _ if parent_of(session) != Some(setsid) => {}
-            "T" => drop(stopped.insert(group.to_owned())),
-            "Z" | "X" => {}
-            _ => drop(running.insert(group.to_owned())),
-        }
-    }
-    !stopped.is_disjoint(&running)
+/// A process that has the terminal.
+struct Member {
+    /// As proc_pid_stat(5) has it.
+    state: String,
+    group: String,
+    /// Whether its group is the one that keys go to.
+    foreground: bool,
 }
 
-fn parent_of(pid: &str) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+/// The processes of the session that this process, `setsid`, has begun.
+fn session(setsid: u32) -> Vec<Member> {
+    let stat = |pid: &str| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // State, parent, group, session, terminal, and the group in the foreground come after the name.
+        let fields = stat.rsplit_once(") ")?.1.split(' ').take(6).map(str::to_owned);
+        <[String; 6]>::try_from(fields.collect::<Vec<_>>()).ok()
+    };
+    let processes = fs::read_dir("/proc").expect("processes").flatten();
+    let member = |pid: &str| {
+        let [state, _, group, session, _, foreground] = stat(pid)?;
+        let [_, parent, ..] = stat(&session)?;
+        (parent == setsid.to_string()).then(|| Member { state, foreground: foreground == group, group })
+    };
+    processes.filter_map(|process| member(process.file_name().to_str()?)).collect()
+}
+
+/// Whether there is a process group of which only a part is stopped.
+fn half_stopped(setsid: u32) -> bool {
+    let mut members = session(setsid);
+    members.retain(|member| !matches!(&*member.state, "Z" | "X"));
+    let (stopped, running): (Vec<_>, Vec<_>) = members.iter().partition(|member| member.state == "T");
+    stopped.iter().any(|stopped| running.iter().any(|running| running.group == stopped.group))
 }
 
 /// Sets a terminal. One number of its size at a time: each is a call, and a signal to who runs there.
