@@ -18,6 +18,15 @@ use std::process::{Child, Command, Stdio};
 /// What the outer shell says when it waits for a line.
 pub const PROMPT: &str = "outer$ ";
 
+/// The key that interrupts.
+pub const CTRL_C: &str = "\x03";
+/// The key that ends the input.
+pub const CTRL_D: &str = "\x04";
+/// The key that stops; see [`Terminal::stops`].
+const CTRL_Z: &str = "\x1a";
+/// The key that quits.
+pub const CTRL_BACKSLASH: &str = "\x1c";
+
 /// A terminal.
 #[derive(Debug)]
 pub struct Terminal {
@@ -119,7 +128,7 @@ impl Terminal {
     /// Presses Ctrl-Z and waits for the shell's prompt. A shell hears of the first process of its job that is
     /// stopped; the others are waited for: one that is not yet could still read what is typed next.
     pub fn stops(&mut self, prompt: &str) {
-        self.keys("\x1a", prompt);
+        self.keys(CTRL_Z, prompt);
         eventually("the whole job is stopped", || !half_stopped(self.shell.id()));
     }
 

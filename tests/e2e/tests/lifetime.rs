@@ -3,16 +3,12 @@
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Outcome, Stage, denials, eventually, ledgers, read, run};
-use e2e::require::{self, Pace, pace};
+use e2e::require;
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, everyone, is_root};
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// With a zone `zone` in which `a` and `b` are.
 fn sandbox(who: Who) -> Sandbox {
@@ -69,74 +65,6 @@ fn seccomp_every_signal_reaches_the_agent() {
         }
         child.stdin.take().expect("a pipe").write_all(b"0\n").expect("a reader");
         assert!(child.wait().expect("its end").success());
-    });
-}
-
-/// A shell that waits for its job must be told when the job is stopped and when it goes on.
-#[test]
-fn seccomp_wrap_stops_and_goes_on_with_the_agent() {
-    in_every_session(|stage, sandbox| {
-        let mut agent = Agent::start(guarded(stage, sandbox, &["sh"]));
-        let state = |pid: u32| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
-        };
-        let shell: u32 = agent.says("echo $$").parse().expect("a number");
-        for signal in ["STOP", "TSTP", "TTIN", "TTOU"].into_iter().cycle().take(40) {
-            agent.is_told(&format!("kill -{signal} $$"));
-            eventually("wrap stops", || state(agent.pid()) == Some('T'));
-            // By the agent's pid or by wrap's.
-            let whom = if signal == "TSTP" { agent.pid() } else { shell };
-            kill(Pid::from_raw(whom as i32), Signal::SIGCONT).expect("a process");
-            assert_eq!(agent.does("true"), 0);
-            eventually("wrap goes on", || state(agent.pid()) != Some('T'));
-        }
-        // Continued at once, or ended while stopped: nobody stays behind.
-        for _ in 0..20 {
-            assert_eq!(agent.does("( sleep 0.001; kill -CONT $$ ) & kill -STOP $$"), 0);
-        }
-        agent.is_told("kill -STOP $$");
-        eventually("wrap stops", || state(agent.pid()) == Some('T'));
-        kill(Pid::from_raw(shell as i32), Signal::SIGKILL).expect("a process");
-        let (status, _) = agent.ends();
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
-    });
-}
-
-/// A shell tells by which signal its job was stopped. Whoever is continued may be stopped again before it runs.
-#[test]
-fn seccomp_wrap_stops_by_the_agents_own_signal_however_fast_it_goes_on_and_stops() {
-    let rounds = if pace() == Pace::Slow { 100 } else { 900 };
-    in_every_session(|stage, sandbox| {
-        for dead in [false, true] {
-            let mut agent = Agent::start(guarded(stage, sandbox, &["sh"]));
-            let helper: i32 = agent.says("echo $PPID").parse().expect("a number");
-            if dead {
-                kill(Pid::from_raw(helper), Signal::SIGKILL).expect("a helper");
-                assert_eq!(
-                    agent.says(&format!("while [ -r /proc/{helper}/exe ]; do :; done; echo dead")),
-                    "dead"
-                );
-            }
-            let group = Pid::from_raw(agent.pid() as i32);
-            let stops = || match waitpid(group, Some(WaitPidFlag::WUNTRACED)).expect("a change") {
-                WaitStatus::Stopped(_, signal) => signal,
-                other => panic!("{other:?}"),
-            };
-            killpg(group, Signal::SIGTSTP).expect("a group");
-            assert_eq!(stops(), Signal::SIGTSTP);
-            for round in 0..rounds {
-                killpg(group, Signal::SIGCONT).expect("a group");
-                // Every moment of its going on is met once.
-                let begun = Instant::now();
-                while begun.elapsed() < Duration::from_micros(round % 300) {}
-                killpg(group, Signal::SIGTSTP).expect("a group");
-                assert_eq!(stops(), Signal::SIGTSTP, "round {round}, the helper dead: {dead}");
-            }
-            killpg(group, Signal::SIGCONT).expect("a group");
-            assert_eq!(agent.says("echo up"), "up");
-            assert!(agent.ends().0.success());
-        }
     });
 }
 
