@@ -99,6 +99,23 @@ pub(crate) enum EngineChoice {
     Seccomp,
 }
 
+impl EngineChoice {
+    /// Whether a session may be guarded by this engine.
+    pub(crate) fn takes(self, engine: &str) -> bool {
+        match self {
+            EngineChoice::Auto => true,
+            EngineChoice::Seccomp => engine == "seccomp",
+        }
+    }
+}
+
+impl std::fmt::Display for EngineChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Where the system's helper listens
@@ -168,6 +185,9 @@ pub(crate) struct PolicyInitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    /// Where the system's helper listens
+    #[arg(long, value_name = "SOCKET")]
+    pub(crate) helper: Option<PathBuf>,
     /// One JSON object
     #[arg(long)]
     pub(crate) json: bool,
@@ -261,6 +281,16 @@ mod tests {
             assert_eq!(args.zones, ["z"]);
             assert!(!args.quiet);
         }
+    }
+
+    #[test]
+    fn an_engine_that_is_asked_for_is_the_only_one() {
+        assert_eq!(wrap(&["x"]).engine, EngineChoice::Auto);
+        let asked = wrap(&["--engine", "seccomp", "x"]).engine;
+        assert!(asked.takes("seccomp") && !asked.takes("bpf-lsm"));
+        assert!(EngineChoice::Auto.takes("seccomp") && EngineChoice::Auto.takes("bpf-lsm"));
+        assert_eq!(asked.to_string(), "seccomp");
+        assert!(parse(["es-guard", "wrap", "--engine", "magic", "x"].map(OsString::from)).is_err());
     }
 
     #[test]

@@ -5,10 +5,14 @@ use crate::plan::{Asked, Plan, PlanError};
 use crate::render::fit::under_home;
 use crate::render::{LOUD, NAME, NOTE, json, print, styled};
 use crate::state::{StateFolder, home};
+use crate::system;
 use anstyle::AnsiColor;
+use helper_daemon::daemon::SOCKET;
 use helper_daemon::denial::printable;
+use helper_daemon::embedded::Judge;
 use helper_daemon::engine::probe::{EngineReport, probe, ptrace_scope};
 use serde::Serialize;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Something beside the engines that `wrap` depends on.
@@ -31,7 +35,7 @@ struct Findings {
 pub(crate) fn run(args: &DoctorArgs) -> ExitCode {
     let engines = probe();
     let usable = engines.iter().any(|engine| engine.available);
-    let checks = vec![state_folder(), policy_file(), yama()];
+    let checks = vec![state_folder(), policy_file(), system_helper(args.helper.as_deref()), yama()];
     let findings = Findings { version: env!("CARGO_PKG_VERSION"), usable, engines, checks };
     print(&if args.json { json(&findings) } else { text(&findings) });
     if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -70,6 +74,24 @@ fn policy_file() -> Check {
         Err(error) => (false, format!("failed to {error}")),
     };
     Check { name, ok, detail }
+}
+
+/// It is not needed: where there is none, sessions have embedded ones.
+fn system_helper(asked: Option<&Path>) -> Check {
+    let socket = asked.unwrap_or(Path::new(SOCKET)).display();
+    let (ok, detail) = match system::judge(asked) {
+        Ok(Judge::System(_)) => (true, format!("one of root's listens at {socket}: sessions use it")),
+        // `--helper none`.
+        Ok(Judge::Here) if asked.is_some() => (true, "done without: sessions have embedded ones".to_owned()),
+        Ok(Judge::Here) => (
+            true,
+            format!(
+                "none listens at {socket}, and none is needed. For one, run as root: es-guard-helper --check && es-guard-helper"
+            ),
+        ),
+        Err(error) => (false, format!("failed to {error}")),
+    };
+    Check { name: "system helper", ok, detail }
 }
 
 fn yama() -> Check {

@@ -89,6 +89,10 @@ fn doctor_names_every_engine_with_its_reasons() {
     ] {
         assert!(text.out.contains(part), "{part} in {}", text.out);
     }
+    let embedded = stage.run(&["doctor", "--helper", "none"]).out;
+    assert!(embedded.contains("system helper: ok: done without"), "{embedded}");
+    let gone = stage.run(&["doctor", "--helper", "/none/helper.sock"]).out;
+    assert!(gone.contains("system helper: problem: failed to use the system's helper at /none"), "{gone}");
     stage.write_policy("{");
     assert!(stage.run(&["doctor"]).out.contains("policy file: problem: failed to use the policy file"));
 }

@@ -84,6 +84,12 @@ pub fn close_all_but(keep: &[BorrowedFd<'_>]) -> Result<(), Errno> {
     Ok(())
 }
 
+/// Whether a process is stopped, as by Ctrl-Z (state `T` of proc_pid_stat(5)). One that is gone is not.
+pub fn is_stopped(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+}
+
 /// A descriptor that names a process, not a number (5.3).
 #[derive(Debug)]
 pub struct PidFd(OwnedFd);

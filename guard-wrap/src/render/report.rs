@@ -49,8 +49,10 @@ pub(crate) struct Ended<'a> {
     pub(crate) policy: &'a Policy,
     /// Exit status, 128 + n for a signal.
     pub(crate) status: i32,
-    pub(crate) counts: Counts,
-    pub(crate) left: usize,
+    /// `None` where nobody was left to tell: the ledger is what is known.
+    pub(crate) counts: Option<Counts>,
+    /// Processes that live on; `None` where it is not known.
+    pub(crate) left: Option<usize>,
 }
 
 impl Report {
@@ -94,9 +96,10 @@ impl Report {
         let zones = ended.policy.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned());
         report.zones = zones.collect();
         report.status = Some(ended.status);
-        report.denied = report.denied.max(ended.counts.denied);
-        report.lost = report.lost.max(ended.counts.lost);
-        report.left = Some(ended.left);
+        let counts = ended.counts.unwrap_or_default();
+        report.denied = report.denied.max(counts.denied);
+        report.lost = report.lost.max(counts.lost);
+        report.left = ended.left;
         report.notes.extend(unread);
         report
     }

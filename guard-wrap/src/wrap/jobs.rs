@@ -1,6 +1,6 @@
 //! Job control: to the shell this process is the job, so where the agent stops, it stops.
 
-use endpoint_sec::linux::process::default_signal;
+use endpoint_sec::linux::process::{default_signal, is_stopped};
 use nix::sys::signal::{SigSet, Signal, killpg, raise};
 use nix::unistd::{Pid, getpgid, getpgrp, tcgetpgrp, tcsetpgrp};
 use std::fs::{File, OpenOptions};
@@ -13,7 +13,7 @@ pub(super) fn stop_with(agent: Pid, signal: i32) {
     }
     // By the agent's own signal: a shell tells them apart, and its `$?` does.
     let own = Signal::try_from(signal).unwrap_or(Signal::SIGSTOP);
-    if own == Signal::SIGSTOP || !stop_by(own) {
+    if own == Signal::SIGSTOP || !stop_by(own, agent) {
         // An orphaned process group drops what a terminal sends; it can't drop this.
         let _ = raise(Signal::SIGSTOP);
     }
@@ -22,21 +22,30 @@ pub(super) fn stop_with(agent: Pid, signal: i32) {
 
 /// Stops this process by a signal that is held back; tells whether that did anything: whether somebody has
 /// continued it since.
-fn stop_by(signal: Signal) -> bool {
+fn stop_by(signal: Signal, agent: Pid) -> bool {
     let held = SigSet::from(signal);
-    // Sent while it is held back, it takes an earlier SIGCONT away: one that waits afterwards came later.
-    let sent = default_signal(signal).and_then(|()| raise(signal));
-    let stopped = sent.and_then(|()| held.thread_unblock());
-    let _ = held.thread_block();
-    stopped.is_ok() && is_continued()
+    loop {
+        // Sent while it is held back, it takes an earlier SIGCONT away: one that waits afterwards came later.
+        let sent = default_signal(signal).and_then(|()| raise(signal));
+        let stopped = sent.and_then(|()| held.thread_unblock());
+        let _ = held.thread_block();
+        let waiting = waiting();
+        if stopped.is_err() || waiting.contains(Signal::SIGCONT) {
+            return stopped.is_ok();
+        }
+        // One that came since has taken the SIGCONT away: the whole job is stopped anew, as by a second key press.
+        if !(waiting.contains(signal) && is_stopped(agent)) {
+            return waiting.contains(signal);
+        }
+    }
 }
 
-/// Whether a SIGCONT waits, held back.
-fn is_continued() -> bool {
+/// The signals that are held back and wait for this process.
+fn waiting() -> SigSet {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let waiting = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
     let waiting = waiting.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
-    waiting & (1 << (Signal::SIGCONT as u64 - 1)) != 0
+    Signal::iterator().filter(|signal| waiting & (1 << (*signal as u64 - 1)) != 0).collect()
 }
 
 /// Continues a stopped agent that has a process group of its own: what continued this one's did not reach it.
@@ -54,11 +63,6 @@ fn go_on(agent: Pid) {
         }
         _ => {}
     }
-}
-
-fn is_stopped(agent: Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{agent}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
 }
 
 fn terminal() -> Option<File> {

@@ -3,17 +3,21 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`program`] | the command to execute, and whether there is such a one |
-//! | [`session`] | the conversation with the helper, from registration to the agent's end |
+//! | [`start`] | from what was prepared to a running agent |
+//! | [`session`] | standing in for the agent until it ends |
+//! | [`bereft`] | the same when a helper has died |
 //! | [`signals`] | signals that arrive here and belong to the agent |
 //! | [`jobs`] | stopping when the agent stops, going on when it goes on |
 //!
 //! The helper, not this process, is the agent's parent. This process stands in for the agent towards the
 //! shell: same process group, same stops, same end.
 
+mod bereft;
 mod jobs;
 mod program;
 mod session;
 mod signals;
+mod start;
 
 use crate::cli::{NOTHING_RAN, WrapArgs};
 use crate::preparation::prepare;
@@ -21,7 +25,7 @@ use crate::render;
 use crate::system;
 use helper_daemon::protocol::ExitStatus;
 use program::Program;
-use session::{Session, SessionError};
+use session::Session;
 use signals::Signals;
 use std::process::ExitCode;
 
@@ -58,14 +62,4 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
 fn failed(error: &dyn std::error::Error, status: u8) -> ExitCode {
     render::problem(error);
     ExitCode::from(status)
-}
-
-impl SessionError {
-    fn status(&self) -> u8 {
-        match self {
-            SessionError::NotExecutable { .. } => 126,
-            SessionError::NotFound { .. } => 127,
-            _ => NOTHING_RAN,
-        }
-    }
 }

@@ -1,12 +1,12 @@
 //! The embedded helper's life: register, fork the agent, arm, prove, guard, end with the tree.
 
 use super::child::{self, Word, kind};
+use super::proof::prove;
 use super::stops::Stops;
 use super::watch::Session;
 use super::{Command, Judge};
 use crate::engine::seccomp::{Stance, Ward};
 use crate::guard::{Guard, Local, Post, Records, Remote, failed};
-use crate::policy::judge::Reason;
 use crate::protocol::{Channel, Event, Failure, FailureKind, PROTOCOL_VERSION, Register, Request};
 use endpoint_sec::linux::filter::Program;
 use endpoint_sec::linux::process::{self, PidFd, close_all_but, fork};
@@ -139,36 +139,6 @@ fn arm(
         Some((Word::NotExecuted(errno), _)) => Err(not_executed(&*guard, Errno::from_raw(errno))),
         Some(_) => Err(failed("the armed process spoke out of turn")),
     }
-}
-
-/// No session runs unprotected: what the policy protects must be denied for that reason, and what it does not
-/// protect must go.
-fn prove(child: &UnixStream, guard: &dyn Guard) -> Result<(), Failure> {
-    let unproven = |what: String| failed(format!("the guard does not hold here: {what}"));
-    child::say(child, Word::Prove, None).map_err(failed)?;
-    let Some((Word::Proof(canary, control), _)) = child::hear(child) else {
-        return Err(unproven("the armed process has died while trying to remove a protected file".into()));
-    };
-    let said =
-        |errno: i32| if errno == 0 { "success".to_owned() } else { Errno::from_raw(errno).to_string() };
-    let recorded = guard.end_proof()?;
-    if canary != Errno::EPERM as i32 {
-        return Err(unproven(format!("removing a protected file gave {}, expected EPERM", said(canary))));
-    }
-    if recorded != Some(Reason::Removed) {
-        let found = recorded.map_or("nothing", Reason::word);
-        return Err(unproven(format!(
-            "the denial was recorded as {found}, expected {}",
-            Reason::Removed.word()
-        )));
-    }
-    if control != 0 {
-        return Err(unproven(format!(
-            "removing an unprotected file gave {}, expected success",
-            said(control)
-        )));
-    }
-    Ok(())
 }
 
 fn not_armed(errno: i32, why: i32) -> Failure {

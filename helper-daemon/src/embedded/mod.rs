@@ -8,6 +8,7 @@
 
 mod child;
 mod helper;
+mod proof;
 mod stops;
 mod tree;
 mod watch;

@@ -5,7 +5,7 @@
 //! once must not be woken by the late answer to its first stop. A stop has its number from the moment its
 //! change is taken, and an answer is not acted upon while a change waits to be.
 
-use endpoint_sec::linux::process::PidFd;
+use endpoint_sec::linux::process::{self, PidFd};
 use endpoint_sec::linux::wait::{self, Change, Waiting};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
@@ -74,11 +74,16 @@ impl Stops {
     }
 
     /// The agent goes on or has ended, and with it `wrap`. That may have been told of the stop and not have stopped yet, and
-    /// a stop takes away the SIGCONT that came before: it is sent until the stop has been answered.
+    /// a stop takes away the SIGCONT that came before: it is sent until the stop has been answered. An agent that has
+    /// been stopped anew by now, as by a second key press, has stopped `wrap` with it: that stays so.
     pub(super) fn agent_goes_on(&self) {
         self.last().stopped = false;
         let Some(wrap) = &self.wrap else { return };
-        while wrap.signal(CONTINUE).is_ok() && !self.is_answered() {
+        while !wrap.has_ended() && !self.is_answered() && wait::has_change(self.child) != Ok(true) {
+            if wrap.pid().is_some_and(process::is_stopped) {
+                // One that is gone is seen by the next look.
+                let _ = wrap.signal(CONTINUE);
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -108,33 +113,50 @@ mod tests {
     use nix::unistd::Pid;
     use std::process::Command;
 
-    fn state(pid: Pid) -> char {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-        stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
-    }
+    /// A process that sleeps, killed with the value.
+    struct Sleeper(Pid);
 
-    /// An agent that sleeps.
-    struct Agent(Stops);
-
-    impl Agent {
+    impl Sleeper {
         fn start() -> Self {
-            let child = Pid::from_raw(Command::new("sleep").arg("60").spawn().unwrap().id() as i32);
-            Self(Stops::new(child, PidFd::open(child).unwrap(), None))
+            Self(Pid::from_raw(Command::new("sleep").arg("60").spawn().unwrap().id() as i32))
         }
 
-        fn signal(&self, signal: Signal, until: impl Fn(char) -> bool) {
-            self.0.agent.signal(signal as i32).unwrap();
-            while !until(state(self.0.child)) {
+        fn signal(&self, signal: Signal, stopped: bool) {
+            nix::sys::signal::kill(self.0, signal).unwrap();
+            while process::is_stopped(self.0) != stopped {
                 std::thread::yield_now();
             }
         }
+    }
+
+    impl Drop for Sleeper {
+        fn drop(&mut self) {
+            let _ = nix::sys::signal::kill(self.0, Signal::SIGKILL);
+            let _ = nix::sys::wait::waitpid(self.0, None);
+        }
+    }
+
+    /// An agent that sleeps.
+    struct Agent(Stops, Sleeper);
+
+    impl Agent {
+        fn start() -> Self {
+            Self::of(None)
+        }
+
+        /// With this process for `wrap`.
+        fn of(wrap: Option<&Sleeper>) -> Self {
+            let child = Sleeper::start();
+            let wrap = wrap.map(|wrap| PidFd::open(wrap.0).unwrap());
+            Self(Stops::new(child.0, PidFd::open(child.0).unwrap(), wrap), child)
+        }
 
         fn stops(&self) {
-            self.signal(Signal::SIGSTOP, |state| state == 'T');
+            self.1.signal(Signal::SIGSTOP, true);
         }
 
         fn goes_on(&self) {
-            self.signal(Signal::SIGCONT, |state| state != 'T');
+            self.1.signal(Signal::SIGCONT, false);
         }
 
         /// Of this child alone: tests run beside each other.
@@ -143,14 +165,7 @@ mod tests {
         }
 
         fn is_stopped(&self) -> bool {
-            state(self.0.child) == 'T'
-        }
-    }
-
-    impl Drop for Agent {
-        fn drop(&mut self) {
-            let _ = self.0.agent.signal(Signal::SIGKILL as i32);
-            let _ = nix::sys::wait::waitpid(self.0.child, None);
+            process::is_stopped(self.0.child)
         }
     }
 
@@ -181,5 +196,44 @@ mod tests {
         agent.stops();
         agent.0.wrap_answers(agent.0.number());
         assert!(agent.is_stopped());
+    }
+
+    #[test]
+    fn an_agent_that_is_stopped_anew_does_not_wake_wrap() {
+        let wrap = Sleeper::start();
+        let agent = Agent::of(Some(&wrap));
+        wrap.signal(Signal::SIGSTOP, true);
+        agent.stops();
+        agent.change_is_taken();
+        agent.goes_on();
+        agent.change_is_taken();
+        // Both by one key press, before wrap has answered the first stop.
+        agent.stops();
+        agent.0.agent_goes_on();
+        assert!(process::is_stopped(wrap.0));
+        agent.change_is_taken();
+        assert_eq!(agent.0.number(), 2);
+    }
+
+    #[test]
+    fn an_agent_that_goes_on_wakes_wrap_until_that_answers() {
+        let wrap = Sleeper::start();
+        let agent = Agent::of(Some(&wrap));
+        wrap.signal(Signal::SIGSTOP, true);
+        agent.stops();
+        agent.change_is_taken();
+        agent.goes_on();
+        agent.change_is_taken();
+        std::thread::scope(|scope| {
+            scope.spawn(|| agent.0.agent_goes_on());
+            for _ in 0..3 {
+                while process::is_stopped(wrap.0) {
+                    std::thread::yield_now();
+                }
+                // Told late, it stops after it was woken.
+                nix::sys::signal::kill(wrap.0, Signal::SIGSTOP).unwrap();
+            }
+            agent.0.wrap_answers(1);
+        });
     }
 }

@@ -11,6 +11,9 @@ use serde::Serialize;
 /// The oldest kernel with everything that the seccomp engine needs: `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`.
 const OLDEST: (u32, u32) = (5, 19);
 
+/// The remedy where somebody forbids what the kernel has.
+const LOOK_AROUND: &str = "look whether the container or sandbox around es-guard forbids seccomp";
+
 /// What is known about one engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EngineReport {
@@ -38,14 +41,11 @@ pub fn ptrace_scope() -> Option<u32> {
 
 /// Looks at the seccomp engine alone; as [`probe`] otherwise.
 pub fn seccomp() -> EngineReport {
-    let mut report = EngineReport { name: "seccomp", available: true, reasons: Vec::new(), remedy: None };
+    let mut report = EngineReport::seccomp();
     report.kernel();
     match filter::flags_supported() {
         Ok(()) => report.fact("the kernel knows user notification and the flags it needs".to_owned()),
-        Err(e) => report.lacks(
-            format!("the kernel refuses the flags that the engine needs: {e}"),
-            "use Linux 5.19 or later, built with CONFIG_SECCOMP_FILTER",
-        ),
+        Err(e) => report.flags_refused(e),
     }
     report.caller();
     if report.available {
@@ -55,6 +55,11 @@ pub fn seccomp() -> EngineReport {
 }
 
 impl EngineReport {
+    /// Of an engine that nothing speaks against yet.
+    fn seccomp() -> Self {
+        Self { name: "seccomp", available: true, reasons: Vec::new(), remedy: None }
+    }
+
     fn fact(&mut self, fact: String) {
         self.reasons.push(fact);
     }
@@ -66,15 +71,31 @@ impl EngineReport {
     }
 
     fn kernel(&mut self) {
-        let release = nix::sys::utsname::uname().map(|uname| uname.release().to_string_lossy().into_owned());
-        match release.as_deref().map(|release| (release, version(release))) {
-            Ok((release, Some(version))) if version < OLDEST => self.lacks(
-                format!("this is Linux {release}, and 5.19 or later is needed"),
-                "use Linux 5.19 or later",
-            ),
-            Ok((release, _)) => self.fact(format!("this is Linux {release}")),
+        match nix::sys::utsname::uname() {
+            Ok(uname) => self.release(&uname.release().to_string_lossy()),
             Err(e) => self.fact(format!("the kernel's release can't be told: {e}")),
         }
+    }
+
+    fn release(&mut self, release: &str) {
+        if version(release).is_some_and(|version| version < OLDEST) {
+            let reason = format!("this is Linux {release}, and 5.19 or later is needed");
+            self.lacks(reason, "use Linux 5.19 or later");
+        } else {
+            self.fact(format!("this is Linux {release}"));
+        }
+    }
+
+    fn flags_refused(&mut self, errno: Errno) {
+        let remedy = match errno {
+            Errno::EINVAL => "use Linux 5.19 or later",
+            // By a kernel built without, or by a container that hides the call.
+            Errno::ENOSYS => {
+                "use Linux 5.19 or later, built with CONFIG_SECCOMP_FILTER, and look whether the container or sandbox around es-guard forbids seccomp"
+            }
+            _ => LOOK_AROUND,
+        };
+        self.lacks(format!("the kernel refuses the flags that the engine needs: {errno}"), remedy);
     }
 
     /// Whether the helper may read a caller's memory.
@@ -110,10 +131,7 @@ impl EngineReport {
         };
         match ended {
             Ok(WaitStatus::Exited(_, status)) => self.outcome(Outcome::from_status(status)),
-            other => self.lacks(
-                format!("installing a filter in a child failed: {other:?}"),
-                "look whether the container or sandbox around es-guard forbids seccomp",
-            ),
+            other => self.lacks(format!("installing a filter in a child failed: {other:?}"), LOOK_AROUND),
         }
     }
 
@@ -126,7 +144,7 @@ impl EngineReport {
             ),
             Outcome::Refused(e) => self.lacks(
                 format!("the kernel refuses a filter with a listener: {e}"),
-                "look whether the container or sandbox around es-guard forbids seccomp",
+                LOOK_AROUND,
             ),
         }
     }
@@ -213,6 +231,26 @@ mod tests {
         assert_eq!(version("5.4"), Some((5, 4)));
         assert!(version("5.9.1") < Some(OLDEST) && version("5.19.0-rc1") >= Some(OLDEST));
         assert_eq!(version("weird"), None);
+    }
+
+    #[test]
+    fn a_kernel_below_5_19_is_refused_with_reason_and_remedy() {
+        for (release, available) in [
+            ("4.19.0-26-amd64", false),
+            ("5.10.0-28-cloud-amd64", false),
+            ("5.18.19", false),
+            ("5.19.0-50-generic", true),
+            ("6.1.0-37-amd64", true),
+            ("10.0", true),
+            ("unheard of", true),
+        ] {
+            let mut report = EngineReport::seccomp();
+            report.release(release);
+            assert_eq!(report.available, available, "{release}");
+            assert!(report.reasons[0].starts_with(&format!("this is Linux {release}")));
+            assert_eq!(report.reasons[0].ends_with("and 5.19 or later is needed"), !available);
+            assert_eq!(report.remedy.as_deref(), (!available).then_some("use Linux 5.19 or later"));
+        }
     }
 
     #[test]

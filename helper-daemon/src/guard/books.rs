@@ -118,3 +118,50 @@ impl Witness for Books {
         self.pages().counts.own_removed += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::operation::Op;
+
+    fn denial(path: &str, reason: Reason) -> Denial {
+        Denial {
+            op: Op::Unlink,
+            path: path.into(),
+            dest: None,
+            zone: "/z".into(),
+            reason,
+            pid: 1,
+            exe: "/bin/rm".into(),
+            argv: vec!["rm".into()],
+            cwd: "/".into(),
+        }
+    }
+
+    fn books() -> Books {
+        let file = || tempfile::tempfile().unwrap();
+        let session = SessionId::parse("20260102-030405-abcd").unwrap();
+        Books::new(Records { ledger: file(), denials: file() }, session, "/z/canary".into())
+    }
+
+    #[test]
+    fn only_a_denial_of_the_canary_itself_is_a_proof() {
+        let proof_by = |denied: &[Denial]| {
+            let books = books();
+            denied.iter().for_each(|denial| books.denied(denial.clone()));
+            (books.end_proof(), books.counts().denied)
+        };
+        assert_eq!(proof_by(&[]), (None, 0));
+        assert_eq!(proof_by(&[denial("/z/other", Reason::Removed)]), (None, 0));
+        assert_eq!(proof_by(&[denial("/z/canary", Reason::ZoneMoved)]), (Some(Reason::ZoneMoved), 0));
+        assert_eq!(proof_by(&[denial("/z/canary", Reason::Removed)]), (Some(Reason::Removed), 0));
+    }
+
+    #[test]
+    fn what_is_denied_after_the_proof_is_recorded() {
+        let books = books();
+        books.end_proof();
+        books.denied(denial("/z/canary", Reason::Removed));
+        assert_eq!((books.counts().denied, books.end_proof()), (1, None));
+    }
+}

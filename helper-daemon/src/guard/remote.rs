@@ -87,6 +87,7 @@ impl Guard for Remote {
         let asked = channel.send(&Request::Settle, &[]);
         match asked.map_err(failed).and_then(|()| answer(&mut channel)) {
             Ok(Event::Settled { counts }) => counts,
+            // Nobody is left to tell. `wrap`, which holds the same conversation, sees that, too.
             _ => Counts::default(),
         }
     }

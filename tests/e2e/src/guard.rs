@@ -1,20 +1,19 @@
-//! The programs under test, where everybody may execute them, and how they are started.
+//! The programs under test, where everybody may execute them, how they are [started](Stage), what
+//! [came](Outcome) of it, and how long that is [waited for](eventually).
 
-use crate::require::{self, Pace};
+mod outcome;
+mod patience;
+
+pub use outcome::{Outcome, denials, ledgers, output, read, run};
+pub use patience::{Watchdog, eventually, too_long};
+
+use crate::require;
 use crate::row::Who;
 use crate::sandbox::{Sandbox, USER, is_root, publish};
 use crate::system::SystemHelper;
-use helper_daemon::denial::Denial;
-use helper_daemon::ledger;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use std::fs::File;
-use std::io::BufReader;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 /// With es-guard or without.
 #[derive(Clone, Debug)]
@@ -33,15 +32,6 @@ pub enum Mode {
 /// Where programs are found.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
 
-/// Nothing here takes longer; what does hangs.
-fn too_long() -> Duration {
-    Duration::from_secs(match require::pace() {
-        Pace::Normal => 120,
-        Pace::Slow => 600,
-        Pace::Long => 1800,
-    })
-}
-
 /// The programs, copied to a place of their own.
 #[derive(Debug)]
 pub struct Stage {
@@ -57,12 +47,20 @@ impl Stage {
         let dir = tempfile::Builder::new().prefix("es-guard-e2e-bin.").tempdir_in("/tmp").expect("a stage");
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(dir.path(), everybody).expect("a stage others may enter");
-        for attack in ["assault", "churn", "driver", "fake_helper", "listener", "race", "signals"] {
+        for attack in
+            ["assault", "churn", "confined", "driver", "fake_helper", "forbid", "listener", "race", "signals"]
+        {
             publish(&attacks().join(attack), &dir.path().join(attack));
         }
         let mut stage = Self { dir, engine: None, system: None };
         stage.engine = stage.try_engine(&sandbox).err();
         stage
+    }
+
+    /// The same where guarded runs are possible. `None`, noted as a skip, where they are not.
+    pub fn with_engine() -> Option<Self> {
+        let stage = Self::new();
+        stage.has_engine().then_some(stage)
     }
 
     /// The same with a system helper of its own, which every session uses. `None`, noted as a skip, without root.
@@ -137,13 +135,22 @@ impl Stage {
     pub fn guard(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
         let mut guard = Command::new(self.program("es-guard"));
         if let Some((&"wrap", rest)) = args.split_first().filter(|_| !args.contains(&"--helper")) {
-            // Never the one that this machine may have.
-            let helper = self.system.as_ref().map_or("none".as_ref(), |system| system.socket.as_path());
-            guard.args(["wrap", "--helper"]).arg(helper).args(rest);
+            guard.args(["wrap", "--helper"]).arg(self.helper()).args(rest);
         } else {
             guard.args(args);
         }
         self.settle(sandbox, guard)
+    }
+
+    /// What stands before a guarded command in a line of shell.
+    pub fn guard_words(&self, options: &str) -> String {
+        let (guard, helper) = (self.program("es-guard"), self.helper());
+        format!("{} wrap --helper {} {options} --", guard.display(), helper.display())
+    }
+
+    /// What `--helper` says: never the one that this machine may have.
+    fn helper(&self) -> &Path {
+        self.system.as_ref().map_or("none".as_ref(), |system| &system.socket)
     }
 
     fn settle(&self, sandbox: &Sandbox, mut command: Command) -> Command {
@@ -203,110 +210,4 @@ fn built(name: &str, package: &str) -> Result<PathBuf, String> {
         Ok(status) => panic!("{name} does not build: {status}"),
         Err(error) => panic!("cargo: {error}"),
     }
-}
-
-/// Waits until something holds.
-///
-/// # Panics
-/// When it takes so long that something hangs.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < too_long(), "{what}: it does not come to that");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Kills a process group when it takes too long.
-#[derive(Debug)]
-pub struct Watchdog {
-    _done: mpsc::Sender<()>,
-}
-
-impl Watchdog {
-    /// Watches the group of this process until the value is dropped.
-    pub fn of(pid: u32) -> Self {
-        let (sender, receiver) = mpsc::channel::<()>();
-        std::thread::spawn(move || {
-            if receiver.recv_timeout(too_long()) == Err(mpsc::RecvTimeoutError::Timeout) {
-                eprintln!("the group {pid} takes too long and is killed");
-                _ = killpg(Pid::from_raw(pid as i32), Signal::SIGKILL);
-            }
-        });
-        Self { _done: sender }
-    }
-}
-
-/// What came of a run.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The status that came back.
-    pub status: ExitStatus,
-    /// Standard output.
-    pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
-    /// What the ledger has, in order.
-    pub denials: Vec<Denial>,
-}
-
-/// Runs a command to its end and reads the ledger.
-pub fn run(sandbox: &Sandbox, mut command: Command) -> Outcome {
-    let output = output(&mut command);
-    Outcome {
-        status: output.status,
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        denials: denials(sandbox),
-    }
-}
-
-/// Runs a command until it has ended and nobody holds its output any more.
-pub fn output(command: &mut Command) -> Output {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let child = child.unwrap_or_else(|error| panic!("start {command:?}: {error}"));
-    let _watchdog = Watchdog::of(child.id());
-    child.wait_with_output().expect("its output")
-}
-
-/// The ledgers of the sandbox's sessions, oldest first.
-pub fn ledgers(sandbox: &Sandbox) -> Vec<PathBuf> {
-    let Ok(ledgers) = std::fs::read_dir(sandbox.state().join("sessions")) else { return Vec::new() };
-    let mut paths: Vec<_> = ledgers.flatten().map(|entry| entry.path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    paths.sort();
-    paths
-}
-
-/// The denials of the sandbox's sessions, which are waited for until they have ended.
-///
-/// # Panics
-/// When a ledger has a line that is no record, or no end.
-pub fn denials(sandbox: &Sandbox) -> Vec<Denial> {
-    let mut found = Vec::new();
-    for path in ledgers(sandbox) {
-        let contents = ended(&path);
-        assert!(contents.notes.is_empty(), "{}: {:?}", path.display(), contents.notes);
-        found.extend(contents.denials().map(|(_, denial)| denial));
-    }
-    found
-}
-
-/// A ledger, once its session has ended.
-fn ended(path: &Path) -> ledger::Contents {
-    let began = Instant::now();
-    loop {
-        let contents = read(path);
-        if contents.end().is_some() {
-            return contents;
-        }
-        let so_far = || std::fs::read_to_string(path).unwrap_or_default();
-        assert!(began.elapsed() < too_long(), "{}: the session does not end: {}", path.display(), so_far());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// A ledger as it is now.
-pub fn read(path: &Path) -> ledger::Contents {
-    ledger::read(BufReader::new(File::open(path).expect("a ledger"))).expect("a ledger")
 }

@@ -16,6 +16,7 @@ pub mod person;
 pub mod require;
 pub mod row;
 pub mod runner;
+pub mod same;
 pub mod sandbox;
 pub mod system;
 pub mod terminal;

@@ -1,9 +1,9 @@
 //! A system helper of a test's own, at a socket of its own.
 
+use crate::guard::eventually;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// An account that every Debian has and nobody uses.
 pub const ACCOUNT: &str = "daemon";
@@ -37,12 +37,10 @@ impl SystemHelper {
             .stderr(Stdio::null())
             .spawn()
             .expect("a system helper");
-        let begun = Instant::now();
-        while UnixStream::connect(socket).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "the helper does not listen");
+        eventually("the helper listens", || {
             assert!(child.try_wait().expect("its status").is_none(), "the helper has ended");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+            UnixStream::connect(socket).is_ok()
+        });
         Self { socket: socket.to_owned(), child: Some(child) }
     }
 

@@ -3,13 +3,13 @@
 //! The shell expands `$G` to nothing or to a guarded run, so that bare and guarded the very same keys are
 //! pressed, and everything that appears must be the same.
 
-use crate::guard::{Stage, Watchdog};
+use crate::guard::{Stage, Watchdog, eventually, too_long};
 use crate::row::Who;
 use crate::sandbox::{Sandbox, USER, is_root};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,8 +18,14 @@ use std::process::{Child, Command, Stdio};
 /// What the outer shell says when it waits for a line.
 pub const PROMPT: &str = "outer$ ";
 
-/// Only what hangs takes longer to appear; in milliseconds.
-const TOO_LONG: u16 = 20_000;
+/// The key that interrupts.
+pub const CTRL_C: &str = "\x03";
+/// The key that ends the input.
+pub const CTRL_D: &str = "\x04";
+/// The key that stops; see [`Terminal::stops`].
+const CTRL_Z: &str = "\x1a";
+/// The key that quits.
+pub const CTRL_BACKSLASH: &str = "\x1c";
 
 /// A terminal.
 #[derive(Debug)]
@@ -45,9 +51,7 @@ impl Terminal {
             std::os::unix::fs::fchown(&slave, Some(USER), None).expect("a terminal of one's own");
         }
         stty(&slave, &["rows", "24", "cols", "80"]);
-        let guard = stage.program("es-guard");
-        let zone = sandbox.root().join("zone");
-        let guard = format!("{} wrap --quiet --zone {} --", guard.display(), zone.display());
+        let guard = stage.guard_words(&format!("--quiet --zone {}", sandbox.root().join("zone").display()));
         let stdio = || Stdio::from(slave.try_clone().expect("a descriptor"));
         // A controlling terminal is taken by the leader of a new session. Whoever runs the tests may have keys
         // of it ignored.
@@ -74,7 +78,7 @@ impl Terminal {
         let watchdog = Watchdog::of(shell.id());
         drop((command, slave));
         let mut terminal = Self {
-            shell, // SAFETY-free: the descriptor changes its type only.
+            shell,
             master: File::from(OwnedFd::from(master)),
             seen: Vec::new(),
             looked: 0,
@@ -121,8 +125,18 @@ impl Terminal {
         }
     }
 
-    /// Changes the height of the window.
+    /// Presses Ctrl-Z and waits for the shell's prompt. A shell hears of the first process of its job that is
+    /// stopped; the others are waited for: one that is not yet could still read what is typed next.
+    pub fn stops(&mut self, prompt: &str) {
+        self.keys(CTRL_Z, prompt);
+        eventually("the whole job is stopped", || !half_stopped(self.shell.id()));
+    }
+
+    /// Changes the height of the window, once whoever is in the foreground waits: a program that is about to
+    /// may miss it, bare as well.
     pub fn resize(&self, rows: u16) {
+        let waits = |member: &Member| !member.foreground || member.state == "S";
+        eventually("the foreground waits", || session(self.shell.id()).iter().all(waits));
         stty(&self.master, &["rows", &rows.to_string()]);
     }
 
@@ -143,7 +157,8 @@ impl Terminal {
     /// Looks at the screen again; false when nothing more comes.
     fn more(&mut self) -> bool {
         let mut fds = [PollFd::new(self.master.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut fds, PollTimeout::from(TOO_LONG)) != Ok(1) {
+        let patience = PollTimeout::try_from(too_long()).unwrap_or(PollTimeout::MAX);
+        if poll(&mut fds, patience) != Ok(1) {
             return false;
         }
         let mut bytes = [0; 4096];
@@ -154,6 +169,40 @@ impl Terminal {
         }
         true
     }
+}
+
+/// A process that has the terminal.
+struct Member {
+    /// As proc_pid_stat(5) has it.
+    state: String,
+    group: String,
+    /// Whether its group is the one that keys go to.
+    foreground: bool,
+}
+
+/// The processes of the session that this process, `setsid`, has begun.
+fn session(setsid: u32) -> Vec<Member> {
+    let stat = |pid: &str| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // State, parent, group, session, terminal, and the group in the foreground come after the name.
+        let fields = stat.rsplit_once(") ")?.1.split(' ').take(6).map(str::to_owned);
+        <[String; 6]>::try_from(fields.collect::<Vec<_>>()).ok()
+    };
+    let processes = fs::read_dir("/proc").expect("processes").flatten();
+    let member = |pid: &str| {
+        let [state, _, group, session, _, foreground] = stat(pid)?;
+        let [_, parent, ..] = stat(&session)?;
+        (parent == setsid.to_string()).then(|| Member { state, foreground: foreground == group, group })
+    };
+    processes.filter_map(|process| member(process.file_name().to_str()?)).collect()
+}
+
+/// Whether there is a process group of which only a part is stopped.
+fn half_stopped(setsid: u32) -> bool {
+    let mut members = session(setsid);
+    members.retain(|member| !matches!(&*member.state, "Z" | "X"));
+    let (stopped, running): (Vec<_>, Vec<_>) = members.iter().partition(|member| member.state == "T");
+    stopped.iter().any(|stopped| running.iter().any(|running| running.group == stopped.group))
 }
 
 /// Sets a terminal. One number of its size at a time: each is a call, and a signal to who runs there.

@@ -2,12 +2,12 @@
 //! what is lost is told.
 
 use e2e::agent::Agent;
-use e2e::guard::{Mode, Stage, denials, eventually, ledgers, read, run};
-use e2e::require;
+use e2e::guard::{Mode, Stage, denials, eventually, ledgers, output, read, run};
+use e2e::require::{self, Pace, pace};
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, USER, everyone, is_root};
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// With a zone `zone` in which so many old files are.
 fn sandbox(who: Who, files: usize) -> Sandbox {
@@ -32,9 +32,14 @@ fn guarded(stage: &Stage, sandbox: &Sandbox, options: &[&str], program: &[&str])
     command
 }
 
+/// A guarded shell that is given a line, as everything else is these limits.
+fn limited(stage: &Stage, sandbox: &Sandbox, limits: &str, agent: &str) -> Output {
+    let line = format!("{limits}; {} sh -c '{agent}'", stage.guard_words("--zone zone"));
+    output(stage.command(sandbox, &Mode::Bare, "bash".as_ref()).args(["-c", &line]))
+}
+
 fn seccomp_everyone(play: impl Fn(&Stage, Who)) {
-    let stage = Stage::new();
-    if stage.has_engine() {
+    if let Some(stage) = Stage::with_engine() {
         everyone().into_iter().for_each(|who| play(&stage, who));
     }
 }
@@ -62,10 +67,10 @@ fn on_a_small_disk(stage: &Stage, sandbox: &Sandbox, wrap: &[&str], agent: &str)
     };
     let line = format!(
         "mount -t tmpfs -o size=64k,mode=777 none \"$ES_GUARD_HOME\" || exit 77
-         {drop_to} {} wrap --zone zone {} -- sh -c '{agent}'; s=$?
-         {drop_to} {0} sessions show; exit $s",
+         {drop_to} {} sh -c '{agent}'; s=$?
+         {drop_to} {} sessions show; exit $s",
+        stage.guard_words(&format!("--zone zone {}", wrap.join(" "))),
         stage.program("es-guard").display(),
-        wrap.join(" "),
     );
     let mut command = own(&[options[0], "sh", "-c", &line]);
     let like = stage.command(sandbox, &Mode::Bare, "true".as_ref());
@@ -113,13 +118,7 @@ fn seccomp_a_file_size_limit_loses_records_and_nothing_else() {
     seccomp_everyone(|stage, who| {
         let sandbox = sandbox(who, 60);
         // In blocks of 1024 bytes, for everything that is written from here on.
-        let mut command = stage.command(&sandbox, &Mode::Bare, "bash".as_ref());
-        let guard = stage.program("es-guard");
-        let line = format!(
-            "ulimit -f 4; {} wrap --zone zone -- sh -c 'rm -f zone/old-* 2> /dev/null; exit 3'",
-            guard.display()
-        );
-        let output = command.args(["-c", &line]).output().expect("a run");
+        let output = limited(stage, &sandbox, "ulimit -f 4", "rm -f zone/old-* 2> /dev/null; exit 3");
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{told}");
         assert_eq!(old_files(&sandbox), 60);
@@ -136,13 +135,8 @@ fn seccomp_tight_limits_never_open_the_guard() {
             ["ulimit -n 24", "ulimit -Sn 12", "ulimit -v 400000", "ulimit -s 256", "ulimit -l 0; ulimit -c 0"]
         {
             let sandbox = sandbox(who, 20);
-            let mut command = stage.command(&sandbox, &Mode::Bare, "bash".as_ref());
-            let guard = stage.program("es-guard");
-            let line = format!(
-                "{limits}; {} wrap --zone zone -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do rm -f zone/old-$i & done; rm -f zone/old-*; wait'",
-                guard.display()
-            );
-            let output = command.args(["-c", &line]).output().expect("a run");
+            let agent = "for i in 1 2 3 4 5 6 7 8 9; do rm -f zone/old-$i & done; rm -f zone/old-*; wait";
+            let output = limited(stage, &sandbox, limits, agent);
             assert_eq!(old_files(&sandbox), 20, "{limits}: {}", String::from_utf8_lossy(&output.stderr));
         }
     });
@@ -218,7 +212,7 @@ fn seccomp_the_helper_stays_small() {
     seccomp_everyone(|stage, who| {
         let sandbox = sandbox(who, 1);
         let mut agent = Agent::start(guarded(stage, &sandbox, &["--quiet"], &["sh"]));
-        let pairs = 50_000;
+        let pairs = if pace() == Pace::Slow { 5_000 } else { 50_000 };
         assert_eq!(agent.does(&format!("\"$STAGE/churn\" zone {pairs}")), 0);
         let most = agent.says("awk '/^VmHWM/ { print $2 }' /proc/$PPID/status");
         let most: u64 = most.parse().expect("kilobytes");
@@ -237,10 +231,7 @@ fn seccomp_a_hung_file_system_holds_nobody_else_up() {
     if !is_root() {
         return require::skip("root", "to freeze a file system");
     }
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     let sandbox = sandbox(Who::Root, 1);
     let image = sandbox.beside("image");
     let hung = sandbox.root().join("hung");

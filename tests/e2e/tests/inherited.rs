@@ -7,17 +7,22 @@ use e2e::sandbox::{Sandbox, everyone};
 use std::io::{Read, Write};
 use std::process::Stdio;
 
+/// Runs a line of shell in which `$G` is nothing, or guards with these options.
+fn bash(stage: &Stage, sandbox: &Sandbox, guarded: Option<&str>, line: &str) -> Outcome {
+    let guard = guarded.map(|options| stage.guard_words(options)).unwrap_or_default();
+    let mut command = stage.command(sandbox, &Mode::Bare, "bash".as_ref());
+    command.args(["-c", line]).env("G", guard);
+    run(sandbox, command)
+}
+
 /// Runs a line of shell in a sandbox of its own.
 fn shell(stage: &Stage, who: Who, guarded: bool, line: &str) -> Outcome {
     let sandbox = Sandbox::new(who);
     std::fs::create_dir(sandbox.root().join("zone")).expect("a zone");
     std::fs::write(sandbox.root().join("zone/a"), "old").expect("a file");
     sandbox.hand_over();
-    let zone = sandbox.root().join("zone");
-    let guard = format!("{} wrap --quiet --zone {} --", stage.program("es-guard").display(), zone.display());
-    let mut command = stage.command(&sandbox, &Mode::Bare, "bash".as_ref());
-    command.args(["-c", line]).env("G", if guarded { guard } else { String::new() });
-    let mut outcome = run(&sandbox, command);
+    let options = format!("--quiet --zone {}", sandbox.root().join("zone").display());
+    let mut outcome = bash(stage, &sandbox, guarded.then_some(options.as_str()), line);
     assert_eq!(
         ledgers(&sandbox).len(),
         if guarded { line.matches("$G").count() } else { 0 },
@@ -30,10 +35,7 @@ fn shell(stage: &Stage, who: Who, guarded: bool, line: &str) -> Outcome {
 }
 
 fn seccomp_same(lines: &[&str]) {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for (who, line) in everyone().into_iter().flat_map(|who| lines.iter().map(move |line| (who, line))) {
         let bare = shell(&stage, who, false, line);
         let guarded = shell(&stage, who, true, line);
@@ -59,10 +61,7 @@ fn seccomp_exit_status() {
 #[test]
 fn seccomp_the_signal_that_ended_the_agent_ends_wrap() {
     use std::os::unix::process::ExitStatusExt;
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for who in everyone() {
         for signal in [1, 2, 3, 6, 9, 11, 13, 15, 34] {
             let sandbox = Sandbox::new(who);
@@ -124,10 +123,7 @@ fn seccomp_credentials_limits_and_the_rest() {
 
 #[test]
 fn seccomp_commands_that_can_not_be_run() {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     let line = "touch plain; mkdir dir; echo echo ran > script; chmod +x script
         printf '#!/none\\n' > orphan; chmod +x orphan
         for c in ./none none-such ./plain ./dir ./script ./orphan ''; do $G \"$c\" 2> /dev/null; echo \"$c $?\"; done";
@@ -135,10 +131,7 @@ fn seccomp_commands_that_can_not_be_run() {
         for guarded in [false, true] {
             let sandbox = Sandbox::new(who);
             sandbox.hand_over();
-            let guard = format!("{} wrap --quiet --zone . --", stage.program("es-guard").display());
-            let mut command = stage.command(&sandbox, &Mode::Bare, "bash".as_ref());
-            command.args(["-c", line]).env("G", if guarded { guard } else { String::new() });
-            let told = run(&sandbox, command).stdout;
+            let told = bash(&stage, &sandbox, guarded.then_some("--quiet --zone ."), line).stdout;
             // Without its interpreter a script is "not found" to execve, and bash has 126 for it or 127.
             let told = told.replace("./orphan 126", "./orphan 127");
             let expected =
@@ -151,10 +144,7 @@ fn seccomp_commands_that_can_not_be_run() {
 /// A megabyte of every byte, through pipes in both directions at once.
 #[test]
 fn seccomp_bytes_pass_through_unchanged() {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     let mut state = 1u32;
     let next = |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -181,10 +171,7 @@ fn seccomp_bytes_pass_through_unchanged() {
 /// Without `--quiet` es-guard speaks on standard error; standard output is the agent's alone.
 #[test]
 fn seccomp_only_the_agent_writes_to_standard_output() {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for who in everyone() {
         let sandbox = Sandbox::new(who);
         std::fs::write(sandbox.root().join("a"), "old").expect("a file");
@@ -198,19 +185,9 @@ fn seccomp_only_the_agent_writes_to_standard_output() {
         assert_eq!(lines[1], "err");
         assert_eq!(lines[2], "es-guard: blocked 1 operation", "{}", outcome.stderr);
         for closed in [">&-", "2>&-", "<&-", "<&- >&- 2>&-"] {
-            let mut command = stage.command(&sandbox, &Mode::Bare, "sh".as_ref());
-            let guard = stage.program("es-guard");
-            let line = format!("{} wrap --zone . -- sh -c 'echo out; exit 3' {closed}", guard.display());
-            assert_eq!(
-                run(&sandbox, {
-                    command.args(["-c", &line]);
-                    command
-                })
-                .status
-                .code(),
-                Some(3),
-                "{closed}"
-            );
+            let line = format!("$G sh -c 'echo out; exit 3' {closed}");
+            let outcome = bash(&stage, &sandbox, Some("--zone ."), &line);
+            assert_eq!(outcome.status.code(), Some(3), "{closed}");
         }
     }
 }

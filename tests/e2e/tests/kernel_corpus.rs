@@ -28,8 +28,7 @@ fn bare_every_attack_succeeds() {
 
 #[test]
 fn seccomp_guarded_every_row_holds() {
-    let stage = Stage::new();
-    if stage.has_engine() {
+    if let Some(stage) = Stage::with_engine() {
         every_row(|row, who| runner::guarded(&stage, row, who));
     }
 }

@@ -6,10 +6,7 @@ use e2e::sandbox::{Sandbox, everyone};
 /// The summary that `wrap` prints, and whoever reads the ledger after it, must not miss the last denial.
 #[test]
 fn seccomp_the_last_denial_is_recorded_before_wrap_returns() {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for who in everyone() {
         let mut missed = 0;
         for _ in 0..30 {

@@ -6,6 +6,7 @@ use e2e::guard::{Stage, eventually, ledgers, read};
 use e2e::sandbox::{Sandbox, everyone};
 use helper_daemon::ledger::{PolicyRecord, Record};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -31,6 +32,19 @@ impl Play {
     /// The person writes another policy, in place.
     fn writes(&self, text: &str) {
         fs::write(self.policy(), text).expect("a policy file");
+    }
+
+    /// The person makes a directory, and those above it that are missing. Anybody may make a file in them,
+    /// whoever the session is: the person of these tests can be root.
+    fn makes(&self, path: &str) {
+        let mut dir = self.root();
+        for name in Path::new(path) {
+            dir.push(name);
+            if fs::create_dir(&dir).is_ok() {
+                fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).expect("permissions");
+            }
+        }
+        assert!(dir.is_dir(), "{path}");
     }
 
     /// Whether the agent can remove a file that the person has just made.
@@ -84,10 +98,7 @@ fn overridden(zones: &[&str], overrides: &str) -> String {
 }
 
 fn seccomp_play(play: impl Fn(Play)) {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+    let Some(stage) = Stage::with_engine() else { return };
     for who in everyone() {
         let sandbox = Sandbox::new(who);
         for zone in ["one", "two"] {
@@ -102,11 +113,6 @@ fn seccomp_play(play: impl Fn(Play)) {
         assert!(!begun.removes("one/f") && begun.removes("two/f"));
         play(begun);
     }
-}
-
-/// Anybody may make a file in it, whoever the session is: the person of these tests can be root.
-fn open_to_all(path: &Path) {
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o777)).expect("permissions");
 }
 
 #[test]
@@ -151,6 +157,34 @@ fn seccomp_overrides_come_and_go_and_expire() {
         assert!(play.removes("one/h"));
         assert_eq!(play.changes().len(), 2, "an expiry is no change of the file");
         assert_eq!(play.overrides(), ["added", "removed", "added", "added", "added"]);
+        play.ends();
+    });
+}
+
+#[test]
+fn seccomp_exempt_names_come_and_go() {
+    seccomp_play(|mut play| {
+        let one = play.zone("one");
+        let exempt =
+            |names: &str| format!("{{\"protected_zones\": [{one:?}], \"exempt_names\": [{names}]}}\n");
+        play.makes("one/dist");
+        play.makes("one/out");
+        assert!(!play.removes("one/dist/f"));
+        play.writes(&exempt("\"dist\""));
+        play.comes_to("one/dist/f", true);
+        assert!(!play.removes("one/out/f") && !play.removes("one/f"));
+        play.is_recorded(1);
+        // One for another.
+        play.writes(&exempt("\"out\""));
+        play.comes_to("one/dist/f", false);
+        assert!(play.removes("one/out/f"));
+        play.is_recorded(2);
+        play.writes(&zones(&[&one]));
+        play.comes_to("one/out/f", false);
+        assert!(!play.removes("one/dist/f"));
+        play.is_recorded(3);
+        let details: Vec<_> = play.changes().into_iter().map(|change| change.detail).collect();
+        assert_eq!(details, ["exempt names: +dist", "exempt names: -dist, +out", "exempt names: -out"]);
         play.ends();
     });
 }
@@ -225,18 +259,12 @@ fn seccomp_a_zone_that_appears_is_armed() {
         let (one, later) = (play.zone("one"), play.zone("later/deep"));
         play.writes(&zones(&[&one, &later]));
         play.is_recorded(1);
-        fs::create_dir_all(&later).expect("a zone");
-        for dir in [Path::new(&later), &play.root().join("later")] {
-            open_to_all(dir);
-        }
+        play.makes("later/deep");
         play.comes_to("later/deep/f", false);
         assert_ne!(play.agent.does("mv later other"), 0, "nor is what is above it moved away");
         // It goes and comes again.
         fs::remove_dir_all(play.root().join("later")).expect("a removal");
-        fs::create_dir_all(&later).expect("a zone");
-        for dir in [Path::new(&later), &play.root().join("later")] {
-            open_to_all(dir);
-        }
+        play.makes("later/deep");
         play.comes_to("later/deep/f", false);
         assert!(!play.removes("one/f"));
         let told = play.ends();

@@ -2,11 +2,11 @@
 //! that speak nonsense or nothing, and its own death. What it judges is the corpus's to say.
 
 use e2e::agent::Agent;
-use e2e::guard::{Mode, Stage, denials, eventually, run};
+use e2e::guard::{Mode, Stage, denials, eventually, ledgers, output, read, run};
 use e2e::row::Who;
 use e2e::sandbox::Sandbox;
 use helper_daemon::protocol::{Channel, Event, PROTOCOL_VERSION, Register, Request};
-use nix::sys::signal::kill;
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -120,6 +120,7 @@ fn seccomp_when_the_helper_is_killed_guarded_operations_fail() {
     let sandbox = sandbox();
     let mut agent = agent(&stage, &sandbox);
     assert_eq!(agent.does("echo 1 > zone/own"), 0);
+    assert_ne!(agent.does("rm zone/a"), 0);
     let monitor = stage.system_helper().expect("a helper").pid();
     let worker = Pid::from_raw(children(monitor)[0]);
     stage.system_helper().expect("a helper").kill();
@@ -128,7 +129,56 @@ fn seccomp_when_the_helper_is_killed_guarded_operations_fail() {
     assert_ne!(agent.does("mv zone/a ."), 0);
     assert_ne!(agent.does("rm zone/own"), 0);
     assert!(safe(&sandbox));
-    assert!(agent.ends().0.success(), "the agent's own status");
+    let (status, told) = agent.ends();
+    assert!(status.success(), "the agent's own status");
+    assert!(told.contains("the system's helper died: from then on every guarded operation failed"), "{told}");
+    // What the ledger has is what is known.
+    let ledger = ledgers(&sandbox).pop().expect("a ledger");
+    assert_eq!(read(&ledger).denials().count(), 1);
+}
+
+/// The agent's own user can kill that: the one who judges is another.
+#[test]
+fn seccomp_when_the_process_beside_the_agent_is_killed_the_helper_goes_on_guarding() {
+    let Some(stage) = Stage::with_system_helper() else { return };
+    let sandbox = sandbox();
+    let policy = sandbox.beside("policy.json");
+    let zones = |zones: &[&str]| {
+        let zones: Vec<_> = zones.iter().map(|zone| sandbox.root().join(zone)).collect();
+        std::fs::write(&policy, serde_json::json!({ "protected_zones": zones }).to_string())
+            .expect("a policy");
+    };
+    zones(&["zone"]);
+    std::fs::create_dir(sandbox.root().join("other")).expect("a directory");
+    sandbox.hand_over();
+    let mut command = stage.guard(&sandbox, &["wrap", "--policy"]);
+    command.arg(&policy).args(["--", "sh"]);
+    let mut agent = Agent::start(command);
+    assert_ne!(agent.does("rm zone/a"), 0);
+    let beside: i32 = agent.says("echo $PPID").parse().expect("a number");
+    kill(Pid::from_raw(beside), Signal::SIGKILL).expect("a process");
+    let parent = "awk '/^PPid/ { print $2 }' /proc/$$/status";
+    eventually("the agent is wrap's child", || agent.says(parent) == agent.pid().to_string());
+    assert_ne!(agent.does("rm zone/a"), 0);
+    assert_eq!(agent.does("echo 1 > zone/own && rm zone/own"), 0, "what is the session's own still goes");
+    // A change of the policy still arrives.
+    zones(&["zone", "other"]);
+    let file = sandbox.root().join("other/f");
+    eventually("the new zone", || {
+        std::fs::write(&file, "the person's").expect("a file");
+        agent.does("rm -f other/f") != 0
+    });
+    agent.is_told("exit 3");
+    let (status, told) = agent.ends();
+    assert_eq!(status.code(), Some(3));
+    assert!(safe(&sandbox));
+    assert!(told.contains("blocked 3 operations") && !told.contains("failed"), "{told}");
+    assert!(told.contains("the helper beside the agent died; the system's helper guarded on"), "{told}");
+    assert_eq!(denials(&sandbox).len(), 3);
+    let ledger = ledgers(&sandbox).pop().expect("a ledger");
+    let contents = read(&ledger);
+    let (_, end) = contents.end().expect("an end");
+    assert_eq!((end.status, end.counts.denied, end.counts.own_removed > 0), (Some(3), 3, true));
 }
 
 #[test]
@@ -213,11 +263,20 @@ fn a_process_that_is_not_the_registrars_own_is_not_taken() {
 
 #[test]
 fn seccomp_a_helper_that_is_not_roots_is_not_trusted() {
-    let Some(stage) = Stage::with_system_helper() else { return };
+    let Some(mut stage) = Stage::with_system_helper() else { return };
+    let roots = stage.system_helper().expect("a helper").socket.clone();
     let sandbox = sandbox();
     let socket = sandbox.root().join("fake.sock");
     let _fake = Other::start(&stage.program("fake_helper"), &socket);
     eventually("it listens", || UnixStream::connect(&socket).is_ok());
+    let doctor = |socket: &Path| {
+        let socket = socket.to_string_lossy();
+        output(&mut stage.guard(&sandbox, &["doctor", "--helper", &socket])).stdout
+    };
+    let told = String::from_utf8_lossy(&doctor(&socket)).into_owned();
+    assert!(told.contains("system helper: problem: ") && told.contains("is user 1000, not root"), "{told}");
+    let told = String::from_utf8_lossy(&doctor(&roots)).into_owned();
+    assert!(told.contains("system helper: ok: one of root's listens at "), "{told}");
     for (helper, why) in
         [(socket, "is user 1000, not root"), (sandbox.root().join("none.sock"), "No such file")]
     {

@@ -1,0 +1,166 @@
+//! From what was prepared to a running agent: a helper is started, the session registered, and the agent let go
+//! once it has proven to be guarded.
+
+use super::program::Program;
+use super::session::Session;
+use super::signals::Signals;
+use crate::cli::{EngineChoice, WrapArgs};
+use crate::preparation::Prepared;
+use crate::render::{self, banner};
+use endpoint_sec::linux::process::{PidFd, default_signal};
+use helper_daemon::embedded::{self, Judge};
+use helper_daemon::protocol::{
+    Channel, ChannelError, Event, FailureKind, PROTOCOL_VERSION, Register, Request,
+};
+use helper_daemon::session::SessionInfo;
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Why nothing was started.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error("start: {0}")]
+    Helper(#[from] embedded::StartError),
+    #[error("start: the helper is gone: {0}")]
+    Channel(#[from] ChannelError),
+    #[error("start: {0}")]
+    Kernel(#[from] Errno),
+    #[error("start: {0}. Nothing was run; `es-guard doctor` tells what this machine has")]
+    Refused(String),
+    #[error(
+        "start: this session would be guarded by {found}, and --engine asks for {asked}. Nothing was run; do without --engine, or without the system's helper: --helper none"
+    )]
+    OtherEngine { found: String, asked: EngineChoice },
+    #[error("start `{command}`: {detail}")]
+    NotExecutable { command: String, detail: String },
+    #[error("start `{command}`: {detail}")]
+    NotFound { command: String, detail: String },
+}
+
+/// What the helper answers to a registration.
+struct Armed {
+    agent: Pid,
+    engine: String,
+    pidfd: PidFd,
+}
+
+impl Session {
+    /// Starts a helper, registers, and lets the agent begin once it has proven to be guarded.
+    pub(super) fn start(
+        args: &WrapArgs,
+        prepared: Prepared,
+        program: Program,
+        signals: Signals,
+        judge: Judge,
+    ) -> Result<Self, SessionError> {
+        let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, canaries } =
+            prepared;
+        let system = match &judge {
+            Judge::System(channel) => Some(channel.another()?),
+            Judge::Here => None,
+        };
+        let words = program.words();
+        let name = words.first().cloned().unwrap_or_default();
+        // Should the helper die, the agent becomes this process's child, and its end is still seen.
+        nix::sys::prctl::set_child_subreaper(true)?;
+        let (mut channel, helper) = embedded::start(program.command(&id, signals.before()), judge)?;
+        // From here on no process of the same user can trace or read this one; the agent is not forked from it.
+        nix::sys::prctl::set_dumpable(false)?;
+        // The agent gets it as this process was given it; to learn of its end, this process must not ignore it.
+        default_signal(Signal::SIGCHLD)?;
+        let register = Register {
+            protocol: PROTOCOL_VERSION,
+            session: SessionInfo {
+                id: id.clone(),
+                argv: words,
+                cwd,
+                version: env!("CARGO_PKG_VERSION").into(),
+            },
+            policy: compiled.policy.clone(),
+            canary: canaries.kept.clone(),
+            control: canaries.free.clone(),
+        };
+        channel.send(&Request::Register(Box::new(register)), &[ledger.as_fd(), denials.as_fd()])?;
+        drop((ledger, denials));
+        let armed = armed(&mut channel, &name).and_then(|armed| armed.by(args.engine));
+        if armed.is_err() {
+            state.discard_ledger(&id);
+        }
+        let Armed { agent, engine, pidfd } = armed?;
+        let engine = if system.is_some() { format!("{engine}, system helper") } else { engine };
+        drop(canaries);
+        let mut session = Self {
+            channel,
+            system,
+            signals,
+            agent,
+            helper,
+            pidfd,
+            engine,
+            ledger: state.ledger(&id),
+            id,
+            home,
+            fingerprint,
+            plan,
+            policy: compiled.policy,
+            quiet: args.quiet,
+            json: args.json,
+            notes: Vec::new(),
+        };
+        session.greet(&compiled.warnings);
+        session.channel.send(&Request::Go, &[])?;
+        Ok(session)
+    }
+
+    fn greet(&self, warnings: &[String]) {
+        for warning in warnings {
+            render::note(warning);
+        }
+        if !self.quiet && !self.json {
+            let zones = self.policy.visible_zones().map(|zone| zone.path.as_path());
+            let line = banner::line(zones, &self.engine, self.id.as_str(), Some(&self.home));
+            render::tell(&format!("{line}\n"));
+        }
+    }
+}
+
+impl Armed {
+    /// The same, if this engine is what was asked for.
+    fn by(self, asked: EngineChoice) -> Result<Self, SessionError> {
+        if asked.takes(&self.engine) {
+            Ok(self)
+        } else {
+            Err(SessionError::OtherEngine { found: self.engine, asked })
+        }
+    }
+}
+
+fn armed(channel: &mut Channel, command: &str) -> Result<Armed, SessionError> {
+    let (event, fds) = channel.receive::<Event>()?;
+    let command = command.to_owned();
+    match event {
+        Event::Armed { pid, engine } => {
+            let pidfd: OwnedFd = fds.into_iter().next().ok_or(ChannelError::Closed)?;
+            Ok(Armed { agent: Pid::from_raw(pid), engine, pidfd: PidFd::from_fd(pidfd) })
+        }
+        Event::Failed(failure) => Err(match failure.kind {
+            FailureKind::NotFound => SessionError::NotFound { command, detail: failure.detail },
+            FailureKind::NotExecutable => SessionError::NotExecutable { command, detail: failure.detail },
+            FailureKind::Guard | FailureKind::Engine => SessionError::Refused(failure.detail),
+        }),
+        _ => Err(ChannelError::Closed.into()),
+    }
+}
+
+impl SessionError {
+    /// The exit status of `wrap`.
+    pub(super) fn status(&self) -> u8 {
+        match self {
+            SessionError::NotExecutable { .. } => 126,
+            SessionError::NotFound { .. } => 127,
+            _ => crate::cli::NOTHING_RAN,
+        }
+    }
+}
