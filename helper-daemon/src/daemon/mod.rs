@@ -2,15 +2,22 @@
 //!
 //! | process | privilege | reads |
 //! |---|---|---|
-//! | [`monitor`] | root | of a connection only what the kernel says of it; of its workers, fixed headers |
+//! | [`monitor`], [`workers`] | root | of a connection only what the kernel says of it; of its workers, fixed headers |
 //! | [`worker`] | the peer's effective ids, a service account's real and saved ids, `CAP_SYS_PTRACE` | frames, policies, callers' memory, paths |
 //!
 //! A worker takes its ids before it reads the first byte. It sees the files as its peer does, so a path means
 //! to it what it means to the user, and is allowed what the user is.
 
+pub mod asking;
+pub mod authority;
+mod desk;
+pub mod hire;
 pub mod link;
 pub mod monitor;
+pub mod session;
+pub mod trees;
 pub mod worker;
+pub mod workers;
 
 /// Where the system's helper listens.
 pub const SOCKET: &str = "/run/es-guard/helper.sock";

@@ -4,6 +4,7 @@
 //! helper, reached over its socket ([`Remote`]). Whoever starts the agent sees only a [`Guard`].
 
 mod books;
+mod grants;
 mod local;
 mod remote;
 
