@@ -3,9 +3,11 @@
 //! It only reads; it knows no file and starts nothing.
 
 mod examples;
+mod overrides;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use examples::*;
+pub(crate) use overrides::{GrantArgs, OverrideCommand, OverrideListArgs, RevokeArgs, Target, Until};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,6 +38,9 @@ pub(crate) enum Command {
     /// The live sessions that the system's helper guards
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
+    /// Let a path through in a running session, for a while
+    #[command(subcommand, after_help = OVERRIDE_EXAMPLES)]
+    Override(OverrideCommand),
     /// Show, check or begin the policy file
     #[command(subcommand, after_help = POLICY_EXAMPLES)]
     Policy(PolicyCommand),
@@ -126,7 +131,10 @@ pub(crate) struct ShowArgs {
     /// A session, or the beginning of its name if that is unique, or `last`
     #[arg(default_value = "last")]
     pub(crate) id: String,
-    /// One JSON object
+    /// Each record as it is written, until the session ends
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// One JSON object; with --follow the ledger's own lines
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -161,18 +161,15 @@ fn belongs(child: &PidFd, peer: &Peer) -> Result<(Pid, PidFd), Failure> {
     if uids.iter().any(|uid| *uid != peer.uid) {
         return Err(not("is another user's"));
     }
-    let Ok(Some((_, parent))) = ancestry::parent(pid, child) else { return Err(not("has lost its parent")) };
     let mut ancestor = pid.as_raw();
     // A chain longer than this is no wrap's.
     for _ in 0..16 {
         if ancestor == peer.pid.as_raw() {
-            let same =
-                |which| of_child.namespace(which) == Caller::new(std::process::id() as i32).namespace(which);
-            return if same("mnt") && !child.has_ended() {
-                Ok((pid, parent))
-            } else {
-                Err(not("sees other files than es-guard"))
-            };
+            let view = |pid| Caller::new(pid).namespace("mnt");
+            let same = view(pid.as_raw()) == view(std::process::id() as i32);
+            // Last: what was read by number was of this child only if it lives now, as this finds.
+            let Ok(Some((_, parent))) = ancestry::parent(pid, child) else { return Err(not("has ended")) };
+            return if same { Ok((pid, parent)) } else { Err(not("sees other files than es-guard")) };
         }
         ancestor = Caller::new(ancestor).parent_id().map_err(failed)?;
         if ancestor <= 1 {
