@@ -6,7 +6,7 @@ use std::process::Command;
 
 fn main() {
     let out = std::env::var("OUT_DIR").unwrap_or_default();
-    let attacks: &[&str] = &["churn", "driver", "fake_helper", "listener", "race", "signals"];
+    let attacks: &[&str] = &["ask", "churn", "driver", "fake_helper", "listener", "race", "signals"];
     let programs = [("attacks", attacks), ("benches", &["work", "floor"])];
     for (dir, names) in programs {
         println!("cargo::rerun-if-changed={dir}");

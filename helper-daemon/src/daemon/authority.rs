@@ -12,6 +12,9 @@ pub enum Relation {
     Person,
     /// Root, outside every guarded tree.
     Root,
+    /// The session's user or root, in none of the helper's trees, but with a seccomp filter, as every process of
+    /// a guarded tree has: it may be in one that this helper knows nothing of.
+    Confined,
     /// A process of the session's own tree, whoever's it is.
     Tree,
     /// A process of another guarded tree, or one that can't be told from such.
@@ -32,10 +35,11 @@ pub enum Ask {
 }
 
 impl Relation {
-    const ALL: [Relation; 6] = [
+    const ALL: [Relation; 7] = [
         Relation::Owner,
         Relation::Person,
         Relation::Root,
+        Relation::Confined,
         Relation::Tree,
         Relation::OtherTree,
         Relation::Stranger,
@@ -56,7 +60,8 @@ impl Relation {
 pub fn may(relation: Relation, ask: Ask) -> Result<(), RefusalCode> {
     match (relation, ask) {
         (Relation::Owner | Relation::Person | Relation::Root, _) => Ok(()),
-        (Relation::Tree, Ask::See) => Ok(()),
+        (Relation::Confined | Relation::Tree, Ask::See) => Ok(()),
+        (Relation::Confined, Ask::Grant | Ask::Revoke) => Err(RefusalCode::Confined),
         (Relation::Tree | Relation::OtherTree, Ask::Grant | Ask::Revoke) => Err(RefusalCode::InsideATree),
         // Not even that there is such a session.
         (Relation::OtherTree | Relation::Stranger, _) => Err(RefusalCode::NoSuchSession),
@@ -69,11 +74,12 @@ mod tests {
 
     #[test]
     fn every_cell_of_the_table() {
-        use RefusalCode::{InsideATree, NoSuchSession};
+        use RefusalCode::{Confined, InsideATree, NoSuchSession};
         let table = [
             (Relation::Owner, [Ok(()), Ok(()), Ok(())]),
             (Relation::Person, [Ok(()), Ok(()), Ok(())]),
             (Relation::Root, [Ok(()), Ok(()), Ok(())]),
+            (Relation::Confined, [Ok(()), Err(Confined), Err(Confined)]),
             (Relation::Tree, [Ok(()), Err(InsideATree), Err(InsideATree)]),
             (Relation::OtherTree, [Err(NoSuchSession), Err(InsideATree), Err(InsideATree)]),
             (Relation::Stranger, [Err(NoSuchSession), Err(NoSuchSession), Err(NoSuchSession)]),
@@ -89,6 +95,6 @@ mod tests {
         for relation in Relation::ALL {
             assert_eq!(Relation::from_byte(relation.byte()), Some(relation));
         }
-        assert_eq!(Relation::from_byte(6), None);
+        assert_eq!(Relation::from_byte(7), None);
     }
 }

@@ -6,6 +6,10 @@
 //! process is in a pid namespace of its own, one thing is left that no process of the tree can shed: the
 //! agent's seccomp filter. A process that carries fewer filters than the agent began with is not of the tree;
 //! any other one is taken to be.
+//!
+//! There may be trees that this helper knows nothing of: of sessions with a helper of their own, and of an
+//! earlier system helper's. So whoever carries a filter that not every process here has is *confined*: not
+//! known to be in a tree, and not known to be in none.
 
 use super::authority::Relation;
 use endpoint_sec::linux::ancestry::{Lost, ancestors, filters, is_whole};
@@ -85,27 +89,40 @@ impl Tree {
     }
 }
 
+/// How many filters every process here has: those of the first one, as in a container. 0 where nobody tells.
+pub fn common_filters() -> u32 {
+    let first = Pid::from_raw(1);
+    PidFd::open(first).ok().and_then(|held| filters(first, &held).ok()).unwrap_or(0)
+}
+
 /// Where a process stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing<K> {
     uid: u32,
     inside: Vec<K>,
+    confined: bool,
 }
 
 impl<K: PartialEq> Standing<K> {
-    /// Looks at a process, and at all trees that there are.
-    pub fn of<'a>(process: &Process, trees: impl Iterator<Item = (K, &'a Tree)>) -> Self {
+    /// Looks at a process, and at all trees that there are. Every process here has `common` filters.
+    pub fn of<'a>(process: &Process, trees: impl Iterator<Item = (K, &'a Tree)>, common: u32) -> Self {
         let uid = process.uid;
-        let concern: Vec<_> = trees.filter(|(_, tree)| tree.concerns(uid)).collect();
         let now = filters(process.pid, &process.pidfd).map(|now| now.max(process.filters));
+        let confined = now.is_ok_and(|now| now > common);
+        let concern: Vec<_> = trees.filter(|(_, tree)| tree.concerns(uid)).collect();
         if let Ok(now) = now
             && concern.iter().all(|(_, tree)| now < tree.filters)
         {
-            return Self { uid, inside: Vec::new() };
+            return Self { uid, inside: Vec::new(), confined };
         }
         let line = now.and_then(|_| ancestors(process.pid, &process.pidfd));
         let inside = concern.into_iter().filter(|(_, tree)| is_inside(tree, now, &line)).map(|(key, _)| key);
-        Self { uid, inside: inside.collect() }
+        Self { uid, inside: inside.collect(), confined: confined || now.is_err() }
+    }
+
+    /// Its user.
+    pub fn uid(&self) -> u32 {
+        self.uid
     }
 
     /// Whether it is in any tree, or can't be told from one that is.
@@ -118,9 +135,10 @@ impl<K: PartialEq> Standing<K> {
         match (self.inside.contains(session), self.is_inside()) {
             (true, _) => Relation::Tree,
             (false, true) => Relation::OtherTree,
+            (false, false) if self.uid != user && self.uid != 0 => Relation::Stranger,
+            (false, false) if self.confined => Relation::Confined,
             (false, false) if self.uid == user => Relation::Person,
-            (false, false) if self.uid == 0 => Relation::Root,
-            (false, false) => Relation::Stranger,
+            (false, false) => Relation::Root,
         }
     }
 }
@@ -154,7 +172,7 @@ mod tests {
     }
 
     fn standing(trees: &[Tree]) -> Standing<usize> {
-        Standing::of(&this_process(), trees.iter().enumerate())
+        Standing::of(&this_process(), trees.iter().enumerate(), this_process().filters)
     }
 
     #[test]
@@ -190,6 +208,17 @@ mod tests {
     }
 
     #[test]
+    fn a_process_with_a_filter_that_not_everybody_has_is_confined() {
+        let mut process = this_process();
+        process.filters += 1;
+        let common = this_process().filters;
+        let none = || std::iter::empty::<(usize, &Tree)>();
+        let me = process.uid;
+        assert_eq!(Standing::of(&process, none(), common).to(&0, me), Relation::Confined);
+        assert_eq!(Standing::of(&process, none(), common + 1).to(&0, me), Relation::Person);
+    }
+
+    #[test]
     fn a_process_that_has_ended_is_inside() {
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         let pidfd = PidFd::from_fd(held(child.id()));
@@ -198,7 +227,7 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         let trees = [tree(std::process::id(), 5)];
-        assert!(Standing::of(&process, trees.iter().enumerate()).is_inside());
+        assert!(Standing::of(&process, trees.iter().enumerate(), 0).is_inside());
     }
 
     #[test]

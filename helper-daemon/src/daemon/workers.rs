@@ -7,7 +7,7 @@ use super::asking::{Answer, Ask, Asked};
 use super::authority::{self, Relation};
 use super::hire::{self, Happened, Id};
 use super::link::{self, Kind};
-use super::trees::{Process, Standing, Tree};
+use super::trees::{Process, Standing, Tree, common_filters};
 use crate::protocol::RefusalCode;
 use endpoint_sec::linux::station::Identity;
 use nix::errno::Errno;
@@ -55,13 +55,14 @@ pub struct Workers {
     pending: BTreeMap<u64, Pending>,
     last: u64,
     events: mpsc::UnboundedSender<(Id, Happened)>,
+    common_filters: u32,
 }
 
 impl Workers {
     /// None yet. What they say and do comes as `events`, for [`handle`](Self::handle).
     pub fn new(service: Identity, events: mpsc::UnboundedSender<(Id, Happened)>) -> Self {
         let (of, orphans, pending) = Default::default();
-        Self { service, of, orphans, pending, last: 0, events }
+        Self { service, of, orphans, pending, last: 0, events, common_filters: common_filters() }
     }
 
     /// Gives a connection its worker, if its user may have another one.
@@ -110,7 +111,8 @@ impl Workers {
     fn standing(&self, id: Id) -> Option<Standing<Id>> {
         let peer = &self.of.get(&id)?.peer;
         let live = self.of.iter().filter_map(|(id, worker)| Some((*id, &worker.session.as_ref()?.tree)));
-        Some(Standing::of(peer, live.chain(self.orphans.iter().map(|(id, tree)| (*id, tree)))))
+        let trees = live.chain(self.orphans.iter().map(|(id, tree)| (*id, tree)));
+        Some(Standing::of(peer, trees, self.common_filters))
     }
 
     fn say(&self, id: Id, kind: Kind, bytes: &[u8]) -> Result<(), Errno> {
@@ -211,20 +213,24 @@ impl Workers {
     /// The session that a name means to one who asks, and how it stands to that.
     fn meant(&self, id: Id, name: &[u8]) -> Result<(Id, Relation), RefusalCode> {
         let standing = self.standing(id).ok_or(RefusalCode::NoAnswer)?;
-        let named = self
-            .of
-            .iter()
-            .filter(|(_, worker)| worker.session.as_ref().is_some_and(|session| session.name == name));
-        let found: Vec<_> =
-            named.map(|(other, worker)| (*other, standing.to(other, worker.peer.uid()))).collect();
-        let first = |wanted| found.iter().find(|(_, relation)| *relation == wanted).copied();
-        let of_others = found.iter().filter(|(_, relation)| *relation == Relation::Root).count();
-        match first(Relation::Tree).or(first(Relation::Person)).or(first(Relation::Root)) {
+        let named = |worker: &Worker| worker.session.as_ref().is_some_and(|session| session.name == name);
+        let of_name = self.of.iter().filter(|(_, worker)| named(worker));
+        let found: Vec<_> = of_name
+            .map(|(id, worker)| (*id, standing.to(id, worker.peer.uid()), worker.peer.uid()))
+            .filter(|(_, relation, _)| !matches!(relation, Relation::OtherTree | Relation::Stranger))
+            .collect();
+        // Its own tree's before its own user's before anybody's; of one user's, the oldest.
+        let order = |(_, relation, user): &&(Id, Relation, u32)| {
+            (*relation != Relation::Tree, *user != standing.uid())
+        };
+        match found.iter().min_by_key(order) {
             // The same answer whether there is one of that name or not.
             None if standing.is_inside() => Err(RefusalCode::InsideATree),
             None => Err(RefusalCode::NoSuchSession),
-            Some((_, Relation::Root)) if of_others > 1 => Err(RefusalCode::AmbiguousSession),
-            Some(meant) => Ok(meant),
+            Some((_, _, user)) if *user != standing.uid() && found.iter().any(|other| other.2 != *user) => {
+                Err(RefusalCode::AmbiguousSession)
+            }
+            Some((id, relation, _)) => Ok((*id, *relation)),
         }
     }
 

@@ -42,8 +42,10 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCode {
-    /// Whoever asks is in a guarded tree, or can't be told from a process that is.
+    /// Whoever asks is in a guarded tree.
     InsideATree,
+    /// Whoever asks carries a seccomp filter of its own, and so can't be told from a process of a guarded tree.
+    Confined,
     /// There is no live session of that name, or it is not the asker's to know of.
     NoSuchSession,
     /// Several users have a live session of that name (only root is told).
@@ -78,8 +80,9 @@ pub const MAX_GRANTS: usize = 64;
 
 impl RefusalCode {
     /// Every code, for the way between monitor and worker.
-    const ALL: [RefusalCode; 13] = [
+    const ALL: [RefusalCode; 14] = [
         RefusalCode::InsideATree,
+        RefusalCode::Confined,
         RefusalCode::NoSuchSession,
         RefusalCode::AmbiguousSession,
         RefusalCode::NotTheOwner,
@@ -108,7 +111,10 @@ impl RefusalCode {
     pub fn words(self) -> &'static str {
         match self {
             RefusalCode::InsideATree => {
-                "a process inside a guarded tree grants nothing, and nothing can be told apart from one: ask from a terminal outside the session"
+                "a process inside a guarded tree grants nothing. Ask from a terminal outside the session"
+            }
+            RefusalCode::Confined => {
+                "the process that asks has a seccomp filter of its own, and can't be told from a guarded one. Ask from a terminal that has none, or as root"
             }
             RefusalCode::NoSuchSession => "you have no live session of that name",
             RefusalCode::AmbiguousSession => {
@@ -150,6 +156,7 @@ mod tests {
             words,
             [
                 "inside_a_tree",
+                "confined",
                 "no_such_session",
                 "ambiguous_session",
                 "not_the_owner",
@@ -167,6 +174,6 @@ mod tests {
         for code in RefusalCode::ALL {
             assert_eq!(RefusalCode::from_byte(code.byte()), Some(code));
         }
-        assert_eq!(RefusalCode::from_byte(13), None);
+        assert_eq!(RefusalCode::from_byte(14), None);
     }
 }

@@ -57,7 +57,7 @@ impl Stage {
         let dir = tempfile::Builder::new().prefix("es-guard-e2e-bin.").tempdir_in("/tmp").expect("a stage");
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(dir.path(), everybody).expect("a stage others may enter");
-        for attack in ["churn", "driver", "fake_helper", "listener", "race", "signals"] {
+        for attack in ["ask", "churn", "driver", "fake_helper", "listener", "race", "signals"] {
             publish(&attacks().join(attack), &dir.path().join(attack));
         }
         let mut stage = Self { dir, engine: None, system: None };
