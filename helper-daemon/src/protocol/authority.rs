@@ -114,7 +114,7 @@ impl RefusalCode {
                 "a process inside a guarded tree grants nothing. Ask from a terminal outside the session"
             }
             RefusalCode::Confined => {
-                "the process that asks has a seccomp filter of its own, and can't be told from a guarded one. Ask from a terminal that has none, or as root"
+                "the process that asks has a seccomp filter of its own, and can't be told from a guarded one. Ask from a terminal that has none"
             }
             RefusalCode::NoSuchSession => "you have no live session of that name",
             RefusalCode::AmbiguousSession => {
