@@ -87,7 +87,8 @@ impl OverrideRecord {
 /// A change of policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyRecord {
-    /// `replaced`, `refused` (a broken file: the last good policy stays) or `restored`.
+    /// `replaced`, `refused` (a broken file: the last good policy stays), `narrowed` (by a session inside this
+    /// one) or `restored`.
     pub change: String,
     /// What was wrong, or what is different.
     pub detail: String,

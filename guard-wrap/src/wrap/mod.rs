@@ -3,6 +3,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`program`] | the command to execute, and whether there is such a one |
+//! | [`nested`] | inside another session: that one guards more from then on |
 //! | [`session`] | the conversation with the helper, from registration to the agent's end |
 //! | [`signals`] | signals that arrive here and belong to the agent |
 //! | [`jobs`] | stopping when the agent stops, going on when it goes on |
@@ -11,6 +12,7 @@
 //! shell: same process group, same stops, same end.
 
 mod jobs;
+mod nested;
 mod program;
 mod session;
 mod signals;
@@ -40,6 +42,14 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
         Ok(judge) => judge,
         Err(error) => return failed(&error, NOTHING_RAN),
     };
+    match nested::outer(args.helper.as_deref(), &judge) {
+        Ok(None) => {}
+        Ok(Some(session)) => {
+            let error = nested::run(args, session, program, &signals);
+            return failed(&error, error.status());
+        }
+        Err(error) => return failed(&error, NOTHING_RAN),
+    }
     let prepared = match prepare(args) {
         Ok(prepared) => prepared,
         Err(error) => return failed(&error, NOTHING_RAN),

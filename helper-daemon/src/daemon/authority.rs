@@ -32,6 +32,8 @@ pub enum Ask {
     Grant,
     /// Take that back.
     Revoke,
+    /// Guard more than it does.
+    Narrow,
 }
 
 impl Relation {
@@ -60,9 +62,10 @@ impl Relation {
 pub fn may(relation: Relation, ask: Ask) -> Result<(), RefusalCode> {
     match (relation, ask) {
         (Relation::Owner | Relation::Person | Relation::Root, _) => Ok(()),
-        (Relation::Confined | Relation::Tree, Ask::See) => Ok(()),
-        (Relation::Confined, Ask::Grant | Ask::Revoke) => Err(RefusalCode::Confined),
-        (Relation::Tree | Relation::OtherTree, Ask::Grant | Ask::Revoke) => Err(RefusalCode::InsideATree),
+        (Relation::Confined, Ask::See) | (Relation::Tree, Ask::See | Ask::Narrow) => Ok(()),
+        (Relation::Confined, _) => Err(RefusalCode::Confined),
+        (Relation::Tree | Relation::OtherTree, Ask::Grant | Ask::Revoke)
+        | (Relation::OtherTree, Ask::Narrow) => Err(RefusalCode::InsideATree),
         // Not even that there is such a session.
         (Relation::OtherTree | Relation::Stranger, _) => Err(RefusalCode::NoSuchSession),
     }
@@ -76,16 +79,16 @@ mod tests {
     fn every_cell_of_the_table() {
         use RefusalCode::{Confined, InsideATree, NoSuchSession};
         let table = [
-            (Relation::Owner, [Ok(()), Ok(()), Ok(())]),
-            (Relation::Person, [Ok(()), Ok(()), Ok(())]),
-            (Relation::Root, [Ok(()), Ok(()), Ok(())]),
-            (Relation::Confined, [Ok(()), Err(Confined), Err(Confined)]),
-            (Relation::Tree, [Ok(()), Err(InsideATree), Err(InsideATree)]),
-            (Relation::OtherTree, [Err(NoSuchSession), Err(InsideATree), Err(InsideATree)]),
-            (Relation::Stranger, [Err(NoSuchSession), Err(NoSuchSession), Err(NoSuchSession)]),
+            (Relation::Owner, [Ok(()); 4]),
+            (Relation::Person, [Ok(()); 4]),
+            (Relation::Root, [Ok(()); 4]),
+            (Relation::Confined, [Ok(()), Err(Confined), Err(Confined), Err(Confined)]),
+            (Relation::Tree, [Ok(()), Err(InsideATree), Err(InsideATree), Ok(())]),
+            (Relation::OtherTree, [Err(NoSuchSession), Err(InsideATree), Err(InsideATree), Err(InsideATree)]),
+            (Relation::Stranger, [Err(NoSuchSession); 4]),
         ];
         for (relation, cells) in table {
-            let found = [Ask::See, Ask::Grant, Ask::Revoke].map(|ask| may(relation, ask));
+            let found = [Ask::See, Ask::Grant, Ask::Revoke, Ask::Narrow].map(|ask| may(relation, ask));
             assert_eq!(found, cells, "{relation:?}");
         }
     }

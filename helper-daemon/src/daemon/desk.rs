@@ -41,7 +41,8 @@ impl Desk {
         match message.kind {
             Kind::Describe => {
                 let counts = self.guard.settle();
-                let now = Description { counts, ..self.description.clone() };
+                let zones = self.guard.zones();
+                let now = Description { counts, zones, ..self.description.clone() };
                 let bytes = serde_json::to_vec(&now).unwrap_or_default();
                 let _ = link::send(monitor.as_fd(), Kind::Description, &bytes, &[]);
             }
@@ -63,15 +64,17 @@ impl Desk {
 
     /// A question on the owner's own connection, which is to no other session.
     pub(super) fn own(&self, question: Request) -> Event {
-        match &question {
+        let named = match &question {
             Request::Overrides { session }
             | Request::Grant { session, .. }
             | Request::Revoke { session, .. }
-                if session.as_str() == self.name =>
-            {
-                self.put(question, Relation::Owner, self.owner.clone())
-            }
-            _ => Event::Refused(RefusalCode::NoSuchSession.into()),
+            | Request::Narrow { session, .. } => session.as_str() == self.name,
+            _ => false,
+        };
+        if named {
+            self.put(question, Relation::Owner, self.owner.clone())
+        } else {
+            Event::Refused(RefusalCode::NoSuchSession.into())
         }
     }
 
@@ -87,6 +90,9 @@ impl Desk {
             Request::Revoke { path, .. } => authority::may(relation, Ask::Revoke)
                 .and_then(|()| self.guard.revoke(&path, &by))
                 .map(|revoked| Event::Revoked { revoked }),
+            Request::Narrow { policy, .. } => authority::may(relation, Ask::Narrow)
+                .and_then(|()| self.guard.narrow(policy, &by))
+                .map(|()| Event::Narrowed),
             _ => Err(RefusalCode::NotTheOwner),
         };
         answered.unwrap_or_else(|code| Event::Refused(code.into()))

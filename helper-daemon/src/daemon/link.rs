@@ -15,6 +15,10 @@ pub enum Kind {
     Armed,
     /// Worker: may my peer register a session? Monitor: [`Kind::End`] or [`Kind::Refused`].
     MayRegister,
+    /// Worker: which session is my peer inside? Monitor: [`Kind::Inside`] or [`Kind::Refused`].
+    Where,
+    /// Monitor: inside this one. Bytes: its name; none, if it is in no tree.
+    Inside,
     /// Worker: the tree is empty, and the session over.
     Over,
     /// Worker: which sessions are there?
@@ -36,9 +40,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 11] = [
+    const ALL: [Kind; 13] = [
         Kind::Armed,
         Kind::MayRegister,
+        Kind::Where,
+        Kind::Inside,
         Kind::Over,
         Kind::List,
         Kind::Describe,

@@ -53,7 +53,7 @@ impl Session {
             user: peer.uid,
             agent: pid.as_raw(),
             engine: String::new(),
-            zones: register.policy.visible_zones().map(|zone| zone.path.to_string_lossy().into()).collect(),
+            zones: Vec::new(),
             began: jiff::Timestamp::now().as_second(),
             counts: Default::default(),
         };
@@ -110,10 +110,11 @@ impl Session {
                     None
                 }
                 Request::Awake { .. } => None,
-                question @ (Request::Overrides { .. } | Request::Grant { .. } | Request::Revoke { .. }) => {
-                    Some(self.desk().own(question))
-                }
-                Request::Register(_) | Request::List => {
+                question @ (Request::Overrides { .. }
+                | Request::Grant { .. }
+                | Request::Revoke { .. }
+                | Request::Narrow { .. }) => Some(self.desk().own(question)),
+                Request::Register(_) | Request::List | Request::Where => {
                     return Err(failed("the session is registered already"));
                 }
             };

@@ -125,6 +125,11 @@ impl<K: PartialEq> Standing<K> {
         self.uid
     }
 
+    /// The trees that it is in, or can't be told from one that is.
+    pub fn inside(&self) -> &[K] {
+        &self.inside
+    }
+
     /// Whether it is in any tree, or can't be told from one that is.
     pub fn is_inside(&self) -> bool {
         !self.inside.is_empty()

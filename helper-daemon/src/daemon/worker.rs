@@ -68,9 +68,11 @@ fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd) -> Result<(), Fa
             session.serve(channel, monitor)
         }
         Request::List => list(channel, monitor),
+        Request::Where => channel.send(&inside(monitor)?, &[]).map_err(failed),
         Request::Overrides { ref session }
         | Request::Grant { ref session, .. }
-        | Request::Revoke { ref session, .. } => {
+        | Request::Revoke { ref session, .. }
+        | Request::Narrow { ref session, .. } => {
             let answer = ask(&request, session, monitor)?;
             channel.send(&answer, &[]).map_err(failed)
         }
@@ -96,6 +98,18 @@ fn may_register(monitor: &OwnedFd) -> Result<(), Failure> {
             Err(failed("register a session from inside a guarded tree, or from what can't be told from one"))
         }
     }
+}
+
+/// Answers which session the peer is inside.
+fn inside(monitor: &OwnedFd) -> Result<Event, Failure> {
+    link::send(monitor.as_fd(), Kind::Where, &[], &[]).map_err(failed)?;
+    Ok(match link::receive(monitor.as_fd()).map_err(failed)? {
+        Some(Message { kind: Kind::Inside, bytes, .. }) => {
+            let session = SessionId::parse(&String::from_utf8_lossy(&bytes));
+            Event::Where { session }
+        }
+        _ => Event::Refused(RefusalCode::InsideATree.into()),
+    })
 }
 
 /// Puts a question to a session's worker. Who asks, the monitor says to it, which the kernel told.

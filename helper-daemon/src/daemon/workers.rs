@@ -95,6 +95,7 @@ impl Workers {
             Happened::Gone => self.gone(id),
             Happened::Said(message) => match message.kind {
                 Kind::MayRegister => self.may_register(id),
+                Kind::Where => self.inside(id),
                 Kind::Armed => self.armed(id, message),
                 Kind::Over => self.over(id),
                 Kind::List => self.list(id),
@@ -102,7 +103,7 @@ impl Workers {
                 Kind::End => self.awaits(id, 0),
                 Kind::Ask => self.ask(id, &message.bytes),
                 Kind::Answer => self.answered(id, &message.bytes),
-                Kind::Describe | Kind::Asked | Kind::Refused => {}
+                Kind::Describe | Kind::Inside | Kind::Asked | Kind::Refused => {}
             },
         }
     }
@@ -129,6 +130,17 @@ impl Workers {
             Some(standing) if !standing.is_inside() => drop(self.say(id, Kind::End, &[])),
             _ => self.refuse(id, RefusalCode::InsideATree),
         }
+    }
+
+    fn inside(&self, id: Id) {
+        let Some(standing) = self.standing(id) else { return };
+        let live = standing.inside().iter().find_map(|tree| self.of.get(tree)?.session.as_ref());
+        let _ = match live {
+            Some(session) => self.say(id, Kind::Inside, &session.name),
+            None if !standing.is_inside() => self.say(id, Kind::Inside, &[]),
+            // Of a session that is without its worker: what is inside can't even be told to guard more.
+            None => return self.refuse(id, RefusalCode::InsideATree),
+        };
     }
 
     fn armed(&mut self, id: Id, mut message: link::Message) {

@@ -76,12 +76,8 @@ impl Grant {
 }
 
 fn check(what: &Override, policy: &Policy, now: u64) -> Result<(), RefusalCode> {
-    let plain = |c: Component<'_>| matches!(c, Component::RootDir | Component::Normal(_));
-    // Components leave out what the text of a path has doubled or at its end: it must be written plainly, or
-    // it could not be revoked by what is shown.
     let path = &what.path;
-    let text: std::path::PathBuf = path.components().collect();
-    if !path.is_absolute() || !path.components().all(plain) || text.as_os_str() != path.as_os_str() {
+    if !is_plain(path) {
         return Err(RefusalCode::BadPath);
     }
     if policy.zones.iter().any(|zone| zone.internal && touches(&zone.path, path)) {
@@ -98,6 +94,15 @@ fn check(what: &Override, policy: &Policy, now: u64) -> Result<(), RefusalCode> 
         return Err(RefusalCode::ReasonTooLong);
     }
     Ok(())
+}
+
+/// Whether a path is absolute, and written as the kernel resolves it: or it could not be revoked by what is
+/// shown.
+pub(super) fn is_plain(path: &Path) -> bool {
+    let plain = |c: Component<'_>| matches!(c, Component::RootDir | Component::Normal(_));
+    // Components leave out what the text has doubled or at its end.
+    let text: std::path::PathBuf = path.components().collect();
+    path.is_absolute() && path.components().all(plain) && text.as_os_str() == path.as_os_str()
 }
 
 fn touches(one: &Path, other: &Path) -> bool {

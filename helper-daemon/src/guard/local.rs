@@ -2,6 +2,7 @@
 
 use super::books::Books;
 use super::grants::{Grant, Grants};
+use super::nested::Nested;
 use super::{Guard, Records, failed};
 use crate::engine::seccomp::Seccomp;
 use crate::ledger::{Counts, PolicyRecord, Record, start_of};
@@ -31,6 +32,7 @@ struct Rules {
     /// The owner's.
     policy: Policy,
     grants: Grants,
+    nested: Nested,
     /// Whether the agent has begun.
     begun: bool,
 }
@@ -40,7 +42,7 @@ impl Local {
     pub fn new(register: Register, records: Records) -> Self {
         let Register { session: info, policy, canary, .. } = register;
         let books = Arc::new(Books::new(records, info.id.clone(), canary));
-        let rules = Rules { policy, grants: Grants::default(), begun: false };
+        let rules = Rules { policy, grants: Grants::default(), nested: Nested::default(), begun: false };
         Self { info, rules: Mutex::new(rules), books, engine: OnceLock::new() }
     }
 
@@ -52,9 +54,9 @@ impl Local {
     /// Lets a path through, from the next call on. `now` in Unix seconds.
     pub fn grant(&self, what: Override, by: Granter, now: u64) -> Result<LiveOverride, RefusalCode> {
         let mut rules = self.running()?;
-        let Rules { policy, grants, .. } = &mut *rules;
+        let guarded = rules.nested.beside(rules.policy.clone());
         let grant = Grant { what, by };
-        let earlier = grants.add(grant.clone(), policy, now)?;
+        let earlier = rules.grants.add(grant.clone(), &guarded, now)?;
         if let Some(earlier) = earlier {
             self.books.override_changed("removed", &earlier.what, Some(&grant.by));
         }
@@ -70,6 +72,19 @@ impl Local {
         self.judge_by(&rules);
         self.books.override_changed("removed", &grant.what, Some(by));
         Ok(grant.live())
+    }
+
+    /// Guards by another policy, too, from the next call on.
+    pub fn narrow(&self, layer: Policy, by: &Granter) -> Result<(), RefusalCode> {
+        let mut rules = self.running()?;
+        let zones = layer.visible_zones().map(|zone| format!("+{}", zone.path.display()));
+        let zones = zones.collect::<Vec<_>>().join(", ");
+        rules.nested.add(layer)?;
+        let detail =
+            format!("zones: {zones}, for a session inside this one (process {}, {})", by.pid, by.exe);
+        self.books.write(Record::Policy(PolicyRecord { change: "narrowed".into(), detail }));
+        self.judge_by(&rules);
+        Ok(())
     }
 
     /// Takes away the grants that have expired by `now`; answers when the next one will, in Unix seconds.
@@ -102,6 +117,13 @@ impl Local {
         of_file.chain(rules.grants.live()).filter(|what| lives(what.expires_at)).collect()
     }
 
+    /// The zones as they are now, without es-guard's own.
+    pub fn zones(&self) -> Vec<String> {
+        let rules = self.rules();
+        let all = rules.nested.beside(rules.policy.clone());
+        all.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned()).collect()
+    }
+
     fn rules(&self) -> MutexGuard<'_, Rules> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,7 +135,7 @@ impl Local {
 
     fn judge_by(&self, rules: &Rules) {
         if let Some(engine) = self.engine.get() {
-            engine.set_policy(rules.grants.on(&rules.policy));
+            engine.set_policy(rules.nested.beside(rules.grants.on(&rules.policy)));
         }
     }
 }

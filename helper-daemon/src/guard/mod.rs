@@ -6,6 +6,7 @@
 mod books;
 mod grants;
 mod local;
+mod nested;
 mod remote;
 
 pub use local::Local;

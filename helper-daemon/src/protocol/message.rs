@@ -68,6 +68,16 @@ pub enum Request {
         #[serde(with = "path_text")]
         path: PathBuf,
     },
+    /// Which session is whoever asks inside? To the system's helper only.
+    Where,
+    /// Guard by this policy, too, until the session ends: for a session inside it, whose processes carry the
+    /// outer one's filter and can have no other. To the system's helper only.
+    Narrow {
+        /// A live session.
+        session: SessionId,
+        /// What else is guarded. It denies more; it lets nothing through that is denied without it.
+        policy: Policy,
+    },
     /// Tell what was counted so far. To the system's helper only.
     Settle,
     /// The agent has ended; the session ends with the last process of its tree. To the system's helper only.
@@ -137,6 +147,13 @@ pub enum Event {
         /// As it was.
         revoked: LiveOverride,
     },
+    /// Whoever asked is inside this session; `None`: inside none.
+    Where {
+        /// Its name.
+        session: Option<SessionId>,
+    },
+    /// More is guarded.
+    Narrowed,
     /// A request that whoever made it may not make, or that can't be met.
     Refused(Refusal),
     /// Nothing was started, and why.
@@ -170,7 +187,7 @@ pub struct Description {
     pub agent: i32,
     /// The engine.
     pub engine: String,
-    /// The zones, without es-guard's own.
+    /// The zones as they are now, without es-guard's own.
     pub zones: Vec<String>,
     /// When it began, in Unix seconds.
     pub began: i64,

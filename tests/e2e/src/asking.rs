@@ -83,6 +83,12 @@ pub fn revoke(session: &str, path: &Path) -> Value {
     json!({"request": "revoke", "session": session, "path": path})
 }
 
+/// A request to guard a path, too.
+pub fn narrow(session: &str, path: &Path) -> Value {
+    let policy = json!({"zones": [{"path": path}], "overrides": [], "exempt_names": []});
+    json!({"request": "narrow", "session": session, "policy": policy})
+}
+
 /// A request to tell what is let through.
 pub fn overrides(session: &str) -> Value {
     json!({"request": "overrides", "session": session})

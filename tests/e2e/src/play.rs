@@ -1,13 +1,16 @@
 //! A session of the system's helper, as tests of who may say what begin: the zone `zone`, and in it `a` and `b`.
 
 use crate::agent::Agent;
-use crate::asking::{Desk, grant, names, overrides, revoke, word};
+use crate::asking::{Desk, grant, names, narrow, overrides, revoke, word};
 use crate::guard::{Mode, Stage, ledgers, read};
 use crate::row::Who;
 use crate::sandbox::Sandbox;
 use helper_daemon::ledger::{OverrideRecord, Record};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+
+/// What came of: list, overrides, grant, revoke, narrow.
+pub type Cells = [String; 5];
 
 /// A running session.
 #[derive(Debug)]
@@ -52,18 +55,18 @@ impl Play {
         self.sandbox.root().join("zone").join(name)
     }
 
-    /// What this user is answered, outside every tree, to: list, overrides, grant, revoke.
-    pub fn cells_of(&self, uid: u32) -> [String; 4] {
+    /// What this user is answered, outside every tree.
+    pub fn cells_of(&self, uid: u32) -> Cells {
         cells(&self.session(), self.path("b"), |question| self.desk.asks(uid, question))
     }
 
     /// The same for an agent, its own or another one, which asks by way of a shell command around `@`.
-    pub fn cells_of_agent(&self, agent: &mut Agent, by: &str) -> [String; 4] {
+    pub fn cells_of_agent(&self, agent: &mut Agent, by: &str) -> Cells {
         cells(&self.session(), self.path("b"), |question| self.desk.agent_asks(agent, by, question))
     }
 
     /// The same for this session's agent.
-    pub fn cells_inside(&mut self, by: &str) -> [String; 4] {
+    pub fn cells_inside(&mut self, by: &str) -> Cells {
         let (session, path, desk) = (self.session(), self.path("b"), self.desk.clone());
         cells(&session, path, |question| desk.agent_asks(&mut self.agent, by, question))
     }
@@ -88,13 +91,14 @@ impl Play {
     }
 }
 
-fn cells(session: &str, path: PathBuf, mut asks: impl FnMut(&Value) -> Value) -> [String; 4] {
+fn cells(session: &str, path: PathBuf, mut asks: impl FnMut(&Value) -> Value) -> Cells {
     let seen = names(&asks(&json!({"request": "list"}))).iter().any(|name| name == session);
     [
         if seen { "seen" } else { "not seen" }.to_owned(),
         word(&asks(&overrides(session))),
         word(&asks(&grant(session, &path))),
         word(&asks(&revoke(session, &path))),
+        word(&asks(&narrow(session, &path))),
     ]
 }
 

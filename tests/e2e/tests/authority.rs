@@ -12,11 +12,13 @@ use serde_json::json;
 /// A user who has no session.
 const OTHER: u32 = 1001;
 
-const ALL: [&str; 4] = ["seen", "overrides", "granted", "revoked"];
-const NOTHING: [&str; 4] = ["not seen", "no_such_session", "no_such_session", "no_such_session"];
-const INSIDE: [&str; 4] = ["seen", "overrides", "inside_a_tree", "inside_a_tree"];
-const INSIDE_ANOTHER: [&str; 4] = ["not seen", "inside_a_tree", "inside_a_tree", "inside_a_tree"];
-const CONFINED: [&str; 4] = ["seen", "overrides", "confined", "confined"];
+const NO: &str = "no_such_session";
+const IN: &str = "inside_a_tree";
+const ALL: [&str; 5] = ["seen", "overrides", "granted", "revoked", "narrowed"];
+const NOTHING: [&str; 5] = ["not seen", NO, NO, NO, NO];
+const INSIDE: [&str; 5] = ["seen", "overrides", IN, IN, "narrowed"];
+const INSIDE_ANOTHER: [&str; 5] = ["not seen", IN, IN, IN, IN];
+const CONFINED: [&str; 5] = ["seen", "overrides", "confined", "confined", "confined"];
 
 #[test]
 fn seccomp_the_same_user_outside_sees_grants_and_revokes() {

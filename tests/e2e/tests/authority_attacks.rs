@@ -6,7 +6,7 @@ use e2e::play::Play;
 use e2e::require;
 use e2e::row::Who;
 use e2e::sandbox::USER;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
@@ -52,11 +52,34 @@ fn seccomp_the_command_that_lets_a_person_grant_lets_no_agent() {
 fn seccomp_a_second_session_is_no_way_out_of_the_first() {
     let Some(mut play) = Play::new(Who::User) else { return };
     let socket = play.desk.socket.to_string_lossy().into_owned();
-    for helper in [&socket, "none"] {
-        let nested = format!("$STAGE/es-guard wrap --helper {helper} --zone . -- rm -f zone/a");
-        assert_eq!(play.agent.does(&nested), 125, "{helper}");
-        assert!(play.path("a").exists());
+    let zone = play.path("..").canonicalize().expect("the zone");
+    let beside = play.sandbox.root().join("beside");
+    std::fs::create_dir(&beside).expect("a directory");
+    std::fs::write(
+        beside.join("policy.json"),
+        format!("{{\"exempt_names\": [\"a\", \"b\"], \"temporary_overrides\": [{zone:?}]}}"),
+    )
+    .expect("a policy");
+    play.sandbox.hand_over();
+    let policy = "--policy beside/policy.json";
+    for (helper, status) in [(socket.as_str(), 1), ("none", 125)] {
+        // Of other zones, of the same, and by a policy that lets everything through.
+        for options in ["--zone beside", "--zone zone", policy] {
+            let nested = format!("$STAGE/es-guard wrap --helper {helper} {options} -- rm zone/a");
+            assert_eq!(play.agent.does(&nested), status, "{nested}");
+            assert!(play.path("a").exists());
+        }
     }
+    // Another zone is another place that things may be moved to, within what is guarded by it alone.
+    let out = format!("$STAGE/es-guard wrap --helper {socket} --zone beside -- mv zone/a beside/");
+    assert_eq!(play.agent.does(&out), 1);
+    assert!(!play.removes("a") && !play.removes("b"));
+    // By the wire: nobody else's session is narrowed, and nothing is widened.
+    let (session, desk) = (play.session(), play.desk.clone());
+    let nothing = json!({"zones": [], "overrides": [], "exempt_names": []});
+    let narrow = json!({"request": "narrow", "session": session, "policy": nothing});
+    assert_eq!(word(&desk.agent_asks(&mut play.agent, "@", &narrow)), "bad_path");
+    assert_eq!(word(&desk.asks(1001, &narrow)), "no_such_session");
     assert!(!play.removes("a"));
 }
 
