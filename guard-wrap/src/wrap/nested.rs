@@ -50,10 +50,12 @@ impl NestedError {
 
 /// The session of the system's helper that this process is inside.
 pub(super) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<SessionId>, NestedError> {
-    let me = getpid();
     // Whoever is inside has a filter: for everybody else there is nothing to ask.
-    let carries = PidFd::open(me).ok().and_then(|held| filters(me, &held).ok());
-    if !matches!(judge, Judge::System(_)) || carries == Some(0) {
+    let carries_none = || {
+        let held = PidFd::open(getpid()).ok();
+        held.and_then(|held| filters(getpid(), &held).ok()) == Some(0)
+    };
+    if !matches!(judge, Judge::System(_)) || carries_none() {
         return Ok(None);
     }
     match system::ask(helper, &Request::Where)? {

@@ -127,3 +127,33 @@ fn until(end: Option<u64>) -> PollTimeout {
     // At least one, or a wait that ends a little early is repeated many times.
     PollTimeout::from(left.clamp(1, 30_000) as u16)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::LiveOverride;
+
+    #[test]
+    fn what_there_is_no_room_for_is_counted() {
+        let one = LiveOverride {
+            path: format!("/{}", "x".repeat(4000)).into(),
+            expires_at: None,
+            reason: None,
+            by: None,
+        };
+        let overrides = vec![one; 64];
+        let words = fitting(Event::Overrides { overrides, left_out: 0 });
+        assert!(words.len() < link::MAX_MESSAGE - 16);
+        let Ok(Event::Overrides { overrides, left_out }) = serde_json::from_slice(&words) else {
+            panic!("another answer")
+        };
+        assert!(!overrides.is_empty() && overrides.len() + left_out == 64);
+    }
+
+    #[test]
+    fn a_wait_is_at_least_a_moment_and_never_endless_once_something_ends() {
+        assert_eq!(until(None), PollTimeout::NONE);
+        assert_eq!(until(Some(0)), PollTimeout::from(1u16));
+        assert_eq!(until(Some(u64::MAX)), PollTimeout::from(30_000u16));
+    }
+}

@@ -115,7 +115,7 @@ impl Session {
                 | Request::Revoke { .. }
                 | Request::Narrow { .. }) => Some(self.desk().own(question)),
                 Request::Register(_) | Request::List | Request::Where => {
-                    return Err(failed("the session is registered already"));
+                    Some(Event::Failed(failed("this connection has registered a session already")))
                 }
             };
             if let Some(event) = reply {

@@ -5,6 +5,7 @@
  *   ask SOCKET JSON             connects and asks
  *   ask SOCKET --hand COMMAND…  connects, and becomes a command that has the connection as descriptor 3
  *   ask 3 JSON                  asks on that one
+ *   ask SOCKET --of PID JSON    asks on the connection that a process has, as root can
  *
  * Prints the answer's JSON on one line, or "closed".
  */
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -31,6 +33,25 @@ static int connected(const char *path)
 		exit(1);
 	}
 	return fd;
+}
+
+/* The first descriptor of a process that is connected there. */
+static int taken(const char *path, int pid)
+{
+	int process = syscall(SYS_pidfd_open, pid, 0);
+
+	for (int number = 0; number < 256; number++) {
+		struct sockaddr_un address = { 0 };
+		socklen_t size = sizeof(address) - 1;
+		int fd = syscall(SYS_pidfd_getfd, process, number, 0);
+		if (fd < 0)
+			continue;
+		if (!getpeername(fd, (struct sockaddr *)&address, &size) && !strcmp(address.sun_path, path))
+			return fd;
+		close(fd);
+	}
+	fprintf(stderr, "%d has no connection to %s\n", pid, path);
+	exit(1);
 }
 
 static int filled(int fd, char *into, size_t size)
@@ -52,7 +73,12 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 2;
-	fd = strcmp(argv[1], "3") ? connected(argv[1]) : 3;
+	if (!strcmp(argv[2], "--of") && argc == 5) {
+		fd = taken(argv[1], atoi(argv[3]));
+		argv += 2;
+	} else {
+		fd = strcmp(argv[1], "3") ? connected(argv[1]) : 3;
+	}
 	if (!strcmp(argv[2], "--hand") && argc > 3) {
 		if (dup2(fd, 3) < 0)
 			return 1;

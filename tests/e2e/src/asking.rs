@@ -39,6 +39,16 @@ impl Desk {
         answer(&String::from_utf8_lossy(&command.output().expect("an answer").stdout))
     }
 
+    /// Asks on the connection of this process, as root can: as it would itself.
+    ///
+    /// # Panics
+    /// When nothing is answered.
+    pub fn asks_as_owner(&self, owner: u32, question: &Value) -> Value {
+        let mut command = Command::new(&self.ask);
+        command.arg(&self.socket).arg("--of").arg(owner.to_string()).arg(question.to_string());
+        answer(&String::from_utf8_lossy(&command.output().expect("an answer").stdout))
+    }
+
     /// The command line that asks. Its words have no single quote in them.
     pub fn line(&self, question: &Value) -> String {
         format!("{} {} '{question}'", self.ask.display(), self.socket.display())

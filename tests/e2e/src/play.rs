@@ -71,6 +71,19 @@ impl Play {
         cells(&session, path, |question| desk.agent_asks(&mut self.agent, by, question))
     }
 
+    /// The same on the owner's own connection; `list` is not asked there.
+    pub fn cells_of_owner(&mut self) -> Cells {
+        let owner = self.agent.says("echo $PPID").parse().expect("a number");
+        let (session, path) = (self.session(), self.path("b"));
+        cells(&session, path, |question| {
+            if question["request"] == "list" {
+                json!({"event": "sessions", "sessions": [{"session": {"id": session}}]})
+            } else {
+                self.desk.asks_as_owner(owner, question)
+            }
+        })
+    }
+
     /// Whether the agent can remove a file of the person's.
     ///
     /// # Panics

@@ -3,11 +3,13 @@
 
 use e2e::agent::Agent;
 use e2e::asking::{grant, of_owners, word};
+use e2e::guard::{eventually, ledgers};
 use e2e::play::{Play, mode, sandbox};
 use e2e::require;
 use e2e::row::Who;
 use e2e::sandbox::USER;
-use serde_json::json;
+use helper_daemon::protocol::PROTOCOL_VERSION;
+use serde_json::{Value, json};
 
 /// A user who has no session.
 const OTHER: u32 = 1001;
@@ -140,21 +142,62 @@ fn seccomp_nobody_but_the_owner_makes_an_owners_requests() {
 }
 
 #[test]
-fn seccomp_whoever_registers_is_outside_every_tree() {
-    let Some(mut play) = Play::new(Who::User) else { return };
-    let register = json!({
+fn seccomp_the_owner_asks_everything_of_its_own_session_and_nothing_of_others() {
+    for who in [Who::User, Who::Root] {
+        let Some(mut play) = Play::new(who) else { return };
+        assert_eq!(play.cells_of_owner(), ALL, "{who:?}");
+        let owner = play.agent.says("echo $PPID").parse().expect("a number");
+        let asks = |question: &Value| play.desk.asks_as_owner(owner, question);
+        assert_eq!(word(&asks(&json!({"request": "settle"}))), "settled");
+        let there = sandbox(who);
+        let other = Agent::start(play.stage.command(&there, &mode(&there), "sh".as_ref()));
+        eventually("it is there", || ledgers(&there).len() == 1);
+        let name = ledgers(&there)[0].file_stem().expect("a name").to_string_lossy().into_owned();
+        assert_eq!(word(&asks(&grant(&name, &there.root().join("zone/a")))), "no_such_session");
+        let again = asks(&register(&play.session()));
+        assert_eq!(again["detail"], "this connection has registered a session already");
+        assert!(!play.removes("a"), "the session goes on");
+        other.ends();
+    }
+}
+
+/// A registration without the descriptors that belong to it: who may register is looked at first.
+fn register(session: &str) -> Value {
+    json!({
         "request": "register",
-        "protocol": 1,
-        "session": {"id": play.session(), "argv": ["x"], "cwd": "/", "version": "0"},
+        "protocol": PROTOCOL_VERSION,
+        "session": {"id": session, "argv": ["x"], "cwd": "/", "version": "0"},
         "policy": {"zones": [], "overrides": [], "exempt_names": []},
         "canary": "/nowhere/kept",
         "control": "/nowhere/free",
-    });
-    // What it lacks are the descriptors, which are looked at next.
-    let outside = play.desk.asks(USER, &register);
-    assert_eq!(outside["detail"], "expected four descriptors", "{outside}");
-    let inside = play.desk.clone().agent_asks(&mut play.agent, "@", &register);
-    let why = inside["detail"].as_str().unwrap_or_default();
-    assert!(why.contains("from inside a guarded tree"), "{inside}");
+    })
+}
+
+#[test]
+fn seccomp_whoever_registers_is_outside_every_tree() {
+    let Some(mut play) = Play::new(Who::User) else { return };
+    let register = register(&play.session());
+    let desk = play.desk.clone();
+    for uid in [USER, 0, OTHER] {
+        let answer = desk.asks(uid, &register);
+        assert_eq!(answer["detail"], "expected four descriptors", "as {uid}: {answer}");
+    }
+    let refused = |answer: Value| {
+        let why = answer["detail"].as_str().unwrap_or_default();
+        assert!(why.contains("from inside a guarded tree"), "{answer}");
+    };
+    refused(desk.agent_asks(&mut play.agent, "@", &register));
+    let there = sandbox(Who::Root);
+    let mut other = Agent::start(play.stage.command(&there, &mode(&there), "sh".as_ref()));
+    refused(desk.agent_asks(&mut other, "@", &register));
+    other.ends();
+    // In a sandbox that has nothing to do with es-guard a session may begin as anywhere.
+    let confined = sandbox(Who::User);
+    let zone = confined.root().join("zone");
+    let wrap = ["wrap", "--quiet", "--helper", "none", "--zone", &zone.to_string_lossy(), "--", "sh"];
+    let mut other = Agent::start(play.stage.guard(&confined, &wrap));
+    let answer = desk.agent_asks(&mut other, "@", &register);
+    assert_eq!(answer["detail"], "expected four descriptors", "{answer}");
+    other.ends();
     assert!(!play.removes("a"));
 }
