@@ -1,7 +1,7 @@
 //! The monitor's register of workers: whose each is, which sessions there are, and who waits for whose words.
 //!
 //! Of what workers say it reads kinds, heads of a fixed form and sessions' names. How one who asks stands to a
-//! session it asks the kernel ([`trees`](super::trees)); what follows from that, [`authority`](super::authority).
+//! session it asks the kernel ([`trees`](super::trees)); what follows from that, [`authority`].
 
 use super::asking::{Answer, Ask, Asked};
 use super::authority::{self, Relation};
