@@ -8,25 +8,39 @@ use crate::guard::{Guard, Local};
 use crate::policy::Override;
 use crate::protocol::{Description, Event, Granter, RefusalCode, Request};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 /// Where a session is asked by others than its owner, and its grants are looked after.
 pub(super) struct Desk {
-    pub(super) guard: Arc<Local>,
-    pub(super) name: String,
-    pub(super) owner: Granter,
-    pub(super) description: Description,
+    guard: Arc<Local>,
+    name: String,
+    owner: Granter,
+    description: Description,
+    /// Read where it is looked when the next grant expires, written where the owner grants: on another thread.
+    rung: (PipeReader, PipeWriter),
 }
 
 impl Desk {
+    /// A desk for the session of this description, which `owner` has registered.
+    pub(super) fn new(guard: Arc<Local>, owner: Granter, description: Description) -> std::io::Result<Self> {
+        let name = description.session.id.to_string();
+        Ok(Self { guard, name, owner, description, rung: pipe()? })
+    }
+
     /// Answers until the monitor is gone, and ends this process then.
     pub(super) fn open(&self, monitor: &OwnedFd) {
         let mut next = None;
         loop {
-            let mut fds = [PollFd::new(monitor.as_fd(), PollFlags::POLLIN)];
+            let mut fds = [monitor.as_fd(), self.rung.0.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
             // A signal, or whatever else ends the wait early, does no harm.
-            if let Ok(1) = poll(&mut fds, until(next)) {
+            let _ = poll(&mut fds, until(next));
+            if fds[1].any() == Some(true) {
+                // What is left of it rings again.
+                let _ = (&self.rung.0).read(&mut [0; 16]);
+            }
+            if fds[0].any() == Some(true) {
                 match link::receive(monitor.as_fd()) {
                     Ok(Some(message)) => self.answer(monitor, &message),
                     // The monitor is gone. What it kept is taken up by the next one; two must not judge at once.
@@ -72,7 +86,10 @@ impl Desk {
             _ => false,
         };
         if named {
-            self.put(question, Relation::Owner, self.owner.clone())
+            let answer = self.put(question, Relation::Owner, self.owner.clone());
+            // A pipe that is full has rung.
+            let _ = (&self.rung.1).write(&[0]);
+            answer
         } else {
             Event::Refused(RefusalCode::NoSuchSession.into())
         }

@@ -86,7 +86,10 @@ impl Session {
     pub fn serve(self, channel: &mut Channel, monitor: &OwnedFd) -> Result<(), Failure> {
         let event = Event::Armed { pid: self.child, engine: self.description.engine.clone() };
         channel.send(&event, &[]).map_err(failed)?;
-        self.answer_monitor(taken(monitor.as_fd())?)?;
+        let owner = self.owner.clone();
+        let desk = Desk::new(self.guard.clone(), owner, self.description.clone()).map_err(failed)?;
+        let desk = Arc::new(desk);
+        answer_monitor(desk.clone(), taken(monitor.as_fd())?)?;
         let (mut begun, mut status) = (false, None);
         while let Ok((request, _)) = channel.receive::<Request>() {
             let reply = match request {
@@ -113,7 +116,7 @@ impl Session {
                 question @ (Request::Overrides { .. }
                 | Request::Grant { .. }
                 | Request::Revoke { .. }
-                | Request::Narrow { .. }) => Some(self.desk().own(question)),
+                | Request::Narrow { .. }) => Some(desk.own(question)),
                 Request::Register(_) | Request::List | Request::Where => {
                     Some(Event::Failed(failed("this connection has registered a session already")))
                 }
@@ -132,21 +135,11 @@ impl Session {
         let _ = link::send(monitor.as_fd(), Kind::Over, &[], &[]);
         Ok(())
     }
+}
 
-    fn desk(&self) -> Desk {
-        Desk {
-            guard: self.guard.clone(),
-            name: self.name.clone(),
-            owner: self.owner.clone(),
-            description: self.description.clone(),
-        }
-    }
-
-    fn answer_monitor(&self, monitor: OwnedFd) -> Result<(), Failure> {
-        let desk = self.desk();
-        let thread = std::thread::Builder::new().name("monitor".into()).stack_size(256 << 10);
-        thread.spawn(move || desk.open(&monitor)).map(drop).map_err(failed)
-    }
+fn answer_monitor(desk: Arc<Desk>, monitor: OwnedFd) -> Result<(), Failure> {
+    let thread = std::thread::Builder::new().name("monitor".into()).stack_size(256 << 10);
+    thread.spawn(move || desk.open(&monitor)).map(drop).map_err(failed)
 }
 
 /// The process that is to be guarded: a descendant of the peer, and the peer's user's in every respect. With it

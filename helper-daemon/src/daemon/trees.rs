@@ -71,7 +71,8 @@ impl Tree {
     pub fn new(registrar: &Process, anchor: Option<OwnedFd>) -> Self {
         let anchor = anchor.map(PidFd::from_fd).and_then(|held| Some((held.pid()?, held)));
         // The agent has inherited its registrar's, and has one of its own.
-        Self { user: registrar.uid, anchor, filters: registrar.filters.saturating_add(1) }
+        let filters = registrar.filters.checked_add(1).unwrap_or(1);
+        Self { user: registrar.uid, anchor, filters }
     }
 
     /// Whether every process that is taken to be in the other is taken to be in this one, for ever.

@@ -73,6 +73,17 @@ fn seccomp_a_grant_is_over_when_it_says_and_that_is_recorded() {
 }
 
 #[test]
+fn seccomp_what_the_owner_grants_ends_as_well() {
+    let Some(mut play) = Play::new(Who::User) else { return };
+    let owner = play.agent.says("echo $PPID").parse().expect("a number");
+    let mut question = grant(&play.session(), &play.path("a"));
+    question["expires_at"] = json!(now() + 1);
+    assert_eq!(word(&play.desk.asks_as_owner(owner, &question)), "granted");
+    eventually("its end is recorded", || words(&play.changes()) == ["added", "expired"]);
+    assert!(!play.removes("a"));
+}
+
+#[test]
 fn seccomp_a_policy_that_is_loaded_anew_takes_no_grant_away() {
     let Some(play) = Play::new(Who::User) else { return };
     let there = sandbox(Who::User);
