@@ -4,10 +4,12 @@
 
 mod examples;
 mod helper;
+mod overrides;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use examples::*;
 pub(crate) use helper::{ChangeArgs, HelperCommand, HelperInstallArgs, HelperStatusArgs};
+pub(crate) use overrides::{GrantArgs, OverrideCommand, OverrideListArgs, RevokeArgs, Target, Until};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// The live sessions that the system's helper guards
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
+    /// Let a path through in a running session, for a while
+    #[command(subcommand, after_help = OVERRIDE_EXAMPLES)]
+    Override(OverrideCommand),
     /// Show, check or begin the policy file
     #[command(subcommand, after_help = POLICY_EXAMPLES)]
     Policy(PolicyCommand),
@@ -148,7 +153,10 @@ pub(crate) struct ShowArgs {
     /// A session, or the beginning of its name if that is unique, or `last`
     #[arg(default_value = "last")]
     pub(crate) id: String,
-    /// One JSON object
+    /// Each record as it is written, until the session ends
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// One JSON object; with --follow the ledger's own lines
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -7,6 +7,7 @@
 mod cli;
 mod doctor;
 mod helper_cmd;
+mod overrides;
 mod plan;
 mod policy_cmd;
 mod preparation;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     match command {
         Command::Wrap(args) => wrap::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Override(command) => overrides::run(&command),
         Command::Sessions(command) => sessions::run(&command),
         Command::Policy(command) => policy_cmd::run(&command),
         Command::Helper(command) => helper_cmd::run(&command),

@@ -6,7 +6,7 @@
 //! `.git` of its own changes nothing. It parses no JSON and makes no verdict.
 
 mod error;
-mod place;
+pub(crate) mod place;
 mod source;
 
 pub(crate) use error::PlanError;

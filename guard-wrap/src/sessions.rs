@@ -2,6 +2,7 @@
 //!
 //! Data goes to stdout, notes and problems to stderr. It reads ledgers and changes nothing.
 
+mod follow;
 mod list;
 mod shelf;
 mod show;
@@ -9,6 +10,7 @@ mod show;
 use crate::cli::SessionsCommand;
 use crate::state::{StateError, StateFolder};
 use helper_daemon::denial::printable;
+use helper_daemon::session::SessionId;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -48,6 +50,16 @@ pub(crate) fn run(command: &SessionsCommand) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The last session whose ledger a helper holds; or the one of this name, or whose name begins so.
+pub(crate) fn running(wanted: &str) -> Option<SessionId> {
+    let folder = located().ok()?;
+    let runs = |name: &SessionId| shelf::open(&folder.ledger(name)).is_ok_and(|(_, state)| state.is_live());
+    if wanted != "last" {
+        return shelf::find(&folder, wanted).ok().filter(runs);
+    }
+    shelf::names(&folder).ok()?.0.into_iter().rfind(runs)
 }
 
 /// A command line on one line.

@@ -47,20 +47,37 @@ pub(crate) struct Running {
 
 /// Asks the system's helper what it is and does. `None`: there is no helper.
 pub(crate) fn look(asked: Option<&Path>) -> Result<Option<Running>, SystemError> {
-    let path = asked.unwrap_or(Path::new(SOCKET)).to_owned();
-    let Judge::System(mut channel) = judge(asked)? else { return Ok(None) };
-    let answered = channel.send(&Request::List, &[]).and_then(|()| channel.receive::<Event>());
-    match answered {
-        Ok((Event::Sessions { sessions, helper }, _)) => Ok(Some(Running { version: helper, sessions })),
-        Ok((Event::Failed(failure), _)) => Err(SystemError::Refused { path, detail: failure.detail }),
-        Ok(_) => Err(SystemError::Refused { path, detail: "it spoke out of turn".into() }),
-        Err(error) => Err(SystemError::Refused { path, detail: error.to_string() }),
+    match ask(asked, &Request::List)? {
+        Some(Event::Sessions { sessions, helper }) => Ok(Some(Running { version: helper, sessions })),
+        Some(_) => Err(out_of_turn(asked)),
+        None => Ok(None),
     }
+}
+
+/// Asks the system's helper one question. `None`: there is no helper.
+pub(crate) fn ask(asked: Option<&Path>, question: &Request) -> Result<Option<Event>, SystemError> {
+    let path = || at(asked).to_owned();
+    let Judge::System(mut channel) = judge(asked)? else { return Ok(None) };
+    let answered = channel.send(question, &[]).and_then(|()| channel.receive::<Event>());
+    match answered {
+        Ok((Event::Failed(failure), _)) => Err(SystemError::Refused { path: path(), detail: failure.detail }),
+        Ok((event, _)) => Ok(Some(event)),
+        Err(error) => Err(SystemError::Refused { path: path(), detail: error.to_string() }),
+    }
+}
+
+/// What to say of an answer to another question.
+pub(crate) fn out_of_turn(asked: Option<&Path>) -> SystemError {
+    SystemError::Refused { path: at(asked).to_owned(), detail: "it spoke out of turn".into() }
+}
+
+fn at(asked: Option<&Path>) -> &Path {
+    asked.unwrap_or(Path::new(SOCKET))
 }
 
 /// Whom to have the session judged by: the system's helper where there is one, else an embedded one.
 pub(crate) fn judge(asked: Option<&Path>) -> Result<Judge, SystemError> {
-    let path = asked.unwrap_or(Path::new(SOCKET));
+    let path = at(asked);
     if path == Path::new(NONE) {
         return Ok(Judge::Here);
     }

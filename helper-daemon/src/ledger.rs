@@ -4,6 +4,9 @@
 //! [`Write`] and reads from any [`BufRead`].
 
 use crate::denial::{Denial, DenialRecord};
+use crate::encoding::hex_if_needed;
+use crate::policy::Override;
+use crate::protocol::Granter;
 use crate::session::{SessionId, SessionInfo};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -48,23 +51,44 @@ pub struct Start {
     pub zones: Vec<String>,
 }
 
-/// An override as the policy file has it.
+/// An override came or went, in the policy file or by a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverrideRecord {
-    /// `added` or `removed`.
+    /// `added`, `removed` or, of a grant, `expired`.
     pub change: String,
     /// The path it covers.
     pub path: String,
+    /// Its bytes, where they are not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_hex: Option<String>,
     /// When it ends, in Unix seconds.
     pub expires_at: Option<u64>,
     /// Why it was given.
     pub reason: Option<String>,
+    /// Of a grant: who granted it (`added`, `expired`) or took it back (`removed`). `None`: the policy file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Granter>,
+}
+
+impl OverrideRecord {
+    /// What is recorded of an override.
+    pub fn new(change: &str, what: &Override, by: Option<&Granter>) -> Self {
+        Self {
+            change: change.to_owned(),
+            path: what.path.to_string_lossy().into_owned(),
+            path_hex: hex_if_needed(&what.path),
+            expires_at: what.expires_at,
+            reason: what.reason.clone(),
+            by: by.cloned(),
+        }
+    }
 }
 
 /// A change of policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyRecord {
-    /// `replaced`, `refused` (a broken file: the last good policy stays) or `restored`.
+    /// `replaced`, `refused` (a broken file: the last good policy stays), `narrowed` (by a session inside this
+    /// one) or `restored`.
     pub change: String,
     /// What was wrong, or what is different.
     pub detail: String,

@@ -6,8 +6,18 @@ use std::process::Command;
 
 fn main() {
     let out = std::env::var("OUT_DIR").unwrap_or_default();
-    let attacks: &[&str] =
-        &["assault", "churn", "confined", "driver", "fake_helper", "forbid", "listener", "race", "signals"];
+    let attacks: &[&str] = &[
+        "ask",
+        "assault",
+        "churn",
+        "confined",
+        "driver",
+        "fake_helper",
+        "forbid",
+        "listener",
+        "race",
+        "signals",
+    ];
     let programs = [("attacks", attacks), ("benches", &["work", "floor"])];
     for (dir, names) in programs {
         println!("cargo::rerun-if-changed={dir}");

@@ -6,6 +6,7 @@
 
 pub mod act;
 pub mod act_as;
+pub mod ancestry;
 pub mod arch;
 pub mod caller;
 pub mod changes;

@@ -38,7 +38,36 @@ pub(super) const SHOW_EXAMPLES: &str = "\
 Examples:
   es-guard sessions show                    the last one
   es-guard sessions show 20260102-03        the one whose name begins so
+  es-guard sessions show --follow           what is blocked, as it happens
   es-guard sessions show last --json | jq -r '.denials[].path'";
+
+pub(super) const OVERRIDE_EXAMPLES: &str = "\
+Examples:
+  es-guard override grant old.csv --reason 'replaced by v2'
+  es-guard override list
+  es-guard override revoke old.csv
+
+It is for sessions that the system's helper guards, from outside of them: a process inside a guarded tree
+grants nothing. In others, temporary_overrides of the policy file do the same.";
+
+pub(super) const OVERRIDE_LIST_EXAMPLES: &str = "\
+Examples:
+  es-guard override list
+  es-guard override list --session 20260102-03 --json";
+
+pub(super) const OVERRIDE_GRANT_EXAMPLES: &str = "\
+Examples:
+  es-guard override grant old.csv                       for 10 minutes, in the last session
+  es-guard override grant build --for 1h30m --reason 'clean build'
+  es-guard override grant /srv/data/old --for session --session 20260102-03
+
+The path itself and all below it may then be removed and moved. The exit status is 1 if it is refused;
+with --json the reason has a stable code.";
+
+pub(super) const OVERRIDE_REVOKE_EXAMPLES: &str = "\
+Examples:
+  es-guard override revoke old.csv
+  es-guard override revoke /srv/data/old --session 20260102-03";
 
 pub(super) const POLICY_EXAMPLES: &str = "\
 Examples:

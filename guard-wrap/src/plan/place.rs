@@ -10,7 +10,7 @@ const MAX_LINKS: usize = 40;
 
 /// Follows every symlink of an absolute path, dangling ones too, and keeps what is not there as it is written.
 /// With it comes the first problem on the way, if any: `NotFound` when the path does not exist.
-pub(super) fn resolve(path: &Path) -> (PathBuf, Option<io::Error>) {
+pub(crate) fn resolve(path: &Path) -> (PathBuf, Option<io::Error>) {
     let mut resolved = PathBuf::from("/");
     let mut problem = None;
     let mut links = 0;
@@ -44,6 +44,15 @@ pub(super) fn resolve(path: &Path) -> (PathBuf, Option<io::Error>) {
         resolved = next;
     }
     (resolved, problem)
+}
+
+/// Follows every symlink on the way to a path's last name, and keeps that name: what is removed or moved is the
+/// name, not what it may be a symlink to.
+pub(crate) fn resolve_name(path: &Path) -> PathBuf {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => resolve(parent).0.join(name),
+        _ => resolve(path).0,
+    }
 }
 
 /// The components that move: names and `..`.
@@ -93,5 +102,18 @@ mod tests {
         symlink("b", dir.path().join("a")).unwrap();
         symlink("a", dir.path().join("b")).unwrap();
         assert!(resolve(&dir.path().join("a")).1.is_some());
+    }
+
+    #[test]
+    fn a_name_is_kept_where_it_is_a_symlink_itself() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(top.join("real")).unwrap();
+        symlink("real", top.join("alias")).unwrap();
+        symlink("/etc", top.join("real/link")).unwrap();
+        assert_eq!(resolve_name(&top.join("alias/link")), top.join("real/link"));
+        assert_eq!(resolve_name(&top.join("alias/../alias/none")), top.join("real/none"));
+        assert_eq!(resolve_name(&top.join("real/link/..")), Path::new("/"));
+        assert_eq!(resolve_name(Path::new("/")), Path::new("/"));
     }
 }

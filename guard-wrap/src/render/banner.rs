@@ -32,6 +32,17 @@ pub(crate) fn line<'a>(
     format!("{name} guarding {zones} ({engine}) · edits pass, deletes and moves out are refused · {session}")
 }
 
+/// The banner inside another session.
+pub(crate) fn nested<'a>(
+    zones: impl IntoIterator<Item = &'a Path>,
+    session: &str,
+    home: Option<&Path>,
+) -> String {
+    let zones = zones_in_short(zones, home);
+    let name = styled(NAME, "es-guard:");
+    format!("{name} inside session {session}, which guards {zones}, too, from now on until it ends")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 //! the summary, of `sessions show`, and of both JSON forms.
 
 use helper_daemon::denial::{Denial, DenialRecord};
-use helper_daemon::ledger::{Contents, Counts, Record, VERSION};
+use helper_daemon::ledger::{Contents, Counts, Line, Record, VERSION};
 use helper_daemon::policy::Policy;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -40,6 +40,14 @@ pub(crate) struct Entry {
     pub(crate) denial: Denial,
 }
 
+impl Entry {
+    /// What a line of a ledger tells, if that is a denial.
+    pub(crate) fn of(line: &Line) -> Option<Self> {
+        let Record::Denial(record) = &line.record else { return None };
+        Some(Self { time: line.time.clone(), record: record.clone(), denial: record.clone().into() })
+    }
+}
+
 /// What the helper told when the agent ended.
 #[derive(Debug)]
 pub(crate) struct Ended<'a> {
@@ -60,12 +68,7 @@ impl Report {
     pub(crate) fn of_ledger(session: &str, ledger: &Path, contents: &Contents) -> Self {
         let start = contents.start().map(|(_, start)| start);
         let end = contents.end().map(|(_, end)| end);
-        let denials = contents.denials().map(|(line, denial)| Entry {
-            time: line.time.clone(),
-            record: DenialRecord::from(&denial),
-            denial,
-        });
-        let denials: Vec<Entry> = denials.collect();
+        let denials: Vec<Entry> = contents.lines.iter().filter_map(Entry::of).collect();
         let counts = end.map(|end| end.counts).unwrap_or_default();
         Self {
             session: session.to_owned(),

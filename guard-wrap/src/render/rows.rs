@@ -10,6 +10,8 @@ use std::path::Path;
 
 /// The space between columns.
 const GAP: usize = 2;
+/// The width of a column of operations.
+const OPERATION: usize = "operation".len();
 /// The widest that a program's name is shown.
 const PROGRAM: usize = 16;
 
@@ -17,6 +19,14 @@ const PROGRAM: usize = 16;
 pub(crate) fn all(report: &Report, width: usize, home: Option<&Path>) -> String {
     let rows = report.denials.iter().map(|entry| row(entry, report, home));
     table(rows.collect(), width)
+}
+
+/// One denial as one line, without a table around it: what comes next is not known yet.
+pub(crate) fn line(entry: &Entry, report: &Report, width: usize, home: Option<&Path>) -> String {
+    let cells = row(entry, report, home);
+    let taken = columns(&cells.time) + OPERATION + columns(&cells.program) + 3 * GAP;
+    let place = fit(&cells.from, cells.to.as_ref(), width.saturating_sub(taken).max(8));
+    format!("{}  {:<OPERATION$}  {place}  {}", cells.time, cells.op, cells.program)
 }
 
 /// The denials in at most `most` rows, and how many are not shown, in how many places.
@@ -176,6 +186,13 @@ mod tests {
         assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
         assert!(text.contains("a → …"), "{text}");
         assert_eq!(text.matches("/end").count(), 4);
+    }
+
+    #[test]
+    fn a_line_stands_by_itself() {
+        let report = report(vec![renamed("/p/b", "/tmp/\u{1b}b")]);
+        let line = line(&report.denials[0], &report, 80, None);
+        assert!(line.ends_with("  rename     b → /tmp/\\u{1b}b  rm"), "{line}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use helper_daemon::session::SessionId;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, ErrorKind};
+use std::io::{self, BufReader, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -24,6 +24,11 @@ pub(super) enum State {
 }
 
 impl State {
+    /// Whether a helper holds it.
+    pub(super) fn is_live(self) -> bool {
+        self == State::Running
+    }
+
     pub(super) fn word(self) -> &'static str {
         match self {
             State::Ended => "ended",
@@ -86,8 +91,8 @@ fn choose(mut names: Vec<SessionId>, wanted: &str) -> Result<SessionId, Sessions
     }
 }
 
-/// A ledger, and its session's state.
-pub(super) fn open(path: &Path) -> Result<(Contents, State), SessionsError> {
+/// Opens a ledger for reading.
+pub(super) fn open_file(path: &Path) -> Result<File, SessionsError> {
     let unreadable = |source| SessionsError::Unreadable { path: path.to_owned(), source };
     // A fifo with a ledger's name must not hold anybody up.
     let nonblocking = OFlag::O_NONBLOCK.bits();
@@ -95,8 +100,15 @@ pub(super) fn open(path: &Path) -> Result<(Contents, State), SessionsError> {
     if !file.metadata().map_err(unreadable)?.is_file() {
         return Err(SessionsError::Foreign { path: path.to_owned(), note: "it is no file".to_owned() });
     }
+    Ok(file)
+}
+
+/// A ledger, and its session's state.
+pub(super) fn open(path: &Path) -> Result<(Contents, State), SessionsError> {
+    let unreadable = |source| SessionsError::Unreadable { path: path.to_owned(), source };
+    let file = open_file(path)?;
     // Before reading: a session that ends meanwhile is shown as running, never as interrupted.
-    let held = held(file.try_clone().map_err(unreadable)?);
+    let held = held(&file).map_err(unreadable)?;
     let contents = read(BufReader::new(file)).map_err(unreadable)?;
     let state = match (contents.end().is_some(), held) {
         (true, _) => State::Ended,
@@ -113,8 +125,8 @@ pub(super) fn open(path: &Path) -> Result<(Contents, State), SessionsError> {
 }
 
 /// Whether a helper holds the ledger's lock.
-fn held(file: File) -> bool {
-    matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, Errno::EWOULDBLOCK)))
+pub(super) fn held(file: &File) -> io::Result<bool> {
+    Ok(matches!(Flock::lock(file.try_clone()?, FlockArg::LockSharedNonblock), Err((_, Errno::EWOULDBLOCK))))
 }
 
 #[cfg(test)]

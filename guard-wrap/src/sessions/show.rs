@@ -1,7 +1,7 @@
 //! `es-guard sessions show`.
 
 use super::shelf::{State, find, open};
-use super::{SessionsError, command_line, located};
+use super::{SessionsError, command_line, follow, located};
 use crate::cli::ShowArgs;
 use crate::render::fit::{Screen, count, under_home};
 use crate::render::report::{Report, local};
@@ -27,6 +27,9 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
     let folder = located()?;
     let name = find(&folder, &args.id)?;
     let path = folder.ledger(&name);
+    if args.follow {
+        return follow::run(&name, &path, args.json);
+    }
     let (contents, state) = open(&path)?;
     let report = Report::of_ledger(name.as_str(), &path, &contents);
     let start = contents.start();
@@ -56,7 +59,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
     Ok(())
 }
 
-fn header(report: &Report, contents: &Contents, state: State, home: Option<&Path>) -> String {
+pub(super) fn header(report: &Report, contents: &Contents, state: State, home: Option<&Path>) -> String {
     let mut out = String::new();
     let mut line =
         |name: &str, text: &str| out += &format!("{} {text}\n", styled(FAINT, format!("{name:<8}")));

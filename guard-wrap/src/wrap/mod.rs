@@ -3,6 +3,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`program`] | the command to execute, and whether there is such a one |
+//! | [`nested`] | inside another session: that one guards more from then on |
 //! | [`start`] | from what was prepared to a running agent |
 //! | [`session`] | standing in for the agent until it ends |
 //! | [`bereft`] | the same when a helper has died |
@@ -14,6 +15,7 @@
 
 mod bereft;
 mod jobs;
+mod nested;
 mod program;
 mod session;
 mod signals;
@@ -44,6 +46,14 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
         Ok(judge) => judge,
         Err(error) => return failed(&error, NOTHING_RAN),
     };
+    match nested::outer(args.helper.as_deref(), &judge) {
+        Ok(None) => {}
+        Ok(Some(session)) => {
+            let error = nested::run(args, session, program, &signals);
+            return failed(&error, error.status());
+        }
+        Err(error) => return failed(&error, NOTHING_RAN),
+    }
     let prepared = match prepare(args) {
         Ok(prepared) => prepared,
         Err(error) => return failed(&error, NOTHING_RAN),

@@ -10,20 +10,51 @@ pub const MAX_MESSAGE: usize = 64 << 10;
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Worker: a session is armed. Bytes: its name. Comes with what would be needed to go on with it.
+    /// Worker: a session is armed. Bytes: its name. Comes with what would be needed to go on with it: listener,
+    /// ledger, shared denials; and with a pidfd of the process that its tree hangs below.
     Armed,
+    /// Worker: may my peer register a session? Monitor: [`Kind::End`] or [`Kind::Refused`].
+    MayRegister,
+    /// Worker: which session is my peer inside? Monitor: [`Kind::Inside`] or [`Kind::Refused`].
+    Where,
+    /// Monitor: inside this one. Bytes: its name; none, if it is in no tree.
+    Inside,
+    /// Worker: the tree is empty, and the session over.
+    Over,
     /// Worker: which sessions are there?
     List,
     /// Monitor: describe yourself.
     Describe,
     /// Worker: a description. Monitor: that of one session, passed on.
     Description,
-    /// Monitor: that was all of them.
+    /// Monitor: that was all.
     End,
+    /// Worker: a question to a session, as [`asking::Ask`](super::asking::Ask) has it.
+    Ask,
+    /// Monitor: the same, to the session's worker, as [`asking::Asked`](super::asking::Asked).
+    Asked,
+    /// Worker: the answer, as [`asking::Answer`](super::asking::Answer). Monitor: its words, passed on.
+    Answer,
+    /// Monitor: no answer. Bytes: why, one of [`RefusalCode`](crate::protocol::RefusalCode).
+    Refused,
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [Kind::Armed, Kind::List, Kind::Describe, Kind::Description, Kind::End];
+    const ALL: [Kind; 13] = [
+        Kind::Armed,
+        Kind::MayRegister,
+        Kind::Where,
+        Kind::Inside,
+        Kind::Over,
+        Kind::List,
+        Kind::Describe,
+        Kind::Description,
+        Kind::End,
+        Kind::Ask,
+        Kind::Asked,
+        Kind::Answer,
+        Kind::Refused,
+    ];
 
     fn byte(self) -> u8 {
         Self::ALL.iter().position(|kind| *kind == self).unwrap_or_default() as u8

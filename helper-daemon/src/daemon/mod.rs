@@ -2,21 +2,28 @@
 //!
 //! | process | privilege | reads |
 //! |---|---|---|
-//! | [`monitor`] | root | of a connection only what the kernel says of it; of its workers, fixed headers |
+//! | [`monitor`], [`workers`] | root | of a connection only what the kernel says of it; of its workers, fixed headers |
 //! | [`worker`] | the peer's effective ids, a service account's real and saved ids, `CAP_SYS_PTRACE` | frames, policies, callers' memory, paths |
 //!
 //! A worker takes its ids before it reads the first byte. It sees the files as its peer does, so a path means
 //! to it what it means to the user, and is allowed what the user is.
 
 pub mod account;
+pub mod asking;
+pub mod authority;
 pub mod check;
+mod desk;
+pub mod hire;
 pub mod link;
 pub mod log;
 pub mod monitor;
+pub mod session;
 pub mod state;
+pub mod trees;
 pub mod trust;
 mod wards;
 pub mod worker;
+pub mod workers;
 
 /// The unit for systemd, with the helper at [`INSTALLED`].
 pub const UNIT: &str = include_str!("../../systemd/es-guard-helper.service");

@@ -3,31 +3,28 @@
 //! Standard input is the connection, standard output the [`link`] to the monitor. Nothing is read
 //! from either before the worker has its place.
 
-use super::link::{self, Kind};
+use super::asking::Ask;
+use super::link::{self, Kind, Message};
 use super::log;
-use super::wards;
-use crate::engine::seccomp::Stance;
-use crate::guard::{Guard, Local, Post, Records, failed};
-use crate::protocol::{
-    Channel, Description, Event, Failure, FailureKind, PROTOCOL_VERSION, Register, Request,
-};
-use endpoint_sec::linux::caller::Caller;
-use endpoint_sec::linux::listener::Listener;
+use super::session::Session;
+use crate::guard::failed;
+use crate::protocol::{Channel, Description, Event, Failure, Refusal, RefusalCode, Request};
+use crate::session::SessionId;
 use endpoint_sec::linux::peer::Peer;
-use endpoint_sec::linux::process::PidFd;
 use endpoint_sec::linux::station::{self, Identity};
-use nix::poll::PollTimeout;
+use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeVal;
-use nix::unistd::Pid;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// How long a client may take for its first frame, and for each it has begun.
 const PATIENCE: TimeVal = TimeVal::new(10, 0);
+/// How long a session may take to answer a question.
+const ANSWERED_WITHIN: TimeVal = TimeVal::new(5, 0);
+const FOR_EVER: TimeVal = TimeVal::new(0, 0);
 
 /// Serves the connection that standard input is. `service` has the real and saved ids.
 pub fn run(service: &Identity) -> Result<(), Failure> {
@@ -50,7 +47,7 @@ pub fn run(service: &Identity) -> Result<(), Failure> {
     served
 }
 
-fn taken(fd: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
+pub(super) fn taken(fd: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
     fd.try_clone_to_owned().map_err(failed)
 }
 
@@ -66,15 +63,78 @@ fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd) -> Result<(), Fa
     let (request, fds) = channel.receive::<Request>().map_err(failed)?;
     match request {
         Request::Register(register) => {
+            may_register(monitor)?;
             let session = Session::arm(*register, fds, peer)?;
-            log::about("session", &session.name);
+            log::about("session", &session.name());
             session.tell_monitor(monitor).map_err(failed)?;
-            setsockopt(channel, sockopt::ReceiveTimeout, &TimeVal::new(0, 0)).map_err(failed)?;
+            setsockopt(channel, sockopt::ReceiveTimeout, &FOR_EVER).map_err(failed)?;
             session.serve(channel, monitor)
         }
         Request::List => list(channel, monitor),
-        _ => Err(failed("expected a registration or a question")),
+        Request::Where => channel.send(&inside(monitor)?, &[]).map_err(failed),
+        Request::Overrides { ref session }
+        | Request::Grant { ref session, .. }
+        | Request::Revoke { ref session, .. }
+        | Request::Narrow { ref session, .. } => {
+            let answer = ask(&request, session, monitor)?;
+            channel.send(&answer, &[]).map_err(failed)
+        }
+        Request::Proof
+        | Request::Go
+        | Request::Awake { .. }
+        | Request::Policy { .. }
+        | Request::PolicyRefused { .. }
+        | Request::Settle
+        | Request::Close { .. } => {
+            let refusal = Refusal::from(RefusalCode::NotTheOwner);
+            channel.send(&Event::Refused(refusal), &[]).map_err(failed)
+        }
     }
+}
+
+/// No process of a guarded tree registers a session: it could only be one to hide behind.
+fn may_register(monitor: &OwnedFd) -> Result<(), Failure> {
+    link::send(monitor.as_fd(), Kind::MayRegister, &[], &[]).map_err(failed)?;
+    match link::receive(monitor.as_fd()).map_err(failed)? {
+        Some(Message { kind: Kind::End, .. }) => Ok(()),
+        _ => {
+            Err(failed("register a session from inside a guarded tree, or from what can't be told from one"))
+        }
+    }
+}
+
+/// Answers which session the peer is inside.
+fn inside(monitor: &OwnedFd) -> Result<Event, Failure> {
+    link::send(monitor.as_fd(), Kind::Where, &[], &[]).map_err(failed)?;
+    Ok(match link::receive(monitor.as_fd()).map_err(failed)? {
+        Some(Message { kind: Kind::Inside, bytes, .. }) => {
+            let session = SessionId::parse(&String::from_utf8_lossy(&bytes));
+            Event::Where { session }
+        }
+        _ => Event::Refused(RefusalCode::InsideATree.into()),
+    })
+}
+
+/// Puts a question to a session's worker. Who asks, the monitor says to it, which the kernel told.
+fn ask(question: &Request, session: &SessionId, monitor: &OwnedFd) -> Result<Event, Failure> {
+    let refused = |code: RefusalCode| Event::Refused(code.into());
+    let words = serde_json::to_vec(question).map_err(failed)?;
+    let ask = Ask { session: session.as_str().as_bytes(), words: &words }.encode();
+    setsockopt(monitor, sockopt::ReceiveTimeout, &ANSWERED_WITHIN).map_err(failed)?;
+    match link::send(monitor.as_fd(), Kind::Ask, &ask, &[]) {
+        Err(Errno::EMSGSIZE) => return Err(failed("the question is too long")),
+        sent => sent.map_err(failed)?,
+    }
+    Ok(match link::receive(monitor.as_fd()) {
+        Ok(Some(Message { kind: Kind::Answer, bytes, .. })) => {
+            serde_json::from_slice(&bytes).unwrap_or(refused(RefusalCode::NoAnswer))
+        }
+        Ok(Some(Message { kind: Kind::Refused, bytes, .. })) => {
+            let code = bytes.first().and_then(|byte| RefusalCode::from_byte(*byte));
+            refused(code.unwrap_or(RefusalCode::NoAnswer))
+        }
+        _ => refused(RefusalCode::NoAnswer),
+    })
 }
 
 /// Answers which sessions the peer may see.
@@ -89,158 +149,4 @@ fn list(channel: &mut Channel, monitor: &OwnedFd) -> Result<(), Failure> {
         }
     }
     channel.send(&Event::Sessions { sessions, helper: env!("CARGO_PKG_VERSION").into() }, &[]).map_err(failed)
-}
-
-/// A session whose child is armed.
-struct Session {
-    guard: Arc<Local>,
-    /// A second hold on the listener, to see the tree empty.
-    listener: Listener,
-    records: [OwnedFd; 2],
-    name: String,
-    child: i32,
-    description: Description,
-}
-
-impl Session {
-    fn arm(register: Register, fds: Vec<OwnedFd>, peer: &Peer) -> Result<Self, Failure> {
-        if register.protocol != PROTOCOL_VERSION {
-            return Err(failed(format!(
-                "es-guard speaks protocol {}, the system's helper {PROTOCOL_VERSION}: update the older one",
-                register.protocol
-            )));
-        }
-        let Ok([ledger, denials, listener, child]) = <[_; 4]>::try_from(fds) else {
-            return Err(failed("expected four descriptors"));
-        };
-        let child = PidFd::from_fd(child);
-        let pid = belongs(&child, peer)?;
-        let records = [taken(ledger.as_fd())?, taken(denials.as_fd())?];
-        let watched = Listener::new(taken(listener.as_fd())?);
-        let description = Description {
-            session: register.session.clone(),
-            user: peer.uid,
-            agent: pid.as_raw(),
-            engine: String::new(),
-            zones: register.policy.visible_zones().map(|zone| zone.path.to_string_lossy().into()).collect(),
-            began: jiff::Timestamp::now().as_second(),
-            counts: Default::default(),
-        };
-        let name = register.session.id.to_string();
-        let post = Post { stance: Stance::Withstands, wards: wards::of(pid, peer) };
-        let guard = Local::new(register, Records { ledger: ledger.into(), denials: denials.into() }, post);
-        let engine = guard.arm(listener, &child)?;
-        let description = Description { engine, ..description };
-        Ok(Self {
-            guard: Arc::new(guard),
-            listener: watched,
-            records,
-            name,
-            child: pid.as_raw(),
-            description,
-        })
-    }
-
-    /// Tells that there is a session, and hands over what a later worker would need to go on with it.
-    fn tell_monitor(&self, monitor: &OwnedFd) -> Result<(), nix::errno::Errno> {
-        let fds = [self.listener.as_fd(), self.records[0].as_fd(), self.records[1].as_fd()];
-        link::send(monitor.as_fd(), Kind::Armed, self.name.as_bytes(), &fds)
-    }
-
-    /// Serves until the owner is gone and the tree is empty.
-    fn serve(self, channel: &mut Channel, monitor: &OwnedFd) -> Result<(), Failure> {
-        let event = Event::Armed { pid: self.child, engine: self.description.engine.clone() };
-        channel.send(&event, &[]).map_err(failed)?;
-        self.describe_on_demand(taken(monitor.as_fd())?)?;
-        let (mut begun, mut status) = (false, None);
-        while let Ok((request, _)) = channel.receive::<Request>() {
-            let reply = match request {
-                Request::Proof => Some(Event::Proven { reason: self.guard.end_proof()? }),
-                Request::Go => {
-                    self.guard.begin(self.child)?;
-                    begun = true;
-                    None
-                }
-                Request::Policy { policy, detail } => {
-                    self.guard.replace_policy(policy, detail);
-                    None
-                }
-                Request::PolicyRefused { detail } => {
-                    self.guard.policy_refused(detail);
-                    None
-                }
-                Request::Settle => Some(Event::Settled { counts: self.guard.settle() }),
-                Request::Close { status: told } => {
-                    status = told;
-                    None
-                }
-                Request::Awake { .. } => None,
-                Request::Register(_) | Request::List => {
-                    return Err(failed("the session is registered already"));
-                }
-            };
-            if let Some(event) = reply {
-                // An owner that is gone is seen by the next receive.
-                let _ = channel.send(&event, &[]);
-            }
-        }
-        if begun {
-            // The owner is gone or done; whatever it left behind stays guarded.
-            while !self.listener.is_deserted(PollTimeout::NONE) {}
-            self.guard.close(status);
-        }
-        Ok(())
-    }
-
-    fn describe_on_demand(&self, monitor: OwnedFd) -> Result<(), Failure> {
-        let (guard, description) = (self.guard.clone(), self.description.clone());
-        let sends = Mutex::new(());
-        let answers = move || {
-            while let Ok(Some(message)) = link::receive(monitor.as_fd()) {
-                if message.kind != Kind::Describe {
-                    continue;
-                }
-                let now = Description { counts: guard.settle(), ..description.clone() };
-                let bytes = serde_json::to_vec(&now).unwrap_or_default();
-                let _one_at_a_time = sends.lock().unwrap_or_else(PoisonError::into_inner);
-                let _ = link::send(monitor.as_fd(), Kind::Description, &bytes, &[]);
-            }
-            // The monitor is gone. What it kept is taken up by the next one; two must not judge at once.
-            std::process::exit(1);
-        };
-        let thread = std::thread::Builder::new().name("monitor".into()).stack_size(128 << 10);
-        thread.spawn(answers).map(drop).map_err(failed)
-    }
-}
-
-/// The process that is to be guarded: a descendant of the peer, and the peer's user's in every respect.
-fn belongs(child: &PidFd, peer: &Peer) -> Result<Pid, Failure> {
-    let not = |what: &str| Failure {
-        kind: FailureKind::Guard,
-        detail: format!("the process to be guarded {what}"),
-    };
-    let pid = child.pid().ok_or_else(|| not("has ended"))?;
-    let of_child = Caller::new(pid.as_raw());
-    let uids = of_child.users().map_err(failed)?;
-    if uids.iter().any(|uid| *uid != peer.uid) {
-        return Err(not("is another user's"));
-    }
-    let mut ancestor = pid.as_raw();
-    // A chain longer than this is no wrap's.
-    for _ in 0..16 {
-        if ancestor == peer.pid.as_raw() {
-            let same =
-                |which| of_child.namespace(which) == Caller::new(std::process::id() as i32).namespace(which);
-            return if same("mnt") && !child.has_ended() {
-                Ok(pid)
-            } else {
-                Err(not("sees other files than es-guard"))
-            };
-        }
-        ancestor = Caller::new(ancestor).parent_id().map_err(failed)?;
-        if ancestor <= 1 {
-            break;
-        }
-    }
-    Err(not("was not started by the process that registers it"))
 }

@@ -14,6 +14,9 @@ const OLDEST: (u32, u32) = (5, 19);
 /// The remedy where somebody forbids what the kernel has.
 const LOOK_AROUND: &str = "look whether the container or sandbox around es-guard forbids seccomp";
 
+/// What is said where another listener leaves no room for es-guard's.
+pub const LISTENED_TO: &str = "this process already runs under a seccomp listener";
+
 /// What is known about one engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EngineReport {
@@ -139,7 +142,7 @@ impl EngineReport {
         match outcome {
             Outcome::Installed => self.fact("a filter with a listener was installed in a child".to_owned()),
             Outcome::AlreadyListening => self.lacks(
-                "this process already runs under a seccomp listener, and the kernel allows one: another es-guard, or a sandbox that uses user notification".to_owned(),
+                format!("{LISTENED_TO}, and the kernel allows one: another es-guard, or a sandbox that uses user notification"),
                 "start es-guard outside that sandbox or session",
             ),
             Outcome::Refused(e) => self.lacks(

@@ -4,8 +4,9 @@ use super::Records;
 use crate::denial::{Denial, DenialRecord};
 use crate::engine::Witness;
 use crate::ledger::{Counts, DenialsFile, End, Ledger, OverrideRecord, PolicyRecord, Record};
-use crate::policy::Policy;
 use crate::policy::judge::Reason;
+use crate::policy::{Override, Policy};
+use crate::protocol::Granter;
 use crate::session::SessionId;
 use jiff::Timestamp;
 use nix::fcntl::{Flock, FlockArg};
@@ -75,15 +76,15 @@ impl Books {
         for (change, from, without) in [("removed", old, new), ("added", new, old)] {
             let changed =
                 from.overrides.iter().filter(|o| !without.overrides.contains(o) && !internal(&o.path));
-            for o in changed {
-                self.write(Record::Override(OverrideRecord {
-                    change: change.into(),
-                    path: o.path.to_string_lossy().into_owned(),
-                    expires_at: o.expires_at,
-                    reason: o.reason.clone(),
-                }));
+            for what in changed {
+                self.override_changed(change, what, None);
             }
         }
+    }
+
+    /// Records that an override came or went, and who saw to it.
+    pub(super) fn override_changed(&self, change: &str, what: &Override, by: Option<&Granter>) {
+        self.write(Record::Override(OverrideRecord::new(change, what, by)));
     }
 
     pub(super) fn counts(&self) -> Counts {

@@ -1,12 +1,14 @@
 //! A guard in this very process: the seccomp engine and the books.
 
 use super::books::Books;
+use super::grants::{Grant, Grants};
+use super::nested::Nested;
 use super::{Guard, Records, failed};
 use crate::engine::seccomp::{Seccomp, Settings, Stance, Ward};
 use crate::ledger::{Counts, PolicyRecord, Record, start_of};
-use crate::policy::Policy;
 use crate::policy::judge::Reason;
-use crate::protocol::{Failure, FailureKind, Register};
+use crate::policy::{Override, Policy};
+use crate::protocol::{Failure, FailureKind, Granter, LiveOverride, RefusalCode, Register};
 use crate::session::SessionInfo;
 use endpoint_sec::linux::filter::Options;
 use endpoint_sec::linux::handle::stat_fd;
@@ -14,6 +16,7 @@ use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::process::PidFd;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 const ENGINE: &str = "seccomp";
@@ -29,10 +32,20 @@ pub struct Post {
 /// A guard in this process.
 pub struct Local {
     info: SessionInfo,
-    policy: Mutex<Policy>,
+    rules: Mutex<Rules>,
     books: Arc<Books>,
     engine: OnceLock<Seccomp>,
     settings: Mutex<Option<Settings>>,
+}
+
+/// What is judged by.
+struct Rules {
+    /// The owner's.
+    policy: Policy,
+    grants: Grants,
+    nested: Nested,
+    /// Whether the agent has begun.
+    begun: bool,
 }
 
 impl Local {
@@ -43,9 +56,10 @@ impl Local {
         let kept = [&records.ledger, &records.denials].into_iter().filter_map(file).collect();
         let settings = Settings { policy: policy.clone(), stance: post.stance, wards: post.wards, kept };
         let books = Arc::new(Books::new(records, info.id.clone(), canary));
+        let rules = Rules { policy, grants: Grants::default(), nested: Nested::default(), begun: false };
         Self {
             info,
-            policy: Mutex::new(policy),
+            rules: Mutex::new(rules),
             books,
             engine: OnceLock::new(),
             settings: Mutex::new(Some(settings)),
@@ -57,8 +71,92 @@ impl Local {
         Seccomp::filter_options().map_err(failed)
     }
 
-    fn policy(&self) -> MutexGuard<'_, Policy> {
-        self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Lets a path through, from the next call on. `now` in Unix seconds.
+    pub fn grant(&self, what: Override, by: Granter, now: u64) -> Result<LiveOverride, RefusalCode> {
+        let mut rules = self.running()?;
+        let guarded = rules.nested.beside(rules.policy.clone());
+        let grant = Grant { what, by };
+        let earlier = rules.grants.add(grant.clone(), &guarded, now)?;
+        if let Some(earlier) = earlier {
+            self.books.override_changed("removed", &earlier.what, Some(&grant.by));
+        }
+        self.books.override_changed("added", &grant.what, Some(&grant.by));
+        self.judge_by(&rules);
+        Ok(grant.live())
+    }
+
+    /// Takes a grant back, from the next call on.
+    pub fn revoke(&self, path: &Path, by: &Granter) -> Result<LiveOverride, RefusalCode> {
+        let mut rules = self.running()?;
+        let grant = rules.grants.take(path).ok_or(RefusalCode::NotGranted)?;
+        self.judge_by(&rules);
+        self.books.override_changed("removed", &grant.what, Some(by));
+        Ok(grant.live())
+    }
+
+    /// Guards by another policy, too, from the next call on.
+    pub fn narrow(&self, layer: Policy, by: &Granter) -> Result<(), RefusalCode> {
+        let mut rules = self.running()?;
+        let zones = layer.visible_zones().map(|zone| format!("+{}", zone.path.display()));
+        let zones = zones.collect::<Vec<_>>().join(", ");
+        rules.nested.add(layer)?;
+        let detail =
+            format!("zones: {zones}, for a session inside this one (process {}, {})", by.pid, by.exe);
+        self.books.write(Record::Policy(PolicyRecord { change: "narrowed".into(), detail }));
+        self.judge_by(&rules);
+        Ok(())
+    }
+
+    /// Takes away the grants that have expired by `now`; answers when the next one will, in Unix seconds.
+    pub fn expire_grants(&self, now: u64) -> Option<u64> {
+        let mut rules = self.rules();
+        let expired = rules.grants.expire(now);
+        if !expired.is_empty() {
+            self.judge_by(&rules);
+        }
+        for grant in expired {
+            self.books.override_changed("expired", &grant.what, Some(&grant.by));
+        }
+        rules.grants.next_expiry()
+    }
+
+    /// What is let through: by the policy file, without es-guard's own; by grants.
+    pub fn overrides(&self, now: u64) -> Vec<LiveOverride> {
+        let rules = self.rules();
+        let own = |what: &Override| {
+            rules.policy.zones.iter().any(|zone| zone.internal && what.path.starts_with(&zone.path))
+        };
+        let lives = |end: Option<u64>| end.is_none_or(|end| now < end);
+        let of_file = rules.policy.overrides.iter().filter(|what| !own(what)).cloned();
+        let of_file = of_file.map(|Override { path, expires_at, reason }| LiveOverride {
+            path,
+            expires_at,
+            reason,
+            by: None,
+        });
+        of_file.chain(rules.grants.live()).filter(|what| lives(what.expires_at)).collect()
+    }
+
+    /// The zones as they are now, without es-guard's own.
+    pub fn zones(&self) -> Vec<String> {
+        let rules = self.rules();
+        let all = rules.nested.beside(rules.policy.clone());
+        all.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned()).collect()
+    }
+
+    fn rules(&self) -> MutexGuard<'_, Rules> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn running(&self) -> Result<MutexGuard<'_, Rules>, RefusalCode> {
+        let rules = self.rules();
+        if rules.begun { Ok(rules) } else { Err(RefusalCode::NotRunning) }
+    }
+
+    fn judge_by(&self, rules: &Rules) {
+        if let Some(engine) = self.engine.get() {
+            engine.set_policy(rules.nested.beside(rules.grants.on(&rules.policy)));
+        }
     }
 }
 
@@ -80,20 +178,20 @@ impl Guard for Local {
     }
 
     fn begin(&self, agent: i32) -> Result<(), Failure> {
-        let policy = self.policy();
+        let mut rules = self.rules();
+        rules.begun = true;
+        let policy = &rules.policy;
         let zones = policy.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned());
         self.books.write(start_of(&self.info, ENGINE, agent, zones));
-        self.books.overrides_changed(&Policy::default(), &policy);
+        self.books.overrides_changed(&Policy::default(), policy);
         Ok(())
     }
 
     fn replace_policy(&self, new: Policy, detail: String) {
-        let mut policy = self.policy();
-        if let Some(engine) = self.engine.get() {
-            engine.set_policy(new.clone());
-        }
-        self.books.policy_replaced(&policy, &new, detail);
-        *policy = new;
+        let mut rules = self.rules();
+        let old = std::mem::replace(&mut rules.policy, new);
+        self.judge_by(&rules);
+        self.books.policy_replaced(&old, &rules.policy, detail);
     }
 
     fn policy_refused(&self, detail: String) {
@@ -109,6 +207,10 @@ impl Guard for Local {
 
     fn close(&self, status: Option<i32>) {
         self.settle();
+        // What is recorded after the end would be no part of the session.
+        let mut rules = self.rules();
+        rules.begun = false;
+        rules.grants = Grants::default();
         self.books.close(status);
     }
 }

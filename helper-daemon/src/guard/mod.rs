@@ -4,7 +4,9 @@
 //! helper, reached over its socket ([`Remote`]). Whoever starts the agent sees only a [`Guard`].
 
 mod books;
+mod grants;
 mod local;
+mod nested;
 mod remote;
 
 pub use local::{Local, Post};

@@ -44,6 +44,9 @@ impl Remote {
 fn answer(channel: &mut Channel) -> Result<Event, Failure> {
     match channel.receive::<Event>().map_err(|error| failed(format!("the system's helper: {error}")))? {
         (Event::Failed(failure), _) => Err(failure),
+        (Event::Refused(refusal), _) => {
+            Err(failed(format!("the system's helper refused: {}", refusal.detail)))
+        }
         (event, _) => Ok(event),
     }
 }

@@ -66,6 +66,14 @@ pub struct Circumstances {
 
 /// Judges one operation.
 pub fn judge(policy: &Policy, operation: &Operation, when: Circumstances) -> Verdict {
+    if policy.layers.is_empty() {
+        return judge_by(policy, operation, when);
+    }
+    let verdicts = policy.layers.iter().map(|layer| judge_by(layer, operation, when));
+    verdicts.into_iter().find(|verdict| *verdict != Verdict::Allow).unwrap_or(Verdict::Allow)
+}
+
+fn judge_by(policy: &Policy, operation: &Operation, when: Circumstances) -> Verdict {
     let court = Court { policy, when };
     let found = match operation {
         Operation::Unlink(place) => court.removal(place),

@@ -33,6 +33,11 @@ pub struct Policy {
     /// Further exempt names, beside [`EXEMPT_NAMES`].
     #[serde(default)]
     pub exempt_names: Vec<String>,
+    /// Where there are several policies at once, each of them: what any one denies is denied. They can't be
+    /// poured into one, as another zone is another place that things may be moved to. The fields above are then
+    /// what all of them have together, to tell what has to be looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Policy>,
 }
 
 /// A directory, or a single file, whose contents are protected.

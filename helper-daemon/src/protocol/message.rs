@@ -4,7 +4,8 @@ use crate::encoding::path_text;
 use crate::ledger::Counts;
 use crate::policy::Policy;
 use crate::policy::judge::Reason;
-use crate::session::SessionInfo;
+use crate::protocol::{LiveOverride, Refusal};
+use crate::session::{SessionId, SessionInfo};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -41,6 +42,42 @@ pub enum Request {
     },
     /// Which sessions does this user have (all, for root)? To the system's helper only.
     List,
+    /// What is let through in this session? To the system's helper only.
+    Overrides {
+        /// A live session.
+        session: SessionId,
+    },
+    /// Let a path through, and all below it. A grant of the same path takes the place of an earlier one. To the
+    /// system's helper only.
+    Grant {
+        /// A live session.
+        session: SessionId,
+        /// Absolute and resolved, as the session sees it.
+        #[serde(with = "path_text")]
+        path: PathBuf,
+        /// Unix seconds; `None`: until the session ends.
+        expires_at: Option<u64>,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Take a grant back. To the system's helper only.
+    Revoke {
+        /// A live session.
+        session: SessionId,
+        /// As it was granted.
+        #[serde(with = "path_text")]
+        path: PathBuf,
+    },
+    /// Which session is whoever asks inside? To the system's helper only.
+    Where,
+    /// Guard by this policy, too, until the session ends: for a session inside it, whose processes carry the
+    /// outer one's filter and can have no other. To the system's helper only.
+    Narrow {
+        /// A live session.
+        session: SessionId,
+        /// What else is guarded. It denies more; it lets nothing through that is denied without it.
+        policy: Policy,
+    },
     /// Tell what was counted so far. To the system's helper only.
     Settle,
     /// The agent has ended; the session ends with the last process of its tree. To the system's helper only.
@@ -96,6 +133,32 @@ pub enum Event {
         /// In numbers.
         counts: Counts,
     },
+    /// What is let through in a session.
+    Overrides {
+        /// Those of the policy file first.
+        overrides: Vec<LiveOverride>,
+        /// How many there are for which a message had no room.
+        left_out: usize,
+    },
+    /// An override is in force.
+    Granted {
+        /// As it is.
+        granted: LiveOverride,
+    },
+    /// An override is no longer in force.
+    Revoked {
+        /// As it was.
+        revoked: LiveOverride,
+    },
+    /// Whoever asked is inside this session; `None`: inside none.
+    Where {
+        /// Its name.
+        session: Option<SessionId>,
+    },
+    /// More is guarded.
+    Narrowed,
+    /// A request that whoever made it may not make, or that can't be met.
+    Refused(Refusal),
     /// Nothing was started, and why.
     Failed(Failure),
     /// The agent was stopped by this signal.
@@ -127,7 +190,7 @@ pub struct Description {
     pub agent: i32,
     /// The engine.
     pub engine: String,
-    /// The zones, without es-guard's own.
+    /// The zones as they are now, without es-guard's own.
     pub zones: Vec<String>,
     /// When it began, in Unix seconds.
     pub began: i64,

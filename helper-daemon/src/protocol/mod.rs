@@ -4,9 +4,11 @@
 //! many bytes of JSON; descriptors go with a frame's first byte. A frame longer than [`MAX_FRAME`] ends the
 //! conversation.
 
+mod authority;
 mod frame;
 mod message;
 
+pub use authority::{Granter, LiveOverride, MAX_GRANTS, MAX_REASON, Refusal, RefusalCode};
 pub use frame::{Channel, ChannelError, MAX_FRAME};
 pub use message::{
     Description, Event, ExitStatus, Failure, FailureKind, PROTOCOL_VERSION, Register, Request,

@@ -8,11 +8,13 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod asking;
 pub mod guard;
 pub mod machine;
 pub mod model;
 pub mod parallel;
 pub mod person;
+pub mod play;
 pub mod require;
 pub mod row;
 pub mod runner;

@@ -67,6 +67,7 @@ fn on_a_small_disk(stage: &Stage, sandbox: &Sandbox, wrap: &[&str], agent: &str)
     };
     let line = format!(
         "mount -t tmpfs -o size=64k,mode=777 none \"$ES_GUARD_HOME\" || exit 77
+         (until [ -e began ]; do sleep 0.01; done; head -c 1M /dev/zero > \"$ES_GUARD_HOME/filler\"; touch full) 2> /dev/null &
          {drop_to} {} sh -c '{agent}'; s=$?
          {drop_to} {} sessions show; exit $s",
         stage.guard_words(&format!("--zone zone {}", wrap.join(" "))),
@@ -84,7 +85,7 @@ fn seccomp_a_disk_that_fills_up_loses_records_and_nothing_else() {
     seccomp_everyone(|stage, who| {
         for options in [["--engine", "auto"].as_slice(), &["--quiet"], &["--json"]] {
             let sandbox = sandbox(who, 60);
-            let agent = "head -c 1M /dev/zero > $ES_GUARD_HOME/filler; rm -f zone/old-*; echo rm $?
+            let agent = "touch began; until [ -e full ]; do sleep 0.01; done; rm -f zone/old-*; echo rm $?
                 touch zone/own && rm zone/own && echo own $?; exit 3";
             let Some(mut command) = on_a_small_disk(stage, &sandbox, options, agent) else { return };
             let output = command.output().expect("a run");

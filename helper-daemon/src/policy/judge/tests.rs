@@ -121,7 +121,48 @@ fn any_place() -> impl Strategy<Value = Place> {
     })
 }
 
+/// The policy with another zone, which is a place that things may be moved to within itself alone.
+fn layered() -> Policy {
+    let other = Policy { zones: vec![zone("/q"), zone("/tmp")], ..Policy::default() };
+    Policy {
+        zones: [policy().zones, other.zones.clone()].concat(),
+        layers: vec![policy(), other],
+        ..policy()
+    }
+}
+
+#[test]
+fn another_layers_zone_is_no_place_to_move_things_to() {
+    let out = Operation::Rename { from: old("/p/a"), to: free("/q/a") };
+    let swap = Operation::Exchange { first: own("/q/new"), second: old("/p/a") };
+    for operation in [out, swap] {
+        let Verdict::Deny { zone, reason } = judge(&layered(), &operation, Circumstances::default()) else {
+            panic!("{operation:?}")
+        };
+        assert_eq!((zone, reason), ("/p".into(), Reason::MovedOut));
+    }
+}
+
 proptest! {
+    /// A further layer lets through nothing that was denied without it, and denies what it denies by itself.
+    #[test]
+    fn layers_only_ever_deny_more(a in any_place(), b in any_place()) {
+        let layered = layered();
+        let denied = |policy: &Policy, operation: &Operation| {
+            judge(policy, operation, Circumstances::default()) != Verdict::Allow
+        };
+        let (from, to) = (a.clone(), b.clone());
+        for operation in [
+            Operation::Unlink(a.clone()),
+            Operation::Rmdir(a.clone()),
+            Operation::Rename { from, to },
+            Operation::Exchange { first: a, second: b },
+        ] {
+            let by_any = layered.layers.iter().any(|layer| denied(layer, &operation));
+            prop_assert_eq!(denied(&layered, &operation), by_any);
+        }
+    }
+
     /// Nothing outside every zone, that carries none, is ever denied.
     #[test]
     fn outside_is_untouched(place in any_place()) {

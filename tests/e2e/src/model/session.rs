@@ -57,8 +57,12 @@ impl Session {
             expires_at: o.expires_at,
             reason: None,
         });
-        session.policy =
-            Policy { zones, overrides: overrides.collect(), exempt_names: row.exempt_names.clone() };
+        session.policy = Policy {
+            zones,
+            overrides: overrides.collect(),
+            exempt_names: row.exempt_names.clone(),
+            ..Policy::default()
+        };
         session
     }
 

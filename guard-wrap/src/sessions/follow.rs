@@ -1,0 +1,135 @@
+//! `es-guard sessions show --follow`: a session as it goes on, until it ends.
+
+use super::SessionsError;
+use super::shelf::{State, held, open, open_file};
+use super::show::header;
+use crate::render::fit::{Screen, count};
+use crate::render::report::{Entry, Report, local};
+use crate::render::{note, rows};
+use helper_daemon::denial::printable;
+use helper_daemon::ledger::{Line, OverrideRecord, Record};
+use helper_daemon::session::SessionId;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// How often the ledger is looked at: a look is one `read(2)`, and works on a network, where watches do not.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Shows what there is, and then what comes, until the session has ended or nobody reads any more.
+pub(super) fn run(name: &SessionId, path: &Path, raw: bool) -> Result<(), SessionsError> {
+    let (contents, state) = open(path)?;
+    let unreadable = |source| SessionsError::Unreadable { path: path.to_owned(), source };
+    let mut tail = Tail { file: open_file(path)?, begun: Vec::new() };
+    let report = Report::of_ledger(name.as_str(), path, &contents);
+    let home = dirs::home_dir();
+    let mut out = anstream::stdout();
+    if !raw && out.write_all(header(&report, &contents, state, home.as_deref()).as_bytes()).is_err() {
+        return Ok(());
+    }
+    let width = Screen::of(io::stdout()).unwrap_or(Screen::ENDLESS).width;
+    loop {
+        // Before reading: what is written before the helper lets go is read after that.
+        let lives = held(&tail.file).map_err(unreadable)?;
+        let lines = tail.lines().map_err(unreadable)?;
+        for bytes in &lines {
+            let text =
+                if raw { Some(bytes.clone()) } else { sentence(bytes, &report, width, home.as_deref()) };
+            let Some(mut text) = text else { continue };
+            text.push(b'\n');
+            // A closed pipe: the reader has seen enough.
+            if out.write_all(&text).and_then(|()| out.flush()).is_err() {
+                return Ok(());
+            }
+        }
+        let ended =
+            |bytes: &Vec<u8>| matches!(record(bytes), Some(Line { record: Record::SessionEnd(_), .. }));
+        if lines.iter().any(ended) {
+            return Ok(());
+        }
+        if !lives && lines.is_empty() {
+            note(&format!("the session is {}: its helper is gone", State::Interrupted.word()));
+            return Ok(());
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// What is appended to a file.
+struct Tail {
+    file: File,
+    /// The line that is not ended yet.
+    begun: Vec<u8>,
+}
+
+impl Tail {
+    /// The lines that were ended since the last look, without their ends.
+    fn lines(&mut self) -> io::Result<Vec<Vec<u8>>> {
+        self.file.read_to_end(&mut self.begun)?;
+        let Some(last) = self.begun.iter().rposition(|&b| b == b'\n') else { return Ok(Vec::new()) };
+        let rest = self.begun.split_off(last + 1);
+        let whole = std::mem::replace(&mut self.begun, rest);
+        let lines = whole.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+        Ok(lines.map(<[u8]>::to_vec).collect())
+    }
+}
+
+fn record(bytes: &[u8]) -> Option<Line> {
+    serde_json::from_slice(bytes).ok()
+}
+
+/// A record as a person reads it; nothing for what the header has said, and for what is no record.
+fn sentence(bytes: &[u8], report: &Report, width: usize, home: Option<&Path>) -> Option<Vec<u8>> {
+    let line = record(bytes)?;
+    let time = local(&line.time, "%H:%M:%S");
+    let text = match &line.record {
+        Record::SessionStart(_) => return None,
+        Record::Denial(_) => rows::line(&Entry::of(&line)?, report, width, home),
+        Record::Override(change) => format!("{time}  {}", of_override(change)),
+        Record::Policy(change) => format!("{time}  policy {}: {}", change.change, change.detail),
+        Record::SessionEnd(end) => {
+            let status = end.status.map_or("status not known".into(), |status| format!("status {status}"));
+            format!("{time}  ended, {status}, blocked {}", count(end.counts.denied, "operation"))
+        }
+    };
+    Some(printable(&text).into_bytes())
+}
+
+fn of_override(change: &OverrideRecord) -> String {
+    let until =
+        match change.expires_at.and_then(|end| jiff::Timestamp::from_second(i64::try_from(end).ok()?).ok()) {
+            Some(end) => format!(", until {}", local(&end.to_string(), "%Y-%m-%d %H:%M:%S")),
+            None => String::new(),
+        };
+    let by = match &change.by {
+        Some(by) => format!("user {}, process {} ({})", by.uid, by.pid, by.exe),
+        None => "the policy file".to_owned(),
+    };
+    let reason = change.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let until = if change.change == "added" { until } else { String::new() };
+    format!("override {} by {by}: {}{until}{reason}", change.change, change.path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_told_once_it_is_whole_and_only_once() {
+        let mut written = tempfile::NamedTempFile::new().unwrap();
+        let mut tail = Tail { file: written.reopen().unwrap(), begun: Vec::new() };
+        let mut told = |text: &str| {
+            written.write_all(text.as_bytes()).unwrap();
+            tail.lines()
+                .unwrap()
+                .iter()
+                .map(|line| String::from_utf8_lossy(line).into_owned())
+                .collect::<Vec<_>>()
+        };
+        assert!(told("").is_empty() && told("a").is_empty());
+        assert_eq!(told("b\nc\nd"), ["ab", "c"]);
+        assert_eq!(told("\n"), ["d"]);
+        assert!(told("").is_empty());
+    }
+}

@@ -1,0 +1,182 @@
+//! A session in its worker: armed, served on its owner's connection, described and asked by way of the monitor.
+
+use super::desk::Desk;
+use super::link::{self, Kind};
+use super::wards;
+use super::worker::taken;
+use crate::engine::seccomp::Stance;
+use crate::guard::{Guard, Local, Post, Records, failed};
+use crate::protocol::{
+    Channel, Description, Event, Failure, FailureKind, Granter, PROTOCOL_VERSION, Register, Request,
+};
+use endpoint_sec::linux::ancestry;
+use endpoint_sec::linux::caller::Caller;
+use endpoint_sec::linux::listener::Listener;
+use endpoint_sec::linux::peer::Peer;
+use endpoint_sec::linux::process::PidFd;
+use nix::poll::PollTimeout;
+use nix::unistd::Pid;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+/// A session whose child is armed.
+pub struct Session {
+    guard: Arc<Local>,
+    /// A second hold on the listener, to see the tree empty.
+    listener: Listener,
+    records: [OwnedFd; 2],
+    name: String,
+    child: i32,
+    /// The child's parent, below which the tree stays.
+    anchor: PidFd,
+    /// Who registered it.
+    owner: Granter,
+    description: Description,
+}
+
+impl Session {
+    /// Takes the registration of a peer that may register.
+    pub fn arm(register: Register, fds: Vec<OwnedFd>, peer: &Peer) -> Result<Self, Failure> {
+        if register.protocol != PROTOCOL_VERSION {
+            return Err(failed(format!(
+                "es-guard speaks protocol {}, the system's helper {PROTOCOL_VERSION}: update the older one",
+                register.protocol
+            )));
+        }
+        let Ok([ledger, denials, listener, child]) = <[_; 4]>::try_from(fds) else {
+            return Err(failed("expected four descriptors"));
+        };
+        let child = PidFd::from_fd(child);
+        let (pid, anchor) = belongs(&child, peer)?;
+        let records = [taken(ledger.as_fd())?, taken(denials.as_fd())?];
+        let watched = Listener::new(taken(listener.as_fd())?);
+        let description = Description {
+            session: register.session.clone(),
+            user: peer.uid,
+            agent: pid.as_raw(),
+            engine: String::new(),
+            zones: Vec::new(),
+            began: jiff::Timestamp::now().as_second(),
+            counts: Default::default(),
+        };
+        let name = register.session.id.to_string();
+        let post = Post { stance: Stance::Withstands, wards: wards::of(pid, peer) };
+        let guard = Local::new(register, Records { ledger: ledger.into(), denials: denials.into() }, post);
+        let engine = guard.arm(listener, &child)?;
+        let description = Description { engine, ..description };
+        let exe = Caller::new(peer.pid.as_raw()).program().exe.to_string_lossy().into_owned();
+        Ok(Self {
+            guard: Arc::new(guard),
+            listener: watched,
+            records,
+            name,
+            child: pid.as_raw(),
+            anchor,
+            owner: Granter { uid: peer.uid, pid: peer.pid.as_raw(), exe },
+            description,
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Tells that there is a session, and hands over what a later worker would need to go on with it, and what
+    /// its tree hangs below.
+    pub fn tell_monitor(&self, monitor: &OwnedFd) -> Result<(), nix::errno::Errno> {
+        let records = [self.records[0].as_fd(), self.records[1].as_fd()];
+        let fds = [self.listener.as_fd(), records[0], records[1], self.anchor.as_fd()];
+        link::send(monitor.as_fd(), Kind::Armed, self.name.as_bytes(), &fds)
+    }
+
+    /// Serves until the owner is gone and the tree is empty.
+    pub fn serve(self, channel: &mut Channel, monitor: &OwnedFd) -> Result<(), Failure> {
+        let event = Event::Armed { pid: self.child, engine: self.description.engine.clone() };
+        channel.send(&event, &[]).map_err(failed)?;
+        let owner = self.owner.clone();
+        let desk = Desk::new(self.guard.clone(), owner, self.description.clone()).map_err(failed)?;
+        let desk = Arc::new(desk);
+        answer_monitor(desk.clone(), taken(monitor.as_fd())?)?;
+        let (mut begun, mut status) = (false, None);
+        while let Ok((request, _)) = channel.receive::<Request>() {
+            let reply = match request {
+                Request::Proof => Some(Event::Proven { reason: self.guard.end_proof()? }),
+                Request::Go => {
+                    self.guard.begin(self.child)?;
+                    begun = true;
+                    None
+                }
+                Request::Policy { policy, detail } => {
+                    self.guard.replace_policy(policy, detail);
+                    None
+                }
+                Request::PolicyRefused { detail } => {
+                    self.guard.policy_refused(detail);
+                    None
+                }
+                Request::Settle => Some(Event::Settled { counts: self.guard.settle() }),
+                Request::Close { status: told } => {
+                    status = told;
+                    None
+                }
+                Request::Awake { .. } => None,
+                question @ (Request::Overrides { .. }
+                | Request::Grant { .. }
+                | Request::Revoke { .. }
+                | Request::Narrow { .. }) => Some(desk.own(question)),
+                Request::Register(_) | Request::List | Request::Where => {
+                    Some(Event::Failed(failed("this connection has registered a session already")))
+                }
+            };
+            if let Some(event) = reply {
+                // An owner that is gone is seen by the next receive.
+                let _ = channel.send(&event, &[]);
+            }
+        }
+        if begun {
+            // The owner is gone or done; whatever it left behind stays guarded.
+            while !self.listener.is_deserted(PollTimeout::NONE) {}
+            self.guard.close(status);
+        }
+        // A monitor that is gone needs no word.
+        let _ = link::send(monitor.as_fd(), Kind::Over, &[], &[]);
+        Ok(())
+    }
+}
+
+fn answer_monitor(desk: Arc<Desk>, monitor: OwnedFd) -> Result<(), Failure> {
+    let thread = std::thread::Builder::new().name("monitor".into()).stack_size(256 << 10);
+    thread.spawn(move || desk.open(&monitor)).map(drop).map_err(failed)
+}
+
+/// The process that is to be guarded: a descendant of the peer, and the peer's user's in every respect. With it
+/// comes its parent.
+fn belongs(child: &PidFd, peer: &Peer) -> Result<(Pid, PidFd), Failure> {
+    let not = |what: &str| Failure {
+        kind: FailureKind::Guard,
+        detail: format!("the process to be guarded {what}"),
+    };
+    let pid = child.pid().ok_or_else(|| not("has ended"))?;
+    let of_child = Caller::new(pid.as_raw());
+    let uids = of_child.users().map_err(failed)?;
+    if uids.iter().any(|uid| *uid != peer.uid) {
+        return Err(not("is another user's"));
+    }
+    let mut ancestor = pid.as_raw();
+    // A chain longer than this is no wrap's.
+    for _ in 0..16 {
+        if ancestor == peer.pid.as_raw() {
+            let view = |pid| Caller::new(pid).namespace("mnt");
+            let same = view(pid.as_raw()) == view(std::process::id() as i32);
+            // Last: what was read by number was of this child only if it lives now, as this finds.
+            let Ok(Some((_, parent))) = ancestry::parent(pid, child) else { return Err(not("has ended")) };
+            return if same { Ok((pid, parent)) } else { Err(not("sees other files than es-guard")) };
+        }
+        ancestor = Caller::new(ancestor).parent_id().map_err(failed)?;
+        if ancestor <= 1 {
+            break;
+        }
+    }
+    Err(not("was not started by the process that registers it"))
+}

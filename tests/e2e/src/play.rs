@@ -1,0 +1,135 @@
+//! A session of the system's helper, as tests of who may say what begin: the zone `zone`, and in it `a` and `b`.
+
+use crate::agent::Agent;
+use crate::asking::{Desk, grant, names, narrow, overrides, revoke, word};
+use crate::guard::{Mode, Stage, ledgers, read};
+use crate::row::Who;
+use crate::sandbox::Sandbox;
+use helper_daemon::ledger::{OverrideRecord, Record};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// What came of: list, overrides, grant, revoke, narrow.
+pub type Cells = [String; 5];
+
+/// A running session.
+#[derive(Debug)]
+pub struct Play {
+    // In this order they end: the agent before the helper that guards it.
+    /// A shell.
+    pub agent: Agent,
+    /// Where the helper is asked.
+    pub desk: Desk,
+    /// Whose session it is, and where.
+    pub sandbox: Sandbox,
+    /// With the helper.
+    pub stage: Stage,
+}
+
+impl Play {
+    /// A session of this user's; `None`, noted as a skip, without root.
+    pub fn new(who: Who) -> Option<Self> {
+        let mut stage = Stage::with_system_helper()?;
+        let desk = Desk::of(&mut stage);
+        let sandbox = sandbox(who);
+        let agent = Agent::start(stage.command(&sandbox, &mode(&sandbox), "sh".as_ref()));
+        Some(Self { agent, desk, sandbox, stage }.begun())
+    }
+
+    fn begun(mut self) -> Self {
+        assert_eq!(self.agent.does("true"), 0);
+        self
+    }
+
+    /// The session's name.
+    ///
+    /// # Panics
+    /// When it has no ledger.
+    pub fn session(&self) -> String {
+        let ledger = ledgers(&self.sandbox).pop().expect("a ledger");
+        ledger.file_stem().expect("a name").to_string_lossy().into_owned()
+    }
+
+    /// A path in the zone.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.sandbox.root().join("zone").join(name)
+    }
+
+    /// What this user is answered, outside every tree.
+    pub fn cells_of(&self, uid: u32) -> Cells {
+        cells(&self.session(), self.path("b"), |question| self.desk.asks(uid, question))
+    }
+
+    /// The same for an agent, its own or another one, which asks by way of a shell command around `@`.
+    pub fn cells_of_agent(&self, agent: &mut Agent, by: &str) -> Cells {
+        cells(&self.session(), self.path("b"), |question| self.desk.agent_asks(agent, by, question))
+    }
+
+    /// The same for this session's agent.
+    pub fn cells_inside(&mut self, by: &str) -> Cells {
+        let (session, path, desk) = (self.session(), self.path("b"), self.desk.clone());
+        cells(&session, path, |question| desk.agent_asks(&mut self.agent, by, question))
+    }
+
+    /// The same on the owner's own connection; `list` is not asked there.
+    pub fn cells_of_owner(&mut self) -> Cells {
+        let owner = self.agent.says("echo $PPID").parse().expect("a number");
+        let (session, path) = (self.session(), self.path("b"));
+        cells(&session, path, |question| {
+            if question["request"] == "list" {
+                json!({"event": "sessions", "sessions": [{"session": {"id": session}}]})
+            } else {
+                self.desk.asks_as_owner(owner, question)
+            }
+        })
+    }
+
+    /// Whether the agent can remove a file of the person's.
+    ///
+    /// # Panics
+    /// When it says one thing and does another.
+    pub fn removes(&mut self, name: &str) -> bool {
+        let path = self.path(name);
+        std::fs::write(&path, "old").expect("a file");
+        let removed = self.agent.does(&format!("rm -f zone/{name}")) == 0;
+        assert_eq!(removed, !path.exists());
+        removed
+    }
+
+    /// What the ledger has of overrides.
+    pub fn changes(&self) -> Vec<OverrideRecord> {
+        let ledger = ledgers(&self.sandbox).pop().expect("a ledger");
+        let records = read(&ledger).lines.into_iter().map(|line| line.record);
+        records.filter_map(|r| if let Record::Override(o) = r { Some(o) } else { None }).collect()
+    }
+}
+
+fn cells(session: &str, path: PathBuf, mut asks: impl FnMut(&Value) -> Value) -> Cells {
+    let seen = names(&asks(&json!({"request": "list"}))).iter().any(|name| name == session);
+    [
+        if seen { "seen" } else { "not seen" }.to_owned(),
+        word(&asks(&overrides(session))),
+        word(&asks(&grant(session, &path))),
+        word(&asks(&revoke(session, &path))),
+        word(&asks(&narrow(session, &path))),
+    ]
+}
+
+/// A sandbox with the zone.
+///
+/// # Panics
+/// When it can't be made.
+pub fn sandbox(who: Who) -> Sandbox {
+    let sandbox = Sandbox::new(who);
+    std::fs::create_dir(sandbox.root().join("zone")).expect("a zone");
+    for name in ["a", "b"] {
+        std::fs::write(sandbox.root().join("zone").join(name), "old").expect("a file");
+    }
+    sandbox.hand_over();
+    sandbox
+}
+
+/// Guarded, with that zone.
+pub fn mode(sandbox: &Sandbox) -> Mode {
+    Mode::Guarded { zones: vec![sandbox.root().join("zone")], policy: None }
+}
