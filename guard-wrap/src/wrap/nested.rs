@@ -74,9 +74,7 @@ pub(super) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<Sessi
 /// Somebody's filter need not have a listener; one that has leaves no room for es-guard's. Found out before
 /// anything is prepared: inside a session even the ledger of another can't be made.
 fn not_listened_to() -> Result<(), NestedError> {
-    let found = probe::seccomp();
-    let told = found.reasons.into_iter().find(|reason| reason.contains(probe::LISTENED_TO));
-    told.map_or(Ok(()), |reason| Err(NestedError::Listened(reason)))
+    probe::listened_to().map_or(Ok(()), |reason| Err(NestedError::Listened(reason)))
 }
 
 /// Has the outer session guard what this one is asked to, and becomes the command. Returns only if that failed.

@@ -15,7 +15,7 @@ const OLDEST: (u32, u32) = (5, 19);
 const LOOK_AROUND: &str = "look whether the container or sandbox around es-guard forbids seccomp";
 
 /// What is said where another listener leaves no room for es-guard's.
-pub const LISTENED_TO: &str = "this process already runs under a seccomp listener";
+const LISTENED_TO: &str = "this process already runs under a seccomp listener";
 
 /// What is known about one engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,6 +55,14 @@ pub fn seccomp() -> EngineReport {
         report.trial();
     }
     report
+}
+
+/// Whether this process runs under a listener already, found out by a child that tries to install one. The
+/// sentence says so.
+pub fn listened_to() -> Option<String> {
+    let mut report = EngineReport::seccomp();
+    report.trial();
+    report.reasons.into_iter().find(|reason| reason.contains(LISTENED_TO))
 }
 
 impl EngineReport {
