@@ -51,7 +51,7 @@ fn without_zones_the_project_is_guarded() {
     let compiled = scene.plan(&[]).unwrap().compile().unwrap();
     assert_eq!(
         (scene.zones(&compiled), compiled.origins),
-        (vec!["proj".to_owned()], vec![Origin::GitTopLevel, Origin::EsGuard])
+        (vec!["proj".to_owned(), POLICY.to_owned()], vec![Origin::GitTopLevel, Origin::EsGuard])
     );
 }
 

@@ -185,8 +185,7 @@ fn seccomp_when_the_process_beside_the_agent_is_killed_the_helper_goes_on_guardi
 fn seccomp_what_wrap_leaves_behind_stays_guarded_by_the_helper() {
     let Some(stage) = Stage::with_system_helper() else { return };
     let sandbox = sandbox();
-    let script =
-        "setsid sh -c 'trap \"\" HUP; read x < go; rm zone/a; echo $? > told' < /dev/null > /dev/null 2>&1 & echo $PPID";
+    let script = "setsid sh -c 'trap \"\" HUP; read x < go; rm zone/a; echo $? > told' < /dev/null > /dev/null 2>&1 & echo $PPID";
     let go = sandbox.root().join("go");
     nix::unistd::mkfifo(&go, nix::sys::stat::Mode::from_bits_truncate(0o666)).expect("a fifo");
     sandbox.hand_over();
