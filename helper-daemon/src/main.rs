@@ -5,6 +5,8 @@ use clap::{Parser, Subcommand};
 use endpoint_sec::linux::station::Identity;
 use helper_daemon::daemon::account::{self, ACCOUNT, AccountError};
 use helper_daemon::daemon::monitor::MonitorError;
+use helper_daemon::daemon::returning::Home;
+use helper_daemon::daemon::session::Origin;
 use helper_daemon::daemon::state::STATE;
 use helper_daemon::daemon::{SOCKET, check, log, monitor, worker};
 use std::path::PathBuf;
@@ -41,6 +43,12 @@ enum Internal {
         uid: u32,
         #[arg(long)]
         gid: u32,
+        /// Where the next monitor will listen
+        #[arg(long)]
+        home: PathBuf,
+        /// How many filters the peer carries
+        #[arg(long)]
+        filters: u32,
     },
 }
 
@@ -78,8 +86,10 @@ impl Problem {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(Internal::Worker { uid, gid }) = cli.internal {
-        return match worker::run(&Identity { uid, gid, groups: Vec::new() }) {
+    if let Some(Internal::Worker { uid, gid, home, filters }) = cli.internal {
+        // Looked up while this process still sees the machine's files.
+        let origin = Origin { home: Home::of(&home).ok(), filters };
+        return match worker::run(&Identity { uid, gid, groups: Vec::new() }, origin) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 log::warning("a worker ends", &[("pid", &std::process::id()), ("reason", &failure.detail)]);

@@ -132,11 +132,12 @@ fn start(change: &mut Change, live: usize) {
         Step::Run(&["systemctl", "daemon-reload"]),
         Step::Run(&["systemctl", "enable", "--now", SERVICE]),
     ];
-    if running && (live == 0 || change.force) {
+    if running {
         commands.push(Step::Run(&["systemctl", "restart", SERVICE]));
-    } else if running {
+    }
+    if live > 0 {
         change.afterwards.push(format!(
-            "{live} sessions are live: the helper that runs goes on guarding them. Once they have ended: systemctl restart {SERVICE}"
+            "{live} sessions are live: each goes on being judged by the program that it was started with"
         ));
     }
     let last = change.steps.len() - 1;

@@ -175,7 +175,7 @@ fn running_version(running: &str, version: &Versions) -> Option<Check> {
     let expected = version.installed.as_deref().unwrap_or(version.es_guard);
     (running != expected).then(|| {
         let running = if running.is_empty() { "an older one" } else { running };
-        let remedy = "when no session is live (es-guard status): sudo systemctl restart es-guard-helper";
+        let remedy = "sudo systemctl restart es-guard-helper (live sessions go on)";
         Check::bad("version", format!("the helper that runs is {running}, {expected} is installed"), remedy)
     })
 }

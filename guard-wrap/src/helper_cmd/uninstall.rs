@@ -7,6 +7,7 @@ use super::show::Change;
 use super::step::{Step, next};
 use super::{HelperError, service};
 use crate::cli::ChangeArgs;
+use helper_daemon::daemon::SOCKET;
 use helper_daemon::daemon::account::ACCOUNT;
 use helper_daemon::daemon::state::{FILES, STATE};
 use std::path::{Path, PathBuf};
@@ -33,8 +34,15 @@ pub(super) fn plan(args: &ChangeArgs, layout: &Layout) -> Result<Change, HelperE
         return if empty { Ok(change) } else { Err(HelperError::NotInstalled(layout.manifest())) };
     };
     if layout.is_live() {
+        if change.live > 0 {
+            // What judges them outlives the helper: with it everything that they guard is closed.
+            steps.push(Step::TryToRun(&["systemctl", "kill", "--signal=KILL", SERVICE]));
+        }
         // There may be no unit any more, where this was begun before.
         steps.push(Step::TryToRun(&["systemctl", "disable", "--now", SERVICE]));
+        // It is kept from one helper to the next, and empty without one.
+        let folder = Path::new(SOCKET).parent().filter(|folder| folder.is_dir());
+        steps.extend(folder.map(|folder| Step::RemoveDirectory(folder.to_owned())));
     }
     for path in manifest.parts.keys() {
         match mark_at(&layout.real(path))? {

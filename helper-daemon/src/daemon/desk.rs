@@ -4,13 +4,41 @@
 use super::asking::{Answer, Asked};
 use super::authority::{self, Ask, Relation};
 use super::link::{self, Kind};
+use super::returning::Home;
 use crate::guard::{Guard, Local};
 use crate::policy::Override;
 use crate::protocol::{Description, Event, Granter, RefusalCode, Request};
+use endpoint_sec::linux::process::PidFd;
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How often a worker without a monitor looks for one, in milliseconds.
+const KNOCK_EVERY: u16 = 250;
+
+/// How a session's worker finds the next monitor, and what it tells it.
+pub(super) struct WayBack {
+    /// `None`: there is none.
+    pub(super) home: Option<Home>,
+    /// Who registered the session, and how many filters that one carried.
+    pub(super) registrar: PidFd,
+    pub(super) filters: u32,
+    /// The child's parent, below which the tree stays.
+    pub(super) anchor: PidFd,
+}
+
+impl WayBack {
+    fn take(&self) -> Option<OwnedFd> {
+        self.home.as_ref()?.knock(&self.registrar, self.filters)
+    }
+
+    /// Tells a monitor that there is this session, and what its tree hangs below.
+    pub(super) fn tell(&self, monitor: &OwnedFd, name: &str) -> Result<(), Errno> {
+        link::send(monitor.as_fd(), Kind::Armed, name.as_bytes(), &[self.anchor.as_fd()])
+    }
+}
 
 /// Where a session is asked by others than its owner, and its grants are looked after.
 pub(super) struct Desk {
@@ -18,36 +46,79 @@ pub(super) struct Desk {
     name: String,
     owner: Granter,
     description: Description,
+    /// To the monitor; `None` while there is none.
+    link: Mutex<Option<OwnedFd>>,
+    way_back: WayBack,
     /// Read where it is looked when the next grant expires, written where the owner grants: on another thread.
     rung: (PipeReader, PipeWriter),
 }
 
 impl Desk {
     /// A desk for the session of this description, which `owner` has registered.
-    pub(super) fn new(guard: Arc<Local>, owner: Granter, description: Description) -> std::io::Result<Self> {
+    pub(super) fn new(
+        guard: Arc<Local>,
+        owner: Granter,
+        description: Description,
+        monitor: OwnedFd,
+        way_back: WayBack,
+    ) -> std::io::Result<Self> {
         let name = description.session.id.to_string();
-        Ok(Self { guard, name, owner, description, rung: pipe()? })
+        Ok(Self { guard, name, owner, description, link: Mutex::new(Some(monitor)), way_back, rung: pipe()? })
     }
 
-    /// Answers until the monitor is gone, and ends this process then.
-    pub(super) fn open(&self, monitor: &OwnedFd) {
+    fn link(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers for ever, to one monitor after another.
+    pub(super) fn open(&self) {
         let mut next = None;
         loop {
-            let mut fds = [monitor.as_fd(), self.rung.0.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            // A signal, or whatever else ends the wait early, does no harm.
-            let _ = poll(&mut fds, until(next));
-            if fds[1].any() == Some(true) {
-                // What is left of it rings again.
-                let _ = (&self.rung.0).read(&mut [0; 16]);
-            }
-            if fds[0].any() == Some(true) {
-                match link::receive(monitor.as_fd()) {
-                    Ok(Some(message)) => self.answer(monitor, &message),
-                    // The monitor is gone. What it kept is taken up by the next one; two must not judge at once.
-                    _ => std::process::exit(1),
-                }
+            let monitor = self.link().as_ref().and_then(|link| link.try_clone().ok());
+            match monitor {
+                Some(monitor) => self.look(&monitor, next),
+                None => self.return_to_a_monitor(next),
             }
             next = self.guard.expire_grants(now());
+        }
+    }
+
+    fn look(&self, monitor: &OwnedFd, next: Option<u64>) {
+        let mut fds = [monitor.as_fd(), self.rung.0.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        // A signal, or whatever else ends the wait early, does no harm.
+        let _ = poll(&mut fds, until(next));
+        self.hear_the_ring(&fds[1]);
+        if fds[0].any() == Some(true) {
+            match link::receive(monitor.as_fd()) {
+                Ok(Some(message)) => self.answer(monitor, &message),
+                _ => drop(self.link().take()),
+            }
+        }
+    }
+
+    /// Waits a moment for what else there is to do, and looks whether there is a monitor again.
+    fn return_to_a_monitor(&self, next: Option<u64>) {
+        let mut fds = [PollFd::new(self.rung.0.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut fds, sooner(until(next), KNOCK_EVERY));
+        self.hear_the_ring(&fds[0]);
+        let Some(link) = self.way_back.take() else { return };
+        if self.way_back.tell(&link, &self.name).is_ok() {
+            *self.link() = Some(link);
+        }
+    }
+
+    fn hear_the_ring(&self, ring: &PollFd<'_>) {
+        if ring.any() == Some(true) {
+            // What is left of it rings again.
+            let _ = (&self.rung.0).read(&mut [0; 16]);
+        }
+    }
+
+    /// The session is over.
+    pub(super) fn close(&self) {
+        if let Some(monitor) = &*self.link() {
+            // A monitor that is gone needs no word.
+            let _ = link::send(monitor.as_fd(), Kind::Over, &[], &[]);
         }
     }
 
@@ -145,6 +216,12 @@ fn until(end: Option<u64>) -> PollTimeout {
     PollTimeout::from(left.clamp(1, 30_000) as u16)
 }
 
+/// The shorter of two waits; one without end is the longest.
+fn sooner(one: PollTimeout, milliseconds: u16) -> PollTimeout {
+    let other = PollTimeout::from(milliseconds);
+    if one.is_none() || one > other { other } else { one }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,5 +249,8 @@ mod tests {
         assert_eq!(until(None), PollTimeout::NONE);
         assert_eq!(until(Some(0)), PollTimeout::from(1u16));
         assert_eq!(until(Some(u64::MAX)), PollTimeout::from(30_000u16));
+        assert_eq!(sooner(PollTimeout::NONE, 250), PollTimeout::from(250u16));
+        assert_eq!(sooner(PollTimeout::from(30_000u16), 250), PollTimeout::from(250u16));
+        assert_eq!(sooner(PollTimeout::from(1u16), 250), PollTimeout::from(1u16));
     }
 }

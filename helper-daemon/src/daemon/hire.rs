@@ -2,10 +2,12 @@
 
 use super::link;
 use super::log;
+use super::returning::Returned;
 use endpoint_sec::linux::station::Identity;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::Stdio;
 use std::rc::Rc;
 use tokio::io::Interest;
@@ -23,10 +25,20 @@ pub enum Happened {
     Said(link::Message),
     /// It is gone.
     Gone,
+    /// One of an earlier monitor's has come back. (Of no worker's number.)
+    Returned(Returned),
 }
 
 /// Starts this program again as a worker. A fresh image holds nothing of other sessions.
-pub fn start(connection: UnixStream, service: &Identity) -> io::Result<(UnixDatagram, Child)> {
+///
+/// It is told where to come back to, and how many filters its peer carries: what procfs says where it goes, it
+/// must not believe.
+pub fn start(
+    connection: UnixStream,
+    service: &Identity,
+    home: &Path,
+    filters: u32,
+) -> io::Result<(UnixDatagram, Child)> {
     let (here, there) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
     let connection = connection.into_std()?;
     connection.set_nonblocking(false)?;
@@ -35,23 +47,30 @@ pub fn start(connection: UnixStream, service: &Identity) -> io::Result<(UnixData
         .arg("worker")
         .arg(format!("--uid={}", service.uid))
         .arg(format!("--gid={}", service.gid))
+        .arg(format!("--filters={filters}"))
+        .arg("--home")
+        .arg(home)
         .env_clear()
         .envs(std::env::var_os(log::STREAM).map(|stream| (log::STREAM, stream)))
         .current_dir("/")
         .stdin(OwnedFd::from(connection))
         .stdout(Stdio::from(there))
         .spawn()?;
-    // Sequenced packets, so that the end of either side is seen; only waited on through this type.
-    let here = std::os::unix::net::UnixDatagram::from(here);
-    here.set_nonblocking(true)?;
-    Ok((UnixDatagram::from_std(here)?, child))
+    Ok((awaited(here)?, child))
 }
 
-/// Hears a worker until it is gone, and reaps it.
+/// Sequenced packets, so that the end of either side is seen; only waited on through this type.
+pub fn awaited(link: OwnedFd) -> io::Result<UnixDatagram> {
+    let link = std::os::unix::net::UnixDatagram::from(link);
+    link.set_nonblocking(true)?;
+    UnixDatagram::from_std(link)
+}
+
+/// Hears a worker until it is gone, and reaps it, if it is this process's child.
 pub async fn follow(
     id: Id,
     link: Rc<UnixDatagram>,
-    mut child: Child,
+    child: Option<Child>,
     events: mpsc::UnboundedSender<(Id, Happened)>,
 ) {
     while link.readable().await.is_ok() {
@@ -63,8 +82,10 @@ pub async fn follow(
             Ok(None) | Err(_) => break,
         }
     }
-    // A worker that has closed its link and lives on would be nobody's.
-    let _ = child.start_kill();
-    let _ = child.wait().await;
+    if let Some(mut child) = child {
+        // A worker that has closed its link and lives on would be nobody's.
+        let _ = child.start_kill();
+        let _ = child.wait().await;
+    }
     let _ = events.send((id, Happened::Gone));
 }

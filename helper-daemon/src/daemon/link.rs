@@ -10,8 +10,7 @@ pub const MAX_MESSAGE: usize = 64 << 10;
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Worker: a session is armed. Bytes: its name. Comes with what would be needed to go on with it: listener,
-    /// ledger, shared denials; and with a pidfd of the process that its tree hangs below.
+    /// Worker: a session is armed. Bytes: its name. Comes with a pidfd of the process that its tree hangs below.
     Armed,
     /// Worker: may my peer register a session? Monitor: [`Kind::End`] or [`Kind::Refused`].
     MayRegister,

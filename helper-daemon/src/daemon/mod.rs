@@ -17,6 +17,7 @@ pub mod hire;
 pub mod link;
 pub mod log;
 pub mod monitor;
+pub mod returning;
 pub mod session;
 pub mod state;
 pub mod trees;

@@ -42,6 +42,9 @@ pub enum MonitorError {
     Runtime(#[from] io::Error),
 }
 
+/// How long the sessions of the monitor before this one have to come back.
+const RETURN_WITHIN: Duration = Duration::from_secs(3);
+
 /// What a monitor is started with.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -71,9 +74,11 @@ async fn listen(settings: &Settings) -> Result<(), MonitorError> {
     let mut stop = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (events, mut happened) = mpsc::unbounded_channel();
-    let mut workers = Workers::new(settings.service.clone(), state, events);
-    workers.tell_lost();
-    workers.remember();
+    let mut workers = Workers::new(settings.service.clone(), state, settings.socket.clone(), events);
+    // Until then the record is the earlier one's.
+    let returned = tokio::time::sleep(RETURN_WITHIN);
+    tokio::pin!(returned);
+    let mut waiting = true;
     log::info(
         "listening",
         &[("socket", &settings.socket.display()), ("version", &env!("CARGO_PKG_VERSION"))],
@@ -90,6 +95,11 @@ async fn listen(settings: &Settings) -> Result<(), MonitorError> {
                 }
             },
             Some((worker, happened)) = happened.recv() => workers.handle(worker, happened),
+            () = &mut returned, if waiting => {
+                waiting = false;
+                workers.tell_lost();
+                workers.remember();
+            }
             _ = reload.recv() => workers.reload(&settings.account),
             _ = stop.recv() => break,
             _ = interrupt.recv() => break,

@@ -1,7 +1,7 @@
 //! A session in its worker: armed, served on its owner's connection, described and asked by way of the monitor.
 
-use super::desk::Desk;
-use super::link::{self, Kind};
+use super::desk::{Desk, WayBack};
+use super::returning::Home;
 use super::wards;
 use super::worker::taken;
 use crate::engine::seccomp::Stance;
@@ -19,16 +19,23 @@ use nix::unistd::Pid;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+/// What the monitor told a worker when it hired it.
+#[derive(Debug)]
+pub struct Origin {
+    /// Where the next monitor will listen.
+    pub home: Option<Home>,
+    /// How many filters the peer carries.
+    pub filters: u32,
+}
+
 /// A session whose child is armed.
 pub struct Session {
     guard: Arc<Local>,
     /// A second hold on the listener, to see the tree empty.
     listener: Listener,
-    records: [OwnedFd; 2],
     name: String,
     child: i32,
-    /// The child's parent, below which the tree stays.
-    anchor: PidFd,
+    way_back: WayBack,
     /// Who registered it.
     owner: Granter,
     description: Description,
@@ -36,7 +43,7 @@ pub struct Session {
 
 impl Session {
     /// Takes the registration of a peer that may register.
-    pub fn arm(register: Register, fds: Vec<OwnedFd>, peer: &Peer) -> Result<Self, Failure> {
+    pub fn arm(register: Register, fds: Vec<OwnedFd>, peer: &Peer, origin: Origin) -> Result<Self, Failure> {
         if register.protocol != PROTOCOL_VERSION {
             return Err(failed(format!(
                 "es-guard speaks protocol {}, the system's helper {PROTOCOL_VERSION}: update the older one",
@@ -48,7 +55,6 @@ impl Session {
         };
         let child = PidFd::from_fd(child);
         let (pid, anchor) = belongs(&child, peer)?;
-        let records = [taken(ledger.as_fd())?, taken(denials.as_fd())?];
         let watched = Listener::new(taken(listener.as_fd())?);
         let description = Description {
             session: register.session.clone(),
@@ -68,10 +74,14 @@ impl Session {
         Ok(Self {
             guard: Arc::new(guard),
             listener: watched,
-            records,
             name,
             child: pid.as_raw(),
-            anchor,
+            way_back: WayBack {
+                home: origin.home,
+                registrar: PidFd::from_fd(taken(peer.pidfd.as_fd())?),
+                filters: origin.filters,
+                anchor,
+            },
             owner: Granter { uid: peer.uid, pid: peer.pid.as_raw(), exe },
             description,
         })
@@ -82,12 +92,9 @@ impl Session {
         &self.name
     }
 
-    /// Tells that there is a session, and hands over what a later worker would need to go on with it, and what
-    /// its tree hangs below.
+    /// Tells that there is a session, and what its tree hangs below.
     pub fn tell_monitor(&self, monitor: &OwnedFd) -> Result<(), nix::errno::Errno> {
-        let records = [self.records[0].as_fd(), self.records[1].as_fd()];
-        let fds = [self.listener.as_fd(), records[0], records[1], self.anchor.as_fd()];
-        link::send(monitor.as_fd(), Kind::Armed, self.name.as_bytes(), &fds)
+        self.way_back.tell(monitor, &self.name)
     }
 
     /// Serves until the owner is gone and the tree is empty.
@@ -95,9 +102,10 @@ impl Session {
         let event = Event::Armed { pid: self.child, engine: self.description.engine.clone() };
         channel.send(&event, &[]).map_err(failed)?;
         let owner = self.owner.clone();
-        let desk = Desk::new(self.guard.clone(), owner, self.description.clone()).map_err(failed)?;
-        let desk = Arc::new(desk);
-        answer_monitor(desk.clone(), taken(monitor.as_fd())?)?;
+        let monitor = taken(monitor.as_fd())?;
+        let desk = Desk::new(self.guard.clone(), owner, self.description.clone(), monitor, self.way_back);
+        let desk = Arc::new(desk.map_err(failed)?);
+        answer_monitors(desk.clone())?;
         let (mut begun, mut status) = (false, None);
         while let Ok((request, _)) = channel.receive::<Request>() {
             let reply = match request {
@@ -139,15 +147,14 @@ impl Session {
             while !self.listener.is_deserted(PollTimeout::NONE) {}
             self.guard.close(status);
         }
-        // A monitor that is gone needs no word.
-        let _ = link::send(monitor.as_fd(), Kind::Over, &[], &[]);
+        desk.close();
         Ok(())
     }
 }
 
-fn answer_monitor(desk: Arc<Desk>, monitor: OwnedFd) -> Result<(), Failure> {
+fn answer_monitors(desk: Arc<Desk>) -> Result<(), Failure> {
     let thread = std::thread::Builder::new().name("monitor".into()).stack_size(256 << 10);
-    thread.spawn(move || desk.open(&monitor)).map(drop).map_err(failed)
+    thread.spawn(move || desk.open()).map(drop).map_err(failed)
 }
 
 /// The process that is to be guarded: a descendant of the peer, and the peer's user's in every respect. With it

@@ -1,7 +1,7 @@
 //! What the daemon remembers beyond its own life: which sessions it guards.
 //!
-//! A daemon that is killed takes its sessions' listeners with it, and their guarded operations fail from then
-//! on. The one that is started next says whose they were. The folder is root's alone; `es-guard helper
+//! Its workers outlive a daemon that is killed, and come back to the one that is started next. That one tells
+//! by this record which of them did not. The folder is root's alone; `es-guard helper
 //! install` keeps its list of what it wrote there, too.
 
 use super::log;
@@ -68,7 +68,7 @@ impl State {
     }
 
     /// The sessions that an earlier daemon guarded when it ended.
-    pub fn lost(&self) -> Vec<Remembered> {
+    pub fn left(&self) -> Vec<Remembered> {
         let path = self.folder.join(RECORD);
         let record = match std::fs::read(&path) {
             Ok(bytes) => serde_json::from_slice::<Record>(&bytes).map_err(|error| error.to_string()),
@@ -80,7 +80,7 @@ impl State {
             Ok(_) => Vec::new(),
             Err(error) => {
                 log::warning(
-                    "can't tell which sessions were lost",
+                    "can't tell which sessions were left",
                     &[("file", &path.display()), ("error", &error)],
                 );
                 Vec::new()
@@ -125,15 +125,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_remembered_last_is_what_was_lost() {
+    fn what_was_remembered_last_is_what_was_left() {
         let dir = tempfile::tempdir().unwrap();
         let state = State::open(&dir.path().join("state")).unwrap();
-        assert_eq!(state.lost(), []);
+        assert_eq!(state.left(), []);
         state.remember(vec![one()]).unwrap();
         let next = State::open(&dir.path().join("state")).unwrap();
-        assert_eq!(next.lost(), [one()]);
+        assert_eq!(next.left(), [one()]);
         state.remember(Vec::new()).unwrap();
-        assert_eq!(next.lost(), []);
+        assert_eq!(next.left(), []);
     }
 
     #[test]
@@ -142,9 +142,9 @@ mod tests {
         let mut state = State::open(&dir.path().join("state")).unwrap();
         state.remember(vec![one()]).unwrap();
         state.boot = "another".into();
-        assert_eq!(state.lost(), []);
+        assert_eq!(state.left(), []);
         std::fs::write(dir.path().join("state").join(RECORD), "{\"boot\":").unwrap();
-        assert_eq!(state.lost(), []);
+        assert_eq!(state.left(), []);
     }
 
     #[test]

@@ -38,6 +38,22 @@ impl Process {
         Ok(Self { pid: peer.pid, pidfd: peer.pidfd, uid: peer.uid, filters })
     }
 
+    /// A process that an earlier monitor had connected to it, and that carried this many filters then.
+    pub fn returned(pidfd: PidFd, uid: u32, filters: u32) -> Self {
+        // One that has ended meanwhile has no number any more.
+        Self { pid: pidfd.pid().unwrap_or(Pid::from_raw(0)), pidfd, uid, filters }
+    }
+
+    /// How many filters it carried when it connected.
+    pub fn filters(&self) -> u32 {
+        self.filters
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.pidfd.has_ended()
+    }
+
     /// Its user.
     pub fn uid(&self) -> u32 {
         self.uid

@@ -6,7 +6,7 @@
 use super::asking::Ask;
 use super::link::{self, Kind, Message};
 use super::log;
-use super::session::Session;
+use super::session::{Origin, Session};
 use crate::guard::failed;
 use crate::protocol::{Channel, Description, Event, Failure, Refusal, RefusalCode, Request};
 use crate::session::SessionId;
@@ -27,7 +27,7 @@ const ANSWERED_WITHIN: TimeVal = TimeVal::new(5, 0);
 const FOR_EVER: TimeVal = TimeVal::new(0, 0);
 
 /// Serves the connection that standard input is. `service` has the real and saved ids.
-pub fn run(service: &Identity) -> Result<(), Failure> {
+pub fn run(service: &Identity, origin: Origin) -> Result<(), Failure> {
     let connection = taken(io::stdin().as_fd())?;
     let monitor = taken(io::stdout().as_fd())?;
     let peer = Peer::of(connection.as_fd()).map_err(failed)?;
@@ -39,7 +39,7 @@ pub fn run(service: &Identity) -> Result<(), Failure> {
     let user = Identity { uid: peer.uid, gid: peer.gid, groups: peer.groups.clone() };
     let placed = station::see_as(peer.pid, &peer.pidfd).and_then(|()| station::act_for(&user, service));
     let mut channel = Channel::new(UnixStream::from(connection));
-    let served = placed.map_err(failed).and_then(|()| serve(&mut channel, &peer, &monitor));
+    let served = placed.map_err(failed).and_then(|()| serve(&mut channel, &peer, &monitor, origin));
     if let Err(failure) = &served {
         // A client that has gone needs no reason.
         let _ = channel.send(&Event::Failed(failure.clone()), &[]);
@@ -51,7 +51,7 @@ pub(super) fn taken(fd: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
     fd.try_clone_to_owned().map_err(failed)
 }
 
-fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd) -> Result<(), Failure> {
+fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd, origin: Origin) -> Result<(), Failure> {
     // Numbers in /proc must mean here what they mean to the kernel's own notifications.
     let me = std::fs::read_link("/proc/self").map_err(failed)?;
     if me.to_str() != Some(&std::process::id().to_string()) {
@@ -64,7 +64,7 @@ fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd) -> Result<(), Fa
     match request {
         Request::Register(register) => {
             may_register(monitor)?;
-            let session = Session::arm(*register, fds, peer)?;
+            let session = Session::arm(*register, fds, peer, origin)?;
             log::about("session", &session.name());
             session.tell_monitor(monitor).map_err(failed)?;
             setsockopt(channel, sockopt::ReceiveTimeout, &FOR_EVER).map_err(failed)?;

@@ -8,16 +8,19 @@ use super::authority::{self, Relation};
 use super::hire::{self, Happened, Id};
 use super::link::{self, Kind};
 use super::log;
-use super::state::State;
+use super::returning::{self, Returned};
+use super::state::{Remembered, State};
 use super::trees::{Process, Standing, Tree, common_filters};
 use crate::protocol::RefusalCode;
 use endpoint_sec::linux::station::Identity;
 use nix::errno::Errno;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::{UnixDatagram, UnixStream};
+use tokio::process::Child;
 use tokio::sync::mpsc;
 
 /// Workers that one user may have at once, and all users together.
@@ -59,13 +62,28 @@ pub struct Workers {
     events: mpsc::UnboundedSender<(Id, Happened)>,
     common_filters: u32,
     state: State,
+    /// Sessions of the monitor before this one that have not come back yet.
+    expected: Vec<Remembered>,
+    /// Where this monitor listens, and the next one will.
+    home: PathBuf,
 }
 
 impl Workers {
     /// None yet. What they say and do comes as `events`, for [`handle`](Self::handle).
-    pub fn new(service: Identity, state: State, events: mpsc::UnboundedSender<(Id, Happened)>) -> Self {
+    pub fn new(
+        service: Identity,
+        state: State,
+        home: PathBuf,
+        events: mpsc::UnboundedSender<(Id, Happened)>,
+    ) -> Self {
         let (of, orphans, pending) = Default::default();
-        Self { service, of, orphans, pending, last: 0, events, common_filters: common_filters(), state }
+        let (common_filters, expected) = (common_filters(), state.left());
+        Self { service, of, orphans, pending, last: 0, events, common_filters, state, expected, home }
+    }
+
+    /// The sessions that were expected to come back, and have not.
+    pub fn missing(&mut self) -> Vec<Remembered> {
+        std::mem::take(&mut self.expected)
     }
 
     /// Whose real and saved ids workers have.
@@ -98,6 +116,11 @@ impl Workers {
     /// Gives a connection its worker, if its user may have another one.
     pub fn admit(&mut self, connection: UnixStream) {
         let Ok(peer) = Process::of(connection.as_fd()) else { return };
+        if returning::is_worker(&peer, &self.service) {
+            let heard = returning::hear(connection, peer.uid(), self.events.clone());
+            tokio::task::spawn_local(heard);
+            return;
+        }
         let of_user = self.of.values().filter(|worker| worker.peer.uid() == peer.uid()).count();
         if of_user >= MAX_OF_A_USER || self.of.len() >= MAX_OF_ALL {
             let fields: [log::Field<'_>; 3] =
@@ -105,16 +128,27 @@ impl Workers {
             log::warning("too many connections: one more is refused", &fields);
             return;
         }
-        match hire::start(connection, &self.service) {
-            Ok((link, child)) => {
-                let id = self.number();
-                let link = Rc::new(link);
-                tokio::task::spawn_local(hire::follow(id, link.clone(), child, self.events.clone()));
-                self.of.insert(id, Worker { peer, link, session: None, asked_by: Vec::new(), awaits: 0 });
-            }
+        match hire::start(connection, &self.service, &self.home, peer.filters()) {
+            Ok((link, child)) => self.add(peer, link, Some(child)),
             Err(error) => {
                 log::error("a worker could not be started", &[("user", &peer.uid()), ("error", &error)]);
             }
+        }
+    }
+
+    fn add(&mut self, peer: Process, link: UnixDatagram, child: Option<Child>) {
+        let id = self.number();
+        let link = Rc::new(link);
+        tokio::task::spawn_local(hire::follow(id, link.clone(), child, self.events.clone()));
+        self.of.insert(id, Worker { peer, link, session: None, asked_by: Vec::new(), awaits: 0 });
+    }
+
+    /// Takes up a worker of the monitor before this one: what session it has it says next.
+    fn welcome(&mut self, returned: Returned) {
+        let Returned { link, registrar } = returned;
+        match hire::awaited(link) {
+            Ok(link) => self.add(registrar, link, None),
+            Err(error) => log::error("a worker could not be taken up again", &[("error", &error)]),
         }
     }
 
@@ -127,6 +161,7 @@ impl Workers {
     pub fn handle(&mut self, id: Id, happened: Happened) {
         match happened {
             Happened::Gone => self.gone(id),
+            Happened::Returned(returned) => self.welcome(returned),
             Happened::Said(message) => match message.kind {
                 Kind::MayRegister => self.may_register(id),
                 Kind::Where => self.inside(id),
@@ -180,7 +215,10 @@ impl Workers {
     fn armed(&mut self, id: Id, mut message: link::Message) {
         if let Some(worker) = self.of.get_mut(&id) {
             let (name, user) = (printable(&message.bytes), worker.peer.uid());
-            log::info("session armed", &[("session", &name), ("user", &user)]);
+            let back = self.expected.iter().position(|one| one.session == name && one.user == user);
+            let what = if back.is_some() { "session taken up again" } else { "session armed" };
+            log::info(what, &[("session", &name), ("user", &user)]);
+            back.map(|at| self.expected.swap_remove(at));
             let tree = Tree::new(&worker.peer, message.fds.pop());
             worker.session = Some(Session { name: message.bytes, tree });
             self.remember();

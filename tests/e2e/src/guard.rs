@@ -85,6 +85,12 @@ impl Stage {
         stage.system.is_some().then_some(stage)
     }
 
+    /// Starts the system helper anew, where the last one has been killed.
+    pub fn start_system_helper(&mut self) {
+        let socket = self.program("helper.sock");
+        self.system = Some(SystemHelper::start(&self.program("es-guard-helper"), &socket));
+    }
+
     /// The system helper that sessions use, if there is one.
     pub fn system_helper(&mut self) -> Option<&mut SystemHelper> {
         self.system.as_mut()

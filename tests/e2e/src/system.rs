@@ -1,6 +1,8 @@
 //! A system helper of a test's own, at a socket of its own.
 
 use crate::guard::eventually;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -52,7 +54,7 @@ impl SystemHelper {
         self.child.as_ref().expect("a helper of the test's own").id()
     }
 
-    /// Kills it, as nothing could be prepared for.
+    /// Kills the process that listens, as nothing could be prepared for. What judges sessions lives on.
     pub fn kill(&mut self) {
         if let Some(child) = &mut self.child {
             // One that has ended already is what is wanted.
@@ -60,10 +62,25 @@ impl SystemHelper {
             let _ = child.wait();
         }
     }
+
+    /// Kills every process of it.
+    pub fn kill_all(&mut self) {
+        let workers = self.child.as_ref().map(|child| children(child.id())).unwrap_or_default();
+        self.kill();
+        for worker in workers {
+            let _ = nix::sys::signal::kill(Pid::from_raw(worker), Signal::SIGKILL);
+        }
+    }
+}
+
+/// The processes whose parent is this one.
+pub fn children(pid: u32) -> Vec<i32> {
+    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 impl Drop for SystemHelper {
     fn drop(&mut self) {
-        self.kill();
+        self.kill_all();
     }
 }

@@ -107,19 +107,35 @@ fn seccomp_a_service_manager_hears_of_start_reload_and_end_and_the_next_helper_o
     kill(pid, Signal::SIGTERM).expect("a helper");
     assert_eq!(next(&manager), "STOPPING=1\n");
     assert!(first.0.wait().expect("its end").success());
-    assert!(told(
-        &stage,
-        "level=warning msg=\"stopping: the guarded operations of live sessions fail from now on\""
-    ));
+    assert!(told(&stage, "msg=\"stopping: the workers of live sessions go on judging"));
     assert!(!stage.program("own.sock").exists());
-    assert_ne!(agent.does("rm old"), 0);
+    // Nobody listens; what judges the session goes on.
+    assert_eq!(agent.does("rm old"), 1);
+    assert_eq!(agent.does("touch own; rm own"), 0);
 
-    let _third = helper(&stage, &stage.program("notify"));
+    let mut third = helper(&stage, &stage.program("notify"));
     assert_eq!(next(&manager), "READY=1\n");
-    assert!(told(&stage, "msg=\"sessions could not be kept\" sessions=1"));
+    eventually("the session has come back", || told(&stage, "msg=\"session taken up again\" session="));
+    // With all its processes it is lost, and that is told.
+    let workers = fs::read_dir("/proc").expect("processes").flatten();
+    for worker in workers.filter(|entry| is_worker_of(&entry.path(), socket)) {
+        let pid = worker.file_name().to_string_lossy().parse().expect("a number");
+        kill(Pid::from_raw(third.0.id() as i32), Signal::SIGKILL).expect("a helper");
+        third.0.wait().expect("its end");
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("a worker");
+    }
+    let _fourth = helper(&stage, Path::new("/nowhere"));
+    eventually("who was lost is told", || told(&stage, "msg=\"sessions could not be kept\" sessions=1"));
     assert_ne!(agent.does("rm old"), 0);
     assert!(sandbox.root().join("old").exists());
     agent.ends();
+}
+
+/// Whether a process is a worker of the helper at this socket.
+fn is_worker_of(process: &Path, socket: &str) -> bool {
+    let words = fs::read(process.join("cmdline")).unwrap_or_default();
+    let words: Vec<_> = words.split(|&byte| byte == 0).collect();
+    words.get(1) == Some(&&b"worker"[..]) && words.contains(&socket.as_bytes())
 }
 
 fn check(stage: &Stage, account: &str, as_user: bool) -> Output {

@@ -79,7 +79,7 @@ fn seccomp_the_list_tells_which_sessions_live() {
     let Some(mut play) = Play::new(Who::User) else { return };
     assert_eq!(states(&play.stage, &play.sandbox), ["running"]);
     // When the helper is killed nothing is left that could write its end.
-    play.stage.system_helper().expect("a helper").kill();
+    play.stage.system_helper().expect("a helper").kill_all();
     eventually("its workers end", || states(&play.stage, &play.sandbox) == ["interrupted"]);
 }
 

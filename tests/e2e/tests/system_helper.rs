@@ -5,6 +5,7 @@ use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, denials, eventually, ledgers, output, read, run};
 use e2e::row::Who;
 use e2e::sandbox::Sandbox;
+use e2e::system::children;
 use helper_daemon::protocol::{Channel, Event, PROTOCOL_VERSION, Register, Request};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -71,12 +72,6 @@ fn told(stage: &mut Stage, sandbox: &Sandbox, uid: u32) -> Vec<String> {
     sessions.as_array().expect("a list").iter().map(words).collect()
 }
 
-/// The processes whose parent is this one.
-fn children(pid: u32) -> Vec<i32> {
-    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("a list");
-    list.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
-}
-
 #[test]
 fn seccomp_a_session_is_seen_by_its_user_and_by_root_and_by_nobody_else() {
     let Some(mut stage) = Stage::with_system_helper() else { return };
@@ -121,10 +116,7 @@ fn seccomp_when_the_helper_is_killed_guarded_operations_fail() {
     let mut agent = agent(&stage, &sandbox);
     assert_eq!(agent.does("echo 1 > zone/own"), 0);
     assert_ne!(agent.does("rm zone/a"), 0);
-    let monitor = stage.system_helper().expect("a helper").pid();
-    let worker = Pid::from_raw(children(monitor)[0]);
-    stage.system_helper().expect("a helper").kill();
-    eventually("the worker ends with its monitor", || kill(worker, None).is_err());
+    stage.system_helper().expect("a helper").kill_all();
     assert_ne!(agent.does("rm zone/a"), 0);
     assert_ne!(agent.does("mv zone/a ."), 0);
     assert_ne!(agent.does("rm zone/own"), 0);
@@ -135,6 +127,66 @@ fn seccomp_when_the_helper_is_killed_guarded_operations_fail() {
     // What the ledger has is what is known.
     let ledger = ledgers(&sandbox).pop().expect("a ledger");
     assert_eq!(read(&ledger).denials().count(), 1);
+}
+
+/// A helper that is killed, or restarted for an upgrade, takes nothing along: what judges a session outlives it, and
+/// comes back to the next.
+#[test]
+fn seccomp_sessions_go_on_without_the_process_that_listens_and_come_back_to_the_next() {
+    let Some(mut stage) = Stage::with_system_helper() else { return };
+    let sandbox = sandbox();
+    let mut agent = agent(&stage, &sandbox);
+    assert_eq!(agent.does("echo 1 > zone/own"), 0);
+    let socket = stage.system_helper().expect("a helper").socket.clone();
+    for round in 0..2 {
+        stage.system_helper().expect("a helper").kill();
+        assert_ne!(agent.does("rm zone/a"), 0);
+        assert_eq!(agent.does("echo > zone/new && rm zone/new"), 0);
+        assert!(UnixStream::connect(&socket).is_err());
+        stage.start_system_helper();
+        eventually("the session has come back", || told(&mut stage, &sandbox, 1000).len() == 1);
+        assert_ne!(agent.does("rm zone/a"), 0);
+        let mut grant = stage.guard(&sandbox, &["override", "grant", "--for", "10m", "--helper"]);
+        let path = sandbox.root().join(format!("zone/granted-{round}"));
+        std::fs::write(&path, "old").expect("a file");
+        let granted = grant.arg(&socket).arg(&path).uid(1000).gid(1000).output().expect("a grant");
+        assert!(granted.status.success(), "{granted:?}");
+        assert_eq!(agent.does(&format!("rm -f zone/granted-{round}")), 0);
+    }
+    // What was its own before the helper's death is so still.
+    assert_eq!(agent.does("rm zone/own"), 0);
+    assert!(agent.ends().0.success());
+    eventually("the session is over", || told(&mut stage, &sandbox, 0).is_empty());
+    assert_eq!(denials(&sandbox).len(), 4);
+    let ledger = ledgers(&sandbox).pop().expect("a ledger");
+    let text = std::fs::read_to_string(ledger).expect("a ledger");
+    assert_eq!(text.matches("\"session_end\"").count(), 1, "{text}");
+}
+
+/// Nobody but a worker is taken for one.
+#[test]
+fn seccomp_a_user_who_poses_as_a_worker_is_a_client_like_any_other() {
+    let Some(mut stage) = Stage::with_system_helper() else { return };
+    let socket = stage.system_helper().expect("a helper").socket.clone();
+    let line = format!(
+        "import array, os, socket\n\
+         s = socket.socket(socket.AF_UNIX); s.connect('{}')\n\
+         a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)\n\
+         fds = array.array('i', [b.fileno(), os.pidfd_open(os.getppid())])\n\
+         s.sendmsg([b'es-guard worker\\0' + bytes(4)], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])\n\
+         b.close(); a.settimeout(60)\n\
+         a.send(b'\\0forged')\n\
+         a.recv(1)",
+        socket.display()
+    );
+    for uid in [1000, 0] {
+        let posed = Command::new("python3").args(["-c", &line]).uid(uid).gid(uid).output();
+        let posed = posed.expect("python");
+        // The link it offered was dropped with the connection: nobody reads it.
+        let said = String::from_utf8_lossy(&posed.stderr);
+        assert!(said.contains("BrokenPipe") || said.contains("ConnectionReset") || said.is_empty(), "{said}");
+        assert!(told(&mut stage, &sandbox(), 0).is_empty(), "as {uid}: a session was forged");
+    }
 }
 
 /// The agent's own user can kill that: the one who judges is another.

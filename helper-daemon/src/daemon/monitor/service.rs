@@ -11,11 +11,11 @@ pub(in crate::daemon) fn tell_manager(state: &[NotifyState<'_>]) {
 }
 
 impl Workers {
-    /// Says which sessions the one before this has left to nobody.
-    pub(in crate::daemon) fn tell_lost(&self) {
-        let lost = self.state().lost();
+    /// Says which sessions of the one before this have not come back.
+    pub(in crate::daemon) fn tell_lost(&mut self) {
+        let lost = self.missing();
         for Remembered { session, user } in &lost {
-            let message = "session lost: its guarded operations fail until its tree is gone";
+            let message = "session lost: it has ended, or its guarded operations fail until its tree is gone";
             log::warning(message, &[("session", session), ("user", user)]);
         }
         if !lost.is_empty() {
@@ -57,7 +57,8 @@ impl Workers {
     pub(in crate::daemon) fn tell_stopping(&self) {
         let sessions = self.sessions().count();
         if sessions > 0 {
-            let message = "stopping: the guarded operations of live sessions fail from now on";
+            let message =
+                "stopping: the workers of live sessions go on judging, and come back to the next helper";
             log::warning(message, &[("sessions", &sessions)]);
         } else {
             log::info("stopping", &[]);
