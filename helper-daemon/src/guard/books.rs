@@ -13,6 +13,11 @@ use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How often the ledger's lock is tried, and how long apart.
+const LOCK_TRIES: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// The ledger, the shared file of denials, and the counts.
 pub(super) struct Books {
@@ -38,8 +43,7 @@ struct Proof {
 impl Books {
     pub(super) fn new(records: Records, session: SessionId, canary: PathBuf) -> Self {
         let Records { ledger, denials } = records;
-        let lives = ledger.try_clone().ok();
-        let lives = lives.and_then(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).ok());
+        let lives = ledger.try_clone().ok().and_then(lock);
         let pages = Pages {
             ledger: Ledger::new(ledger, session),
             denials: DenialsFile::new(denials),
@@ -96,6 +100,18 @@ impl Books {
         let counts = self.counts();
         self.write(Record::SessionEnd(End { status, counts }));
     }
+}
+
+/// Whoever looks whether the session lives holds the lock for a moment.
+fn lock(mut file: File) -> Option<Flock<File>> {
+    for _ in 0..LOCK_TRIES {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Some(lock),
+            Err((unlocked, _)) => file = unlocked,
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    None
 }
 
 impl Witness for Books {

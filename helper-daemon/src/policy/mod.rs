@@ -69,6 +69,11 @@ impl Override {
     fn covers(&self, path: &Path, now: u64) -> bool {
         self.expires_at.is_none_or(|end| now < end) && path.starts_with(&self.path)
     }
+
+    /// What es-guard keeps for itself is opened by no override of something above it.
+    fn may_open(&self, zone: &Zone) -> bool {
+        !zone.internal || (self.path != zone.path && self.path.starts_with(&zone.path))
+    }
 }
 
 impl Policy {
@@ -77,17 +82,18 @@ impl Policy {
     ///
     /// A path is guarded as a *place*, whether something is there or not, and whoever made it.
     pub fn guards(&self, path: &Path, now: u64, git: bool) -> Option<&Zone> {
-        let zone = self.zones.iter().find(|zone| {
-            path.strip_prefix(&zone.path).is_ok_and(|below| !self.exempt(zone, path, below, git))
-        })?;
-        let overridden = self.overrides.iter().any(|o| o.covers(path, now));
-        (!overridden).then_some(zone)
+        let overridden = |zone: &Zone| self.overrides.iter().any(|o| o.covers(path, now) && o.may_open(zone));
+        self.zones.iter().find(|zone| {
+            let within = path.strip_prefix(&zone.path);
+            within.is_ok_and(|below| !self.exempt(zone, path, below, git)) && !overridden(zone)
+        })
     }
 
     /// The zone that would go with `path` if it were moved: the path is the zone itself or one of its
     /// ancestors, and no live override covers the zone.
     pub fn carries(&self, path: &Path, now: u64) -> Option<&Zone> {
-        let free = |zone: &&Zone| self.overrides.iter().any(|o| o.covers(&zone.path, now));
+        let free =
+            |zone: &&Zone| self.overrides.iter().any(|o| o.covers(&zone.path, now) && o.may_open(zone));
         self.zones.iter().filter(|zone| zone.path.starts_with(path)).find(|zone| !free(zone))
     }
 
@@ -210,6 +216,19 @@ mod tests {
         assert!(policy.guards(Path::new("/p/tmp/x"), 99, false).is_none());
         assert!(policy.guards(Path::new("/p/tmp/x"), 100, false).is_some());
         assert!(policy.guards(Path::new("/p/tmpx"), 99, false).is_some());
+    }
+
+    #[test]
+    fn no_override_above_it_opens_what_es_guard_keeps() {
+        let mut policy = policy(&["/h", "/h/state"]);
+        policy.zones[1].internal = true;
+        policy.overrides.push(Override { path: "/h".into(), expires_at: None, reason: None });
+        assert!(!guards(&policy, "/h/x"));
+        assert!(policy.zones[1].internal && policy.carries(Path::new("/h/state"), 0).is_some());
+        policy.zones.remove(0);
+        assert!(guards(&policy, "/h/state/sessions/x"));
+        policy.overrides.push(Override { path: "/h/state/control".into(), expires_at: None, reason: None });
+        assert!(!guards(&policy, "/h/state/control"));
     }
 
     #[test]

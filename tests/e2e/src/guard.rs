@@ -72,6 +72,11 @@ impl Stage {
         stage.has_engine().then_some(stage)
     }
 
+    /// One for each kind of helper: embedded, and with root the system's.
+    pub fn of_every_helper() -> Vec<Self> {
+        Self::with_engine().into_iter().chain(Self::with_system_helper()).collect()
+    }
+
     /// The same with a system helper of its own, which every session uses. `None`, noted as a skip, without root.
     pub fn with_system_helper() -> Option<Self> {
         if !is_root() {

@@ -21,12 +21,14 @@ pub fn sandbox(who: Who) -> Sandbox {
 /// # Panics
 /// When it is not, with both.
 pub fn shows_the_same(play: impl Fn(&mut Terminal)) {
-    let Some(stage) = Stage::with_engine() else { return };
-    for who in everyone() {
-        let bare = transcript(&stage, who, false, &play);
-        let guarded = transcript(&stage, who, true, &play);
-        if guarded != bare {
-            panic!("as {who:?}\nBARE:\n{bare:?}\nGUARDED:\n{guarded:?}");
+    for stage in &mut Stage::of_every_helper() {
+        for who in everyone() {
+            let bare = transcript(stage, who, false, &play);
+            let guarded = transcript(stage, who, true, &play);
+            let systems = stage.system_helper().is_some();
+            if guarded != bare {
+                panic!("as {who:?}, system helper: {systems}\nBARE:\n{bare:?}\nGUARDED:\n{guarded:?}");
+            }
         }
     }
 }
