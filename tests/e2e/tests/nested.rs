@@ -76,3 +76,32 @@ fn seccomp_without_a_system_helper_it_is_refused_with_the_reason() {
         agent.ends();
     }
 }
+
+/// Variables are the agent's own: whatever they point at, the session stays what it is.
+#[test]
+fn seccomp_no_variable_points_a_session_elsewhere() {
+    for who in everyone() {
+        let Some(mut play) = Play::new(who) else { return };
+        let socket = play.desk.socket.to_string_lossy().into_owned();
+        assert_eq!(play.agent.does("mkdir -p other/.codex && echo '{}' > other/.codex/es_policy.json"), 0);
+        let elsewhere =
+            "ES_GUARD_HOME=$PWD/other HOME=$PWD/other XDG_STATE_HOME=$PWD/other ES_GUARD_SESSION=x";
+        for attack in [
+            format!("{elsewhere} rm zone/a"),
+            format!("env -i {elsewhere} rm zone/a"),
+            format!("{elsewhere} $STAGE/es-guard wrap --helper {socket} --zone other -- rm zone/a"),
+            format!("{elsewhere} $STAGE/es-guard wrap --helper none --zone other -- rm zone/a"),
+            format!(
+                "{elsewhere} $STAGE/es-guard override grant --helper {socket} --session {} zone/a",
+                play.session()
+            ),
+        ] {
+            assert_ne!(play.agent.does(&attack), 0, "as {who:?}: {attack}");
+        }
+        assert!(play.sandbox.root().join("zone/a").exists());
+        assert!(play.agent.ends().0.success());
+        // What was denied is in the session's own ledger, not in one of the agent's choice.
+        assert_eq!(denials(&play.sandbox).len(), 3);
+        assert!(!play.sandbox.root().join("other/sessions").exists());
+    }
+}
