@@ -15,6 +15,7 @@ fn main() {
         "fake_helper",
         "forbid",
         "listener",
+        "load",
         "race",
         "signals",
     ];

@@ -56,6 +56,7 @@ impl Stage {
             "fake_helper",
             "forbid",
             "listener",
+            "load",
             "race",
             "signals",
         ] {

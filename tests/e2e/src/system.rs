@@ -52,6 +52,11 @@ impl SystemHelper {
         self.child.as_ref().expect("a helper of the test's own").id()
     }
 
+    /// Whether it is the test's own.
+    pub fn is_own(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Kills it, as nothing could be prepared for.
     pub fn kill(&mut self) {
         if let Some(child) = &mut self.child {
@@ -66,4 +71,22 @@ impl Drop for SystemHelper {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The processes whose parent is this one.
+pub fn children(pid: u32) -> Vec<i32> {
+    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("a list");
+    list.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
+}
+
+/// Bytes that a helper of this process id, with its workers, has in memory and shares with no other process.
+pub fn private_memory(helper: u32) -> u64 {
+    let of = |pid: i32| {
+        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("a map");
+        let private = rollup.lines().filter_map(|line| line.strip_prefix("Private_"));
+        let kilobytes = private.filter(|line| line.starts_with(['C', 'D']));
+        let kilobytes = kilobytes.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        kilobytes.sum::<u64>() << 10
+    };
+    children(helper).into_iter().chain([helper as i32]).map(of).sum()
 }

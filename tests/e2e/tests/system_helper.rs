@@ -5,6 +5,7 @@ use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, denials, eventually, ledgers, output, read, run};
 use e2e::row::Who;
 use e2e::sandbox::Sandbox;
+use e2e::system::children;
 use helper_daemon::protocol::{Channel, Event, PROTOCOL_VERSION, Register, Request};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -69,12 +70,6 @@ fn told(stage: &mut Stage, sandbox: &Sandbox, uid: u32) -> Vec<String> {
     let sessions: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let words = |session: &serde_json::Value| session["session"]["argv"].to_string();
     sessions.as_array().expect("a list").iter().map(words).collect()
-}
-
-/// The processes whose parent is this one.
-fn children(pid: u32) -> Vec<i32> {
-    let list = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("a list");
-    list.split_whitespace().map(|pid| pid.parse().expect("a number")).collect()
 }
 
 #[test]
