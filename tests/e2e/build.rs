@@ -18,6 +18,7 @@ fn main() {
         "load",
         "race",
         "signals",
+        "stall",
     ];
     let programs = [("attacks", attacks), ("benches", &["work", "floor"])];
     for (dir, names) in programs {

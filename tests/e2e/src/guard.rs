@@ -59,6 +59,7 @@ impl Stage {
             "load",
             "race",
             "signals",
+            "stall",
         ] {
             publish(&attacks().join(attack), &dir.path().join(attack));
         }

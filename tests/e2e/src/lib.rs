@@ -13,6 +13,7 @@ pub mod crowd;
 pub mod guard;
 pub mod machine;
 pub mod model;
+pub mod number;
 pub mod parallel;
 pub mod person;
 pub mod play;

@@ -90,3 +90,18 @@ pub fn private_memory(helper: u32) -> u64 {
     };
     children(helper).into_iter().chain([helper as i32]).map(of).sum()
 }
+
+/// Sets the soft limit of a process: of `nofile` or `nproc`, as `prlimit(1)` names them.
+pub fn limit(pid: u32, resource: &str, at: usize) {
+    prlimit(pid, format!("--{resource}={at}:"));
+}
+
+/// Sets both limits of a process, for good.
+pub fn hard_limit(pid: u32, resource: &str, at: usize) {
+    prlimit(pid, format!("--{resource}={at}:{at}"));
+}
+
+fn prlimit(pid: u32, limit: String) {
+    let status = Command::new("prlimit").arg("--pid").arg(pid.to_string()).arg(limit).status();
+    assert!(status.is_ok_and(|status| status.success()), "prlimit of {pid}");
+}
