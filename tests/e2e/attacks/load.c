@@ -1,9 +1,9 @@
 /*
  * Guarded operations in numbers, denied and allowed mixed.
  *
- *   load work ZONE COUNT      so many, one after another: each second one is of the file old-N, which is there,
- *                             and must be denied, the others of files that are made for it
- *   load flood ZONE THREADS   denied ones, by so many threads, until it is told to stop
+ *   load work ZONE COUNT PAUSE     so many, with so many microseconds between two: each second one is of the file
+ *                                  old-N, which is there, and must be denied, the others of files made for it
+ *   load flood ZONE THREADS 0      denied ones, by so many threads, until it is told to stop
  *
  * Says "ready", and begins at the first line of input. Work says "done", and of a single operation the median
  * and the 99th percentile in nanoseconds; flood says so at the second line, and how many were denied. Both end
@@ -73,12 +73,14 @@ static void one(long n)
 		fail(n % 4 ? "a move" : "a removal that must be denied", name);
 }
 
-static void work(long count)
+static void work(long count, long pause)
 {
 	long *taken = calloc(count, sizeof(*taken));
 	if (taken == NULL)
 		fail("memory", "the figures");
 	for (long n = 0; n < count; n++) {
+		if (pause > 0)
+			usleep(pause);
 		if (n % 2) {
 			char name[32];
 			snprintf(name, sizeof(name), "own-%ld", n);
@@ -106,14 +108,14 @@ static void *flood(void *unused)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4 || chdir(argv[2]) != 0)
+	if (argc != 5 || chdir(argv[2]) != 0)
 		return 1;
 	long count = atol(argv[3]);
 	say("ready", 0, 0);
 	if (!line())
 		return 1;
 	if (strcmp(argv[1], "work") == 0) {
-		work(count);
+		work(count, atol(argv[4]));
 	} else {
 		pthread_t threads[count];
 		for (long n = 0; n < count; n++)

@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// One session.
 #[derive(Debug)]
@@ -25,28 +26,31 @@ pub struct Member {
 impl Member {
     /// An agent that waits for the [go](Self::go), of the `of`th user: it will do `count` operations, each second
     /// one to be denied.
-    pub fn at_work(stage: &Stage, guarded: bool, of: u32, count: usize) -> Self {
-        Self::start(stage, guarded, of, "work", count, count)
+    pub fn at_work(stage: &Stage, of: u32, count: usize) -> Self {
+        Self::start(stage, of, ["work", "zone", &count.to_string(), "0"], count)
+    }
+
+    /// The same, with a pause between two operations.
+    pub fn at_ease(stage: &Stage, of: u32, count: usize, pause: Duration) -> Self {
+        let pause = pause.as_micros().to_string();
+        Self::start(stage, of, ["work", "zone", &count.to_string(), &pause], count)
     }
 
     /// An agent that has so many threads with denied operations, without end.
     pub fn flooding(stage: &Stage, of: u32, threads: usize) -> Self {
-        Self::start(stage, true, of, "flood", threads, 1)
+        Self::start(stage, of, ["flood", "zone", &threads.to_string(), "0"], 1)
     }
 
-    fn start(stage: &Stage, guarded: bool, of: u32, what: &str, number: usize, names: usize) -> Self {
+    fn start(stage: &Stage, of: u32, words: [&str; 4], names: usize) -> Self {
         let sandbox = Sandbox::new(Who::User);
         let zone = sandbox.root().join("zone");
         fs::create_dir(&zone).expect("a zone");
         for n in (0..names).step_by(2) {
             fs::write(zone.join(format!("old-{n}")), "old").expect("a file");
         }
-        let mode = match guarded {
-            true => Mode::Guarded { zones: vec![zone.clone()], policy: None },
-            false => Mode::Bare,
-        };
+        let mode = Mode::Guarded { zones: vec![zone], policy: None };
         let mut command = stage.command(&sandbox, &mode, &stage.program("load"));
-        command.args([what, "zone", &number.to_string()]);
+        command.args(words);
         if is_root() {
             let user = USER + of;
             let base = sandbox.beside("");
@@ -103,10 +107,9 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// So many sessions, of so many users in turn, which wait for the go.
-    pub fn gather(stage: &Stage, guarded: bool, sessions: u32, users: u32, count: usize) -> Self {
-        let member = |n| Member::at_work(stage, guarded, n % users, count);
-        let mut members: Vec<_> = (0..sessions).map(member).collect();
+    /// So many sessions, each started by its number, which wait for the go.
+    pub fn gather(sessions: u32, start: impl Fn(u32) -> Member) -> Self {
+        let mut members: Vec<_> = (0..sessions).map(start).collect();
         for member in &mut members {
             member.says("ready");
         }

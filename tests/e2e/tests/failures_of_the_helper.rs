@@ -91,7 +91,7 @@ fn seccomp_clients_that_stall_mid_frame_are_ended_and_hold_nobody_else_up() {
     let mut says = BufReader::new(stall.stdout.take().expect("a pipe")).lines();
     assert_eq!(says.next().expect("a word").expect("a word"), "connected");
     assert!(play.is_guarded());
-    let mut others = Member::at_work(&play.stage, true, 1, 20);
+    let mut others = Member::at_work(&play.stage, 1, 20);
     others.says("ready");
     others.go();
     others.says("done");
@@ -127,7 +127,7 @@ fn seccomp_a_flood_of_requests_starves_no_session() {
         }
         eventually("the flood has begun", || asked.load(Ordering::SeqCst) > 8);
         for user in [0, 1] {
-            let mut member = Member::at_work(&play.stage, true, user, 200);
+            let mut member = Member::at_work(&play.stage, user, 200);
             member.says("ready");
             member.go();
             member.says("done");

@@ -56,7 +56,7 @@ fn is_complete(sandbox: &Sandbox, operations: usize) {
 fn seccomp_many_sessions_at_once_lose_nothing_and_stay_small() {
     let Some(mut stage) = Stage::with_system_helper() else { return };
     let (sessions, operations) = load();
-    let mut crowd = Crowd::gather(&stage, true, sessions, USERS, operations);
+    let mut crowd = Crowd::gather(sessions, |n| Member::at_work(&stage, n % USERS, operations));
     crowd.works();
     let helper = stage.system_helper().expect("a helper");
     if helper.is_own() {
@@ -78,7 +78,7 @@ fn seccomp_the_flood_of_one_session_starves_no_other() {
     let path = ledgers(&flood.sandbox).pop().expect("a ledger");
     let length = || std::fs::metadata(&path).expect("a ledger").len();
     for user in [0, 1] {
-        let mut other = Member::at_work(&stage, true, user, 200);
+        let mut other = Member::at_work(&stage, user, 200);
         other.says("ready");
         let before = length();
         eventually("the flood goes on", || length() > before);
