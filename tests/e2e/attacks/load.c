@@ -1,8 +1,8 @@
 /*
  * Guarded operations in numbers, denied and allowed mixed.
  *
- *   load work ZONE COUNT PAUSE     so many, with so many microseconds between two: each second one is of the file
- *                                  old-N, which is there, and must be denied, the others of files made for it
+ *   load work ZONE COUNT PAUSE     so many, about so many microseconds apart: each second one is of the file old-N,
+ *                                  which is there, and must be denied, the others of files made for it
  *   load flood ZONE THREADS 0      denied ones, by so many threads, until it is told to stop
  *
  * Says "ready", and begins at the first line of input. Work says "done", and of a single operation the median
@@ -75,12 +75,14 @@ static void one(long n)
 
 static void work(long count, long pause)
 {
+	/* Agents that pause do not keep step with each other. */
+	unsigned int seed = getpid();
 	long *taken = calloc(count, sizeof(*taken));
 	if (taken == NULL)
 		fail("memory", "the figures");
 	for (long n = 0; n < count; n++) {
 		if (pause > 0)
-			usleep(pause);
+			usleep(pause / 2 + rand_r(&seed) % pause);
 		if (n % 2) {
 			char name[32];
 			snprintf(name, sizeof(name), "own-%ld", n);

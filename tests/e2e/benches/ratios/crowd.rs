@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const SESSIONS: u32 = 64;
 const USERS: u32 = 8;
-const OPERATIONS: usize = 2_000;
+const OPERATIONS: usize = 1_000;
 /// With it, 64 sessions keep two processors about half busy.
 const PAUSE: Duration = Duration::from_millis(10);
 
