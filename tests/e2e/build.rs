@@ -15,8 +15,10 @@ fn main() {
         "fake_helper",
         "forbid",
         "listener",
+        "load",
         "race",
         "signals",
+        "stall",
     ];
     let programs = [("attacks", attacks), ("benches", &["work", "floor"])];
     for (dir, names) in programs {

@@ -31,6 +31,8 @@ struct Pages {
     counts: Counts,
     /// `None` once the session runs: until then the only denial is the canary's.
     proof: Option<Proof>,
+    /// The end is written: what comes after it concerns nobody, and is not recorded.
+    closed: bool,
     /// A second hold on the ledger's description, locked: whoever reads the ledger sees that the session lives.
     _lives: Option<Flock<File>>,
 }
@@ -49,6 +51,7 @@ impl Books {
             denials: DenialsFile::new(denials),
             counts: Counts::default(),
             proof: Some(Proof::default()),
+            closed: false,
             _lives: lives,
         };
         Self { pages: Mutex::new(pages), canary }
@@ -64,7 +67,10 @@ impl Books {
     }
 
     pub(super) fn write(&self, record: Record) {
-        self.pages().ledger.append(record, Timestamp::now());
+        let mut pages = self.pages();
+        if !pages.closed {
+            pages.ledger.append(record, Timestamp::now());
+        }
     }
 
     /// Records a change of policy, and which overrides came and went with it.
@@ -99,6 +105,7 @@ impl Books {
     pub(super) fn close(&self, status: Option<i32>) {
         let counts = self.counts();
         self.write(Record::SessionEnd(End { status, counts }));
+        self.pages().closed = true;
     }
 }
 
@@ -172,6 +179,19 @@ mod tests {
         assert_eq!(proof_by(&[denial("/z/other", Reason::Removed)]), (None, 0));
         assert_eq!(proof_by(&[denial("/z/canary", Reason::ZoneMoved)]), (Some(Reason::ZoneMoved), 0));
         assert_eq!(proof_by(&[denial("/z/canary", Reason::Removed)]), (Some(Reason::Removed), 0));
+    }
+
+    /// A policy file may be changed as the last process of the tree ends.
+    #[test]
+    fn nothing_is_recorded_after_the_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let session = SessionId::parse("20260102-030405-abcd").unwrap();
+        let records = Records { ledger: file.reopen().unwrap(), denials: tempfile::tempfile().unwrap() };
+        let books = Books::new(records, session, "/z/canary".into());
+        books.close(Some(0));
+        books.write(Record::Policy(PolicyRecord { change: "replaced".into(), detail: "late".into() }));
+        let lines = crate::ledger::read(std::io::BufReader::new(file)).unwrap().lines;
+        assert!(matches!(lines.as_slice(), [line] if matches!(line.record, Record::SessionEnd(_))));
     }
 
     #[test]

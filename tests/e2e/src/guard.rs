@@ -56,8 +56,10 @@ impl Stage {
             "fake_helper",
             "forbid",
             "listener",
+            "load",
             "race",
             "signals",
+            "stall",
         ] {
             publish(&attacks().join(attack), &dir.path().join(attack));
         }

@@ -9,9 +9,11 @@
 
 pub mod agent;
 pub mod asking;
+pub mod crowd;
 pub mod guard;
 pub mod machine;
 pub mod model;
+pub mod number;
 pub mod parallel;
 pub mod person;
 pub mod play;

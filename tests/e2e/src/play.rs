@@ -2,12 +2,13 @@
 
 use crate::agent::Agent;
 use crate::asking::{Desk, grant, names, narrow, overrides, revoke, word};
-use crate::guard::{Mode, Stage, ledgers, read};
+use crate::guard::{Mode, Stage, denials, ledgers, output, read};
 use crate::row::Who;
 use crate::sandbox::Sandbox;
 use helper_daemon::ledger::{OverrideRecord, Record};
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::process::Output;
 
 /// What came of: list, overrides, grant, revoke, narrow.
 pub type Cells = [String; 5];
@@ -96,6 +97,11 @@ impl Play {
         removed
     }
 
+    /// Whether the session is guarded: what was there stays, the session's own goes.
+    pub fn is_guarded(&mut self) -> bool {
+        !self.removes("a") && self.agent.does("echo 1 > zone/own && rm zone/own") == 0
+    }
+
     /// What the ledger has of overrides.
     pub fn changes(&self) -> Vec<OverrideRecord> {
         let ledger = ledgers(&self.sandbox).pop().expect("a ledger");
@@ -132,4 +138,33 @@ pub fn sandbox(who: Who) -> Sandbox {
 /// Guarded, with that zone.
 pub fn mode(sandbox: &Sandbox) -> Mode {
     Mode::Guarded { zones: vec![sandbox.root().join("zone")], policy: None }
+}
+
+/// Another session's run, of a program that leaves a trace.
+pub fn another(stage: &Stage) -> (Sandbox, Output) {
+    let sandbox = sandbox(Who::User);
+    let mut command = stage.command(&sandbox, &mode(&sandbox), "sh".as_ref());
+    let output = output(command.args(["-c", "touch ran; rm -f zone/a; exit 3"]));
+    (sandbox, output)
+}
+
+/// Another session, begun, guarded, ended.
+///
+/// # Panics
+/// When it is anything else.
+pub fn another_is_guarded(stage: &Stage) {
+    let (sandbox, output) = another(stage);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(sandbox.root().join("zone/a").exists());
+    assert_eq!(denials(&sandbox).len(), 1);
+}
+
+/// Another session, which can't begin, and does nothing unguarded.
+///
+/// # Panics
+/// When it is anything else.
+pub fn another_is_refused(stage: &Stage) {
+    let (sandbox, output) = another(stage);
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(!sandbox.root().join("ran").exists() && sandbox.root().join("zone/a").exists());
 }

@@ -54,6 +54,11 @@ impl SystemHelper {
         self.child.as_ref().expect("a helper of the test's own").id()
     }
 
+    /// Whether it is the test's own.
+    pub fn is_own(&self) -> bool {
+        self.child.is_some()
+    }
+
     /// Kills the process that listens, as nothing could be prepared for. What judges sessions lives on.
     pub fn kill(&mut self) {
         if let Some(child) = &mut self.child {
@@ -83,4 +88,31 @@ impl Drop for SystemHelper {
     fn drop(&mut self) {
         self.kill_all();
     }
+}
+
+/// Bytes that a helper of this process id, with its workers, has in memory and shares with no other process.
+pub fn private_memory(helper: u32) -> u64 {
+    let of = |pid: i32| {
+        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("a map");
+        let private = rollup.lines().filter_map(|line| line.strip_prefix("Private_"));
+        let kilobytes = private.filter(|line| line.starts_with(['C', 'D']));
+        let kilobytes = kilobytes.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        kilobytes.sum::<u64>() << 10
+    };
+    children(helper).into_iter().chain([helper as i32]).map(of).sum()
+}
+
+/// Sets the soft limit of a process: of `nofile` or `nproc`, as `prlimit(1)` names them.
+pub fn limit(pid: u32, resource: &str, at: usize) {
+    prlimit(pid, format!("--{resource}={at}:"));
+}
+
+/// Sets both limits of a process, for good.
+pub fn hard_limit(pid: u32, resource: &str, at: usize) {
+    prlimit(pid, format!("--{resource}={at}:{at}"));
+}
+
+fn prlimit(pid: u32, limit: String) {
+    let status = Command::new("prlimit").arg("--pid").arg(pid.to_string()).arg(limit).status();
+    assert!(status.is_ok_and(|status| status.success()), "prlimit of {pid}");
 }

@@ -6,6 +6,7 @@
 //! Nothing is asserted: a busy machine is no broken es-guard. The table says where the aim is missed.
 #![forbid(unsafe_code)]
 
+mod crowd;
 mod measure;
 mod stage;
 
@@ -43,6 +44,9 @@ fn all() -> Vec<(&'static str, Measured)> {
         ("git clone of 5,000 files in a zone", |name, b| git_clone(name, b, Run::Inside)),
         ("git clone of 5,000 files outside", |name, b| git_clone(name, b, Run::Outside)),
         ("memory of the helper, a million operations", memory),
+        ("p99 of one operation, 64 sessions at a pace", |name, _| crowd::at_a_pace(name)),
+        ("p99 of one operation, 64 sessions flat out", |name, _| crowd::flat_out(name)),
+        ("memory of the system's helper, a session", |name, _| crowd::memory(name)),
     ]
 }
 
