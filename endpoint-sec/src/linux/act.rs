@@ -69,6 +69,15 @@ pub enum Act<'a> {
         dir: &'a Handle,
         name: &'a CStr,
     },
+    /// Changes nothing: tells whether names may be made and removed in a directory.
+    MayChangeNames {
+        dir: &'a Handle,
+    },
+    /// Changes nothing: tells whether what stands at a name, itself no symlink, may be written to.
+    MayWrite {
+        dir: &'a Handle,
+        name: &'a CStr,
+    },
     /// Binds a socket that was copied from the caller.
     Bind {
         socket: RawFd,
@@ -146,6 +155,20 @@ impl Act<'_> {
                         libc::AT_SYMLINK_FOLLOW,
                     ))
                 }
+                Act::MayChangeNames { dir } => libc::syscall(
+                    libc::SYS_faccessat2,
+                    dir.as_raw_fd(),
+                    c"".as_ptr(),
+                    libc::W_OK | libc::X_OK,
+                    libc::AT_EACCESS | libc::AT_EMPTY_PATH,
+                ),
+                Act::MayWrite { dir, name } => libc::syscall(
+                    libc::SYS_faccessat2,
+                    dir.as_raw_fd(),
+                    name.as_ptr(),
+                    libc::W_OK,
+                    libc::AT_EACCESS | libc::AT_SYMLINK_NOFOLLOW,
+                ),
                 Act::Bind { socket, dir, name } => bind(socket, dir.as_raw_fd(), name),
             }
         }

@@ -46,6 +46,10 @@ pub struct Stat {
     pub mount: u64,
     /// Whether it is the root of that mount.
     pub mount_root: bool,
+    /// Whether it may not be removed or renamed by anybody: immutable, or append-only (`chattr(1)`).
+    pub kept: bool,
+    /// Whether it is append-only: of a directory, names may be added to it only.
+    pub append_only: bool,
 }
 
 impl Handle {
@@ -98,6 +102,12 @@ impl Handle {
         Ok(found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
     }
 
+    /// Whether nothing may be changed there: the mount or its file system is read-only.
+    pub fn is_read_only(&self) -> bool {
+        nix::sys::statvfs::fstatvfs(&self.0)
+            .is_ok_and(|found| found.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+    }
+
     /// Whether the caller of this function may create and remove names in the directory: `EACCES`, `EROFS`
     /// and the like, exactly as a removal would fail.
     pub fn may_change_names(&self) -> Result<(), Errno> {
@@ -148,6 +158,7 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
     };
     let nanos = |t: libc::statx_timestamp| i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec);
     let has = |bit: u32| found.stx_mask & bit != 0;
+    let is = |attribute: i32| found.stx_attributes & attribute as u64 != 0;
     Ok(Stat {
         dev: device(found.stx_dev_major, found.stx_dev_minor),
         ino: found.stx_ino,
@@ -164,7 +175,9 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         born: if has(libc::STATX_BTIME) { nanos(found.stx_btime) } else { 0 },
         changed: nanos(found.stx_ctime),
         mount: if has(libc::STATX_MNT_ID) { found.stx_mnt_id } else { 0 },
-        mount_root: found.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0,
+        mount_root: is(libc::STATX_ATTR_MOUNT_ROOT),
+        kept: is(libc::STATX_ATTR_IMMUTABLE) || is(libc::STATX_ATTR_APPEND),
+        append_only: is(libc::STATX_ATTR_APPEND),
     })
 }
 

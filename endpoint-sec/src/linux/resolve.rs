@@ -100,7 +100,7 @@ pub fn last(caller: &Caller, at: &At, root: Option<&Handle>, follow: bool) -> Re
             return Ok(Last::Entry(entry));
         }
         let name = entry.plain_name().ok_or(Unread::Bare(Errno::EINVAL))?;
-        let target = match walk::link(caller, &entry.dir, &name, &found)? {
+        let target = match walk::link(caller, &entry.dir, &name, &found, true)? {
             walk::Link::Text(target) => target,
             walk::Link::Object(handle) => return Ok(Last::Object(handle)),
         };

@@ -16,18 +16,24 @@ pub(crate) const MAX_LINKS: usize = 40;
 /// procfs's own root directory (`PROC_ROOT_INO`).
 const PROC_ROOT: u64 = 1;
 
+/// Follows a path to a directory, in which another name is looked up then.
 pub(crate) fn directory(caller: &Caller, base: Handle, path: &[u8]) -> Result<Handle, Unread> {
-    let found = anything(caller, base, path)?;
+    let found = walk(caller, base, path, false)?;
     match found.stat().map_err(Unread::Bare)?.kind {
         Kind::Directory => Ok(found),
         _ => Err(Unread::Bare(Errno::ENOTDIR)),
     }
 }
 
+/// Follows a path to what it names, its last symlink too.
 pub(crate) fn anything(caller: &Caller, base: Handle, path: &[u8]) -> Result<Handle, Unread> {
+    walk(caller, base, path, true)
+}
+
+fn walk(caller: &Caller, base: Handle, path: &[u8], to_its_end: bool) -> Result<Handle, Unread> {
     let root = caller.root()?;
     let root_stat = root.stat().map_err(Unread::Bare)?;
-    let mut walk = Walk { caller, root, root_stat, current: base, pending: Vec::new(), links: 0 };
+    let mut walk = Walk { caller, root, root_stat, current: base, pending: Vec::new(), links: 0, to_its_end };
     walk.push(path)?;
     while let Some(name) = walk.pending.pop() {
         walk.step(&name)?;
@@ -43,6 +49,8 @@ struct Walk<'a> {
     /// Components still to follow, the next one last.
     pending: Vec<Vec<u8>>,
     links: usize,
+    /// Whether the path ends where the walk does.
+    to_its_end: bool,
 }
 
 impl Walk<'_> {
@@ -72,7 +80,8 @@ impl Walk<'_> {
         if self.links > MAX_LINKS {
             return Err(Unread::Bare(Errno::ELOOP));
         }
-        match link(self.caller, &self.current, &c_name, &found)? {
+        let is_last = self.to_its_end && self.pending.is_empty();
+        match link(self.caller, &self.current, &c_name, &found, is_last)? {
             Link::Text(target) => self.push(&target),
             Link::Object(object) => {
                 self.current = object;
@@ -96,8 +105,15 @@ pub(crate) enum Link {
     Object(Handle),
 }
 
-/// Reads the symlink `name` of `dir` as the caller would follow it; `found` is what is known of it.
-pub(crate) fn link(caller: &Caller, dir: &Handle, name: &CStr, found: &Stat) -> Result<Link, Unread> {
+/// Reads the symlink `name` of `dir` as the caller would follow it; `found` is what is known of it. `is_last`:
+/// a path ends with it.
+pub(crate) fn link(
+    caller: &Caller,
+    dir: &Handle,
+    name: &CStr,
+    found: &Stat,
+    is_last: bool,
+) -> Result<Link, Unread> {
     let dir_stat = dir.stat().map_err(Unread::Bare)?;
     if dir.in_procfs().map_err(Unread::Bare)? {
         if dir_stat.ino != PROC_ROOT {
@@ -109,7 +125,7 @@ pub(crate) fn link(caller: &Caller, dir: &Handle, name: &CStr, found: &Stat) -> 
         if let Some(own) = own_entry(caller, name.to_bytes(), &dir_stat)? {
             return Ok(Link::Text(own.into_bytes()));
         }
-    } else if protected(&dir_stat, found, caller)? {
+    } else if is_last && protected(&dir_stat, found, caller)? {
         return Err(Unread::Bare(Errno::EACCES));
     }
     dir.read_link(name).map(Link::Text).map_err(Unread::Bare)
@@ -118,7 +134,7 @@ pub(crate) fn link(caller: &Caller, dir: &Handle, name: &CStr, found: &Stat) -> 
 /// Whether a directory of procfs is the caller's own. `false` where that can't be told.
 fn is_own(caller: &Caller, dir: &Handle) -> Result<bool, Unread> {
     let own = format!("/proc/{}/", caller.process_id()?);
-    Ok(dir.text().is_ok_and(|text| text.starts_with(own.as_bytes())))
+    Ok(dir.text().is_ok_and(|text| [&text[..], b"/"].concat().starts_with(own.as_bytes())))
 }
 
 /// What `self` and `thread-self` in the root of a procfs mean to the caller. In a procfs of another pid
@@ -134,7 +150,7 @@ fn own_entry(caller: &Caller, name: &[u8], dir: &Stat) -> Result<Option<String>,
 }
 
 /// `fs.protected_symlinks` (`proc_sys_fs(5)`): in a sticky, world-writable directory a link is followed only
-/// by its owner, or when it belongs to the directory's owner.
+/// by its owner, or when it belongs to the directory's owner. The kernel asks that of the last name only.
 fn protected(dir: &Stat, link: &Stat, caller: &Caller) -> Result<bool, Unread> {
     const STICKY_AND_OPEN: u32 = 0o1002;
     if dir.mode & STICKY_AND_OPEN != STICKY_AND_OPEN || dir.uid == link.uid {

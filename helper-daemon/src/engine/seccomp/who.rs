@@ -105,13 +105,18 @@ impl Session {
         if self.confined() {
             return Answer::Continue;
         }
-        let as_other = |theirs: &Credentials, own: &Credentials, namespace: Option<OwnedFd>| {
-            act.perform_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))
-        };
-        match self.who.act(caller, &self.known, || act.perform(), as_other) {
+        match self.ask(caller, act) {
             Ok(value) => Answer::Value(value),
             Err(errno) => Answer::Fail(errno),
         }
+    }
+
+    /// What the call comes to when it is performed as the caller; for calls that change nothing.
+    pub(super) fn ask(&self, caller: &Caller, act: &Act<'_>) -> Result<i64, Errno> {
+        let as_other = |theirs: &Credentials, own: &Credentials, namespace: Option<OwnedFd>| {
+            act.perform_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))
+        };
+        self.who.act(caller, &self.known, || act.perform(), as_other)
     }
 
     /// Opens a file with the caller's credentials and no others, be they the same as this process's.
