@@ -14,6 +14,7 @@ fn main() {
         "driver",
         "fake_helper",
         "forbid",
+        "fuse",
         "listener",
         "race",
         "signals",

@@ -29,12 +29,14 @@ pub enum Act<'a> {
         flags: i32,
         mode: u32,
     },
-    /// Opens what is there: `O_NOFOLLOW` and `O_NOCTTY` are added, and nothing is made or cut. The value is a
-    /// descriptor.
+    /// Opens what is there: `O_NOFOLLOW` and `O_NOCTTY` are added, and nothing is cut. `O_CREAT` stays, as the
+    /// kernel refuses more with it in sticky directories (`fs.protected_regular`, `fs.protected_fifos`): what
+    /// has gone meanwhile is then made. The value is a descriptor.
     OpenExisting {
         dir: &'a Handle,
         name: &'a CStr,
         flags: i32,
+        mode: u32,
     },
     /// Opens the very object of a descriptor once more, with these flags. The value is a descriptor.
     Reopen {
@@ -116,10 +118,10 @@ impl Act<'_> {
                     let flags = flags | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
                     i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, mode))
                 }
-                Act::OpenExisting { dir, name, flags } => {
-                    let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_TRUNC);
+                Act::OpenExisting { dir, name, flags, mode } => {
+                    let flags = flags & !(libc::O_EXCL | libc::O_TRUNC);
                     let flags = flags | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
-                    i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags))
+                    i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, mode))
                 }
                 Act::Reopen { object, flags } => {
                     let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW);
@@ -241,13 +243,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_opened_and_neither_made_nor_cut() {
+    fn what_is_there_is_opened_and_not_cut() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("x"), "content").unwrap();
         let handle = Handle::open(dir.path()).unwrap();
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
-        let fd = Act::OpenExisting { dir: &handle, name: c"x", flags }.open().unwrap();
-        let none = Act::OpenExisting { dir: &handle, name: c"y", flags };
+        let flags = libc::O_WRONLY | libc::O_TRUNC;
+        let fd = Act::OpenExisting { dir: &handle, name: c"x", flags, mode: 0 }.open().unwrap();
+        let none = Act::OpenExisting { dir: &handle, name: c"y", flags, mode: 0 };
         assert_eq!(none.open().unwrap_err(), Errno::ENOENT);
         assert_eq!(std::fs::read(dir.path().join("x")).unwrap(), b"content");
         std::fs::rename(dir.path().join("x"), dir.path().join("z")).unwrap();

@@ -55,6 +55,7 @@ impl Stage {
             "driver",
             "fake_helper",
             "forbid",
+            "fuse",
             "listener",
             "race",
             "signals",
