@@ -18,6 +18,7 @@ fn main() {
         "listener",
         "race",
         "signals",
+        "swap",
     ];
     let programs = [("attacks", attacks), ("benches", &["work", "floor"])];
     for (dir, names) in programs {

@@ -1,9 +1,10 @@
 //! Performing a call on what was resolved.
 
+use crate::linux::act_as::even_where_kept_out;
 use crate::linux::handle::Handle;
 use nix::errno::Errno;
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// A call on handles and names. Nothing in it is looked up again but the last component, by the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +92,30 @@ pub enum Act<'a> {
 impl Act<'_> {
     /// Performs the call with this thread's credentials.
     pub fn perform(&self) -> Result<i64, Errno> {
-        Errno::result(self.raw())
+        // SAFETY:
+        // - the handles of `self`, and so their descriptors, outlive the call.
+        let at = unsafe { BorrowedFd::borrow_raw(self.place()) };
+        even_where_kept_out(at, || self.raw())
+    }
+
+    /// A descriptor of where something is done.
+    fn place(&self) -> RawFd {
+        match *self {
+            Act::Unlink { dir, .. }
+            | Act::Rmdir { dir, .. }
+            | Act::Rename { from: (dir, _), .. }
+            | Act::Open { dir, .. }
+            | Act::OpenExisting { dir, .. }
+            | Act::Mkdir { dir, .. }
+            | Act::Mknod { dir, .. }
+            | Act::Symlink { dir, .. }
+            | Act::Link { dir, .. }
+            | Act::MayChangeNames { dir }
+            | Act::MayWrite { dir, .. }
+            | Act::Bind { dir, .. } => dir.as_raw_fd(),
+            Act::Reopen { object, .. } => object,
+            Act::Truncate { file, .. } => file,
+        }
     }
 
     /// Performs an act whose value is a descriptor, with this thread's credentials.

@@ -1,11 +1,17 @@
 //! Performing a call with a caller's credentials, where they are not this process's own.
 //!
-//! A child that shares memory and descriptors takes the caller's file system ids, groups, user namespace and
+//! Where a mount lets in only processes whose every id is its user's (FUSE without `allow_other`), this process
+//! is kept out though it acts for that user: there, and only there, a child with all three ids makes the call.
+//! The user may kill that child, and then the call fails; what it shares with this process nobody can read or
+//! trace, as this process is not dumpable.
+//!
+//! Elsewhere a child that shares memory and descriptors takes the caller's file system ids, groups, user namespace and
 //! capabilities, makes the one call, and ends. Its real and effective ids stay this process's own, so the
 //! caller's user can neither signal nor trace it.
 
 use crate::linux::act::{Act, owned};
 use crate::linux::caller::Credentials;
+use crate::linux::station::is_stationed;
 use endpoint_sec_sys::linux::calls::{CapData, capset, setgroups_thread};
 use endpoint_sec_sys::linux::clone::vfork_sharing;
 use nix::errno::Errno;
@@ -39,17 +45,7 @@ impl Act<'_> {
             value: -1,
             errno: libc::EACCES,
         };
-        let mut stack = vec![0u8; 64 * 1024];
-        // SAFETY:
-        // - the stack is this call's alone and 64 kB are ample for a chain of system calls.
-        // - `run` makes system calls only; `Act::raw` promises the same.
-        // - `job` outlives the child: this thread is suspended until the child has ended.
-        let pid = unsafe { vfork_sharing(run, &mut stack, (&raw mut job).cast()) };
-        let pid = Errno::result(pid)?;
-        let mut status = 0;
-        // SAFETY:
-        // - `status` is writable; the child is ours and is waited for once.
-        Errno::result(unsafe { libc::waitpid(pid, &mut status, libc::__WALL) })?;
+        child(run, (&raw mut job).cast())?;
         if job.value >= 0 { Ok(job.value) } else { Err(Errno::from_raw(job.errno)) }
     }
 
@@ -100,6 +96,69 @@ fn become_caller(job: &Job<'_>) -> bool {
     let half = |shift: u32| (job.who.capabilities >> shift) as u32;
     let set = |bits: u32| CapData { effective: bits, permitted: bits, inheritable: 0 };
     capset(&[set(half(0)), set(half(32))]) == 0
+}
+
+/// Makes a call at a place; once more in a child with all ids the user's, where this process was kept out of a
+/// FUSE mount. `call` makes one system call, and nothing else.
+pub(crate) fn even_where_kept_out(at: BorrowedFd<'_>, call: impl Fn() -> i64) -> Result<i64, Errno> {
+    match Errno::result(call()) {
+        Err(Errno::EACCES) if is_stationed() && is_fuse(at) => in_person(&call),
+        other => other,
+    }
+}
+
+fn is_fuse(at: BorrowedFd<'_>) -> bool {
+    nix::sys::statfs::fstatfs(at)
+        .is_ok_and(|found| found.filesystem_type() == nix::sys::statfs::FUSE_SUPER_MAGIC)
+}
+
+struct Personal<'a> {
+    call: &'a dyn Fn() -> i64,
+    value: i64,
+    errno: i32,
+}
+
+fn in_person(call: &dyn Fn() -> i64) -> Result<i64, Errno> {
+    let mut job = Personal { call, value: -1, errno: libc::EACCES };
+    child(run_in_person, (&raw mut job).cast())?;
+    if job.value >= 0 { Ok(job.value) } else { Err(Errno::from_raw(job.errno)) }
+}
+
+extern "C" fn run_in_person(arg: *mut c_void) -> libc::c_int {
+    // SAFETY:
+    // - `arg` is the `Personal` that `in_person` passed; its thread is suspended, so this is the only access.
+    let job = unsafe { &mut *arg.cast::<Personal<'_>>() };
+    if take_all_ids() {
+        job.value = (job.call)();
+        job.errno = Errno::last_raw();
+    }
+    0
+}
+
+/// Makes the effective ids all three, and keeps no capability.
+fn take_all_ids() -> bool {
+    // SAFETY:
+    // - no pointers. Straight to the kernel: the C library would have every thread of the process change.
+    let taken = unsafe {
+        let (uid, gid) = (libc::geteuid(), libc::getegid());
+        libc::syscall(libc::SYS_setresgid, gid, gid, gid) == 0
+            && libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0
+    };
+    taken && capset(&[CapData::default(), CapData::default()]) == 0
+}
+
+/// Runs `entry` in a child that shares memory and descriptors, and waits for its end.
+fn child(entry: endpoint_sec_sys::linux::clone::Entry, arg: *mut c_void) -> Result<(), Errno> {
+    let mut stack = vec![0u8; 64 * 1024];
+    // SAFETY:
+    // - the stack is this call's alone and 64 kB are ample for a chain of system calls.
+    // - `entry` makes system calls only; the callers here see to it.
+    // - what `arg` points to outlives the child: this thread is suspended until the child has ended.
+    let pid = Errno::result(unsafe { vfork_sharing(entry, &mut stack, arg) })?;
+    let mut status = 0;
+    // SAFETY:
+    // - `status` is writable; the child is ours and is waited for once.
+    Errno::result(unsafe { libc::waitpid(pid, &mut status, libc::__WALL) }).map(drop)
 }
 
 #[cfg(test)]

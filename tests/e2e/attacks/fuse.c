@@ -2,10 +2,10 @@
  * A small FUSE file system that speaks the kernel's protocol itself (linux/fuse.h), mounted for one user as
  * fusermount(1) does it: others, root too, are kept out by the kernel.
  *
- *   fuse MOUNTPOINT UID GID
+ *   fuse MOUNTPOINT UID GID [OWNER]
  *
- * Run by root. Flat: files and directories in one directory, in memory, each with an owner and a mode; the
- * kernel checks them. Says "ready" when it is mounted. Removing or opening a name that begins with "stall" is
+ * Run by root. Flat: files and directories in one directory, in memory, OWNER's (the user's) at first; the
+ * kernel checks owners and modes. Says "ready" when it is mounted. Removing or opening a name that begins with "stall" is
  * answered only when a line comes on standard input; "stalled" is said meanwhile. Ends with its mount.
  */
 #define _GNU_SOURCE
@@ -234,11 +234,12 @@ static void fill(struct fuse_in_header owner)
 int main(int argc, char **argv)
 {
 	char options[128];
-	if (argc != 4)
-		return fprintf(stderr, "usage: fuse MOUNTPOINT UID GID\n"), 98;
+	if (argc < 4)
+		return fprintf(stderr, "usage: fuse MOUNTPOINT UID GID [OWNER]\n"), 98;
 	struct fuse_in_header owner = {.uid = atoi(argv[2]), .gid = atoi(argv[3])};
 	files[FUSE_ROOT_ID] = (struct file){.used = 1, .mode = S_IFDIR | 0755, .uid = owner.uid, .gid = owner.gid};
-	fill(owner);
+	struct fuse_in_header other = {.uid = atoi(argv[argc - 1]), .gid = atoi(argv[argc - 1])};
+	fill(argc > 4 ? other : owner);
 	device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u,default_permissions", device, owner.uid,
 		 owner.gid);

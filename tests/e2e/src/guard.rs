@@ -59,6 +59,7 @@ impl Stage {
             "listener",
             "race",
             "signals",
+            "swap",
         ] {
             publish(&attacks().join(attack), &dir.path().join(attack));
         }

@@ -8,10 +8,11 @@ use e2e::guard::{Mode, Stage, run};
 use e2e::parallel::every;
 use e2e::require;
 use e2e::row::Who;
-use e2e::sandbox::{Sandbox, is_root};
+use e2e::sandbox::{Sandbox, USER, is_root};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -93,6 +94,11 @@ fill() {
     chmod 666 "$1"/f1[0-9] "$1"/target* "$1"/fifo*
 }
 mine() { chown -hR 1000:1000 "$1"; }
+fuse() {
+    mkdir -p mnt
+    "$STAGE/fuse" mnt 1000 1000 $1 < /dev/null > ../said 2>&1 &
+    until grep -q ready ../said; do kill -0 $! || return 1; sleep 0.01; done
+}
 "#;
 
 /// A place: what the steps call it, how it comes to be (by root, in the sandbox), how it is undone.
@@ -153,6 +159,11 @@ const PLACES: &[Place] = &[
         made: "fill real; mkdir ro; mount --bind real ro; mount -o remount,bind,ro ro",
         undone: "umount ro",
     },
+    Place { path: "mnt", made: "fuse", undone: "umount mnt" },
+    Place { path: "mnt", made: "fuse 1001", undone: "umount mnt" },
+    Place { path: "ROOT/mnt", made: "fuse", undone: "umount mnt" },
+    Place { path: "way", made: "fuse; ln -s ROOT/mnt way", undone: "umount mnt" },
+    Place { path: "/proc/self/cwd/mnt", made: "fuse", undone: "umount mnt" },
     place("/proc/OF_ROOT/rootROOT/mine", "fill mine; mine mine"),
     place("/proc/OF_ROOT/cwd/mine", "fill mine; mine mine"),
     place("/proc/UNREADABLE/rootROOT/mine", "fill mine; mine mine"),
@@ -240,17 +251,19 @@ impl Drop for Others {
 }
 
 /// Undoes what would keep the sandbox from being removed.
-struct Undo<'a>(&'a Sandbox, &'a str);
+struct Undo<'a>(&'a Stage, &'a Sandbox, &'a str);
 
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
         // What was not done can't be undone.
-        let _ = shell(self.0, self.1);
+        let _ = shell(self.0, self.1, self.2);
     }
 }
 
-fn shell(sandbox: &Sandbox, line: &str) -> std::io::Result<std::process::Output> {
-    Command::new("bash").args(["-c", &format!("{FILL}\n{line}")]).current_dir(sandbox.root()).output()
+fn shell(stage: &Stage, sandbox: &Sandbox, line: &str) -> std::io::Result<std::process::Output> {
+    let mut shell = Command::new("bash");
+    shell.env("STAGE", stage.program(""));
+    shell.args(["-c", &format!("{FILL}\n{line}")]).current_dir(sandbox.root()).output()
 }
 
 type Files = BTreeMap<String, String>;
@@ -261,7 +274,12 @@ fn files(dir: &Path) -> Files {
     let mut pending = vec![dir.to_owned()];
     while let Some(here) = pending.pop() {
         for entry in fs::read_dir(&here).expect("a directory").flatten() {
-            let (path, stat) = (entry.path(), entry.path().symlink_metadata().expect("an entry"));
+            let path = entry.path();
+            let name = path.strip_prefix(dir).expect("below it").to_string_lossy().into_owned();
+            let Ok(stat) = path.symlink_metadata() else {
+                found.insert(name, listed_by_its_user(&path));
+                continue;
+            };
             let kind = stat.file_type();
             let content = match () {
                 () if kind.is_dir() => "directory".to_owned(),
@@ -273,7 +291,6 @@ fn files(dir: &Path) -> Files {
             // A directory's number of names follows from what is in it.
             let names = if kind.is_dir() { 1 } else { stat.nlink() };
             let text = format!("{}:{} {:o} x{names} {content}", stat.uid(), stat.gid(), stat.mode());
-            let name = path.strip_prefix(dir).expect("below it").to_string_lossy().into_owned();
             found.insert(name, text);
             if kind.is_dir() {
                 pending.push(path);
@@ -283,6 +300,14 @@ fn files(dir: &Path) -> Files {
     // What leads into /proc has another number in it in every run.
     found.remove("way");
     found
+}
+
+/// What a FUSE file system has that root may not look at.
+fn listed_by_its_user(dir: &Path) -> String {
+    let line = "ls -lnA --time-style=+ && grep -rs '' .";
+    let line = format!("cd \"$1\" && {line}");
+    let list = Command::new("sh").args(["-c", &line, "sh"]).arg(dir).uid(USER).gid(USER).output();
+    String::from_utf8_lossy(&list.expect("a list").stdout).into_owned()
 }
 
 #[derive(Debug)]
@@ -306,7 +331,7 @@ fn does(stage: &Stage, place: &Place, steps: &[String], how: How) -> Came {
     let root = sandbox.root();
     sandbox.hand_over();
     let others = Others::start(stage, &sandbox);
-    let _undo = Undo(&sandbox, place.undone);
+    let _undo = Undo(stage, &sandbox, place.undone);
     let named = |text: &str| {
         let text = text.replace("OF_ROOT", &others.0[0].1.id().to_string());
         let text = text.replace("UNREADABLE", &others.0[1].1.id().to_string());
@@ -314,7 +339,7 @@ fn does(stage: &Stage, place: &Place, steps: &[String], how: How) -> Came {
         text.replace("ROOT", &root.to_string_lossy())
     };
     let out = "mkdir out out/d1 out/d2; for n in 1 2 3 4 5 6; do echo mine > out/r$n; done; mine out";
-    let made = shell(&sandbox, &format!("set -e; {out}; {}", named(place.made))).expect("a shell");
+    let made = shell(stage, &sandbox, &format!("set -e; {out}; {}", named(place.made))).expect("a shell");
     assert!(made.status.success(), "{}: {made:?}", place.made);
     let before = files(&root);
     let script: String = steps.iter().map(|step| named(&step.replace('@', place.path)) + "\n").collect();
