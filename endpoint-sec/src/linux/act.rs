@@ -94,27 +94,28 @@ impl Act<'_> {
     pub fn perform(&self) -> Result<i64, Errno> {
         // SAFETY:
         // - the handles of `self`, and so their descriptors, outlive the call.
-        let at = unsafe { BorrowedFd::borrow_raw(self.place()) };
-        even_where_kept_out(at, || self.raw())
+        let at = self.places().map(|fd| unsafe { BorrowedFd::borrow_raw(fd) });
+        even_where_kept_out(&at, || self.raw())
     }
 
-    /// A descriptor of where something is done.
-    fn place(&self) -> RawFd {
+    /// Descriptors of where something is done: two, which may be the same.
+    fn places(&self) -> [RawFd; 2] {
         match *self {
+            Act::Rename { from: (one, _), to: (other, _), .. } | Act::Link { from: one, dir: other, .. } => {
+                [one.as_raw_fd(), other.as_raw_fd()]
+            }
             Act::Unlink { dir, .. }
             | Act::Rmdir { dir, .. }
-            | Act::Rename { from: (dir, _), .. }
             | Act::Open { dir, .. }
             | Act::OpenExisting { dir, .. }
             | Act::Mkdir { dir, .. }
             | Act::Mknod { dir, .. }
             | Act::Symlink { dir, .. }
-            | Act::Link { dir, .. }
             | Act::MayChangeNames { dir }
             | Act::MayWrite { dir, .. }
-            | Act::Bind { dir, .. } => dir.as_raw_fd(),
-            Act::Reopen { object, .. } => object,
-            Act::Truncate { file, .. } => file,
+            | Act::Bind { dir, .. } => [dir.as_raw_fd(); 2],
+            Act::Reopen { object, .. } => [object; 2],
+            Act::Truncate { file, .. } => [file; 2],
         }
     }
 

@@ -15,16 +15,70 @@ use crate::linux::station::is_stationed;
 use endpoint_sec_sys::linux::calls::{CapData, capset, setgroups_thread};
 use endpoint_sec_sys::linux::clone::vfork_sharing;
 use nix::errno::Errno;
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 struct Job<'a> {
-    act: &'a Act<'a>,
+    /// Makes one system call, and nothing else.
+    call: &'a dyn Fn() -> i64,
     who: &'a Credentials,
     own_groups: bool,
     namespace: Option<RawFd>,
     value: i64,
     errno: i32,
+}
+
+/// As whom this thread looks at files.
+struct Eyes {
+    who: Credentials,
+    own_groups: bool,
+    namespace: Option<OwnedFd>,
+}
+
+thread_local!(static EYES: RefCell<Option<Eyes>> = const { RefCell::new(None) });
+
+/// Runs `search`, in which paths are followed with the credentials of `who`: where they may not go, it does not
+/// get. See [`Act::perform_as`] for the rest.
+pub fn look_as<T>(
+    who: Credentials,
+    own: &Credentials,
+    namespace: Option<OwnedFd>,
+    search: impl FnOnce() -> T,
+) -> T {
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            EYES.with(|eyes| eyes.take());
+        }
+    }
+    let own_groups = who.groups == own.groups;
+    EYES.with(|eyes| eyes.replace(Some(Eyes { who, own_groups, namespace })));
+    let _reset = Reset;
+    search()
+}
+
+/// Makes a call that looks at a place, as whoever this thread looks as. `call` makes one system call, and nothing
+/// else.
+pub(crate) fn look(at: BorrowedFd<'_>, call: impl Fn() -> i64) -> Result<i64, Errno> {
+    EYES.with(|eyes| match &*eyes.borrow() {
+        Some(eyes) => {
+            let namespace = eyes.namespace.as_ref().map(AsRawFd::as_raw_fd);
+            as_another(&call, &eyes.who, eyes.own_groups, namespace)
+        }
+        None => even_where_kept_out(&[at], call),
+    })
+}
+
+fn as_another(
+    call: &dyn Fn() -> i64,
+    who: &Credentials,
+    own_groups: bool,
+    namespace: Option<RawFd>,
+) -> Result<i64, Errno> {
+    let mut job = Job { call, who, own_groups, namespace, value: -1, errno: libc::EACCES };
+    child(run, (&raw mut job).cast())?;
+    if job.value >= 0 { Ok(job.value) } else { Err(Errno::from_raw(job.errno)) }
 }
 
 impl Act<'_> {
@@ -37,16 +91,7 @@ impl Act<'_> {
         own: &Credentials,
         namespace: Option<BorrowedFd<'_>>,
     ) -> Result<i64, Errno> {
-        let mut job = Job {
-            act: self,
-            who,
-            own_groups: who.groups == own.groups,
-            namespace: namespace.map(|fd| fd.as_raw_fd()),
-            value: -1,
-            errno: libc::EACCES,
-        };
-        child(run, (&raw mut job).cast())?;
-        if job.value >= 0 { Ok(job.value) } else { Err(Errno::from_raw(job.errno)) }
+        as_another(&|| self.raw(), who, who.groups == own.groups, namespace.map(|fd| fd.as_raw_fd()))
     }
 
     /// Performs an act whose value is a descriptor as `who`: see [`Act::perform_as`].
@@ -66,7 +111,7 @@ extern "C" fn run(arg: *mut c_void) -> libc::c_int {
     // - `arg` is the `Job` that `perform_as` passed; its thread is suspended, so this is the only access.
     let job = unsafe { &mut *arg.cast::<Job<'_>>() };
     if become_caller(job) {
-        job.value = job.act.raw();
+        job.value = (job.call)();
         job.errno = Errno::last_raw();
     }
     0
@@ -100,9 +145,9 @@ fn become_caller(job: &Job<'_>) -> bool {
 
 /// Makes a call at a place; once more in a child with all ids the user's, where this process was kept out of a
 /// FUSE mount. `call` makes one system call, and nothing else.
-pub(crate) fn even_where_kept_out(at: BorrowedFd<'_>, call: impl Fn() -> i64) -> Result<i64, Errno> {
+pub(crate) fn even_where_kept_out(at: &[BorrowedFd<'_>], call: impl Fn() -> i64) -> Result<i64, Errno> {
     match Errno::result(call()) {
-        Err(Errno::EACCES) if is_stationed() && is_fuse(at) => in_person(&call),
+        Err(Errno::EACCES) if is_stationed() && at.iter().copied().any(is_fuse) => in_person(&call),
         other => other,
     }
 }

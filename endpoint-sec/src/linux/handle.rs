@@ -1,7 +1,7 @@
 //! A place in a file system, held open: `O_PATH` descriptors and what `statx(2)` says of them.
 
 use crate::linux::act::owned;
-use crate::linux::act_as::even_where_kept_out;
+use crate::linux::act_as::{even_where_kept_out, look};
 use crate::linux::station::is_stationed;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -67,7 +67,12 @@ impl Handle {
         // SAFETY:
         // - `name` is NUL-terminated.
         let open = || i64::from(unsafe { libc::openat(dir.as_raw_fd(), name.as_ptr(), flags) });
-        even_where_kept_out(dir, open).map(owned).map(Self)
+        look(dir, open).map(owned).map(Self)
+    }
+
+    /// The same as this process itself, whoever the thread looks as: for what procfs says of a caller.
+    pub(crate) fn open_itself(dir: BorrowedFd<'_>, name: &CStr, extra: OFlag) -> Result<Self, Errno> {
+        nix::fcntl::openat(dir, name, OFlag::O_PATH | OFlag::O_CLOEXEC | extra, Mode::empty()).map(Self)
     }
 
     /// Takes over an `O_PATH` descriptor.
@@ -106,7 +111,7 @@ impl Handle {
         let read = || unsafe {
             libc::readlinkat(self.as_raw_fd(), name.as_ptr(), to.cast(), libc::PATH_MAX as usize) as i64
         };
-        let length = even_where_kept_out(self.as_fd(), read)? as usize;
+        let length = look(self.as_fd(), read)? as usize;
         Ok(buffer[..length].to_vec())
     }
 
@@ -151,13 +156,15 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         | libc::STATX_MNT_ID;
     let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
     let to = found.as_mut_ptr();
-    // SAFETY:
-    // - `name` is NUL-terminated; `found` is writable, of the right type, and outlives the call.
-    let look = || {
+    let ask = || {
         let flags = flags | libc::AT_NO_AUTOMOUNT;
+        // SAFETY:
+        // - `name` is NUL-terminated; `found` is writable, of the right type, and outlives the call.
         i64::from(unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, mask, to) })
     };
-    match even_where_kept_out(dir, look) {
+    // What is held open needs no leave.
+    let asked = if name.is_empty() { even_where_kept_out(&[dir], ask) } else { look(dir, ask) };
+    match asked {
         // Perhaps a mount begins there that keeps this process out.
         Err(Errno::EACCES) if is_stationed() && !name.is_empty() => {
             let there = Handle::open_at(dir, name, OFlag::O_NOFOLLOW)?;

@@ -4,6 +4,8 @@
 //! done to it is done by the kernel, on the handle. The directory is opened in one step where the kernel can
 //! keep to the caller's view (`openat2(2)`), and component by component where it can't.
 
+use crate::linux::act::owned;
+use crate::linux::act_as::look;
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::event::At;
 use crate::linux::handle::{Handle, Kind};
@@ -13,7 +15,7 @@ use endpoint_sec_sys::linux::calls::{
 };
 use nix::errno::Errno;
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 /// A name in a directory that is held open: whatever happens to the path meanwhile, this stays the place.
 #[derive(Debug)]
@@ -163,10 +165,8 @@ fn open_directory(base: &Handle, path: &CStr, resolve: u64) -> Result<Handle, Er
     let how = OpenHow { flags, mode: 0, resolve };
     // SAFETY:
     // - `path` is NUL-terminated.
-    let fd = Errno::result(unsafe { calls::openat2(base.as_raw_fd(), path.as_ptr(), &how) })?;
-    // SAFETY:
-    // - the kernel has just returned this descriptor; nothing else owns it.
-    Ok(Handle::from_fd(unsafe { OwnedFd::from_raw_fd(fd) }))
+    let open = || i64::from(unsafe { calls::openat2(base.as_raw_fd(), path.as_ptr(), &how) });
+    look(base.as_fd(), open).map(owned).map(Handle::from_fd)
 }
 
 /// The text of a path before its last component: `None` for a bare name.

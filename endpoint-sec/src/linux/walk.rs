@@ -117,9 +117,12 @@ pub(crate) fn link(
     let dir_stat = dir.stat().map_err(Unread::Bare)?;
     if dir.in_procfs().map_err(Unread::Bare)? {
         if dir_stat.ino != PROC_ROOT {
-            let open = || Handle::open_at(dir.as_fd(), name, OFlag::empty());
             // Its own links a process may always follow; those of others only as its user may.
-            let object = if is_own(caller, dir)? { open() } else { as_the_user(open) };
+            let object = if is_own(caller, dir)? {
+                Handle::open_itself(dir.as_fd(), name, OFlag::empty())
+            } else {
+                as_the_user(|| Handle::open_at(dir.as_fd(), name, OFlag::empty()))
+            };
             return object.map(Link::Object).map_err(Unread::Bare);
         }
         if let Some(own) = own_entry(caller, name.to_bytes(), &dir_stat)? {

@@ -6,7 +6,7 @@
  *
  * Run by root. Flat: files and directories in one directory, in memory, OWNER's (the user's) at first; the
  * kernel checks owners and modes. Says "ready" when it is mounted. Removing or opening a name that begins with "stall" is
- * answered only when a line comes on standard input; "stalled" is said meanwhile. Ends with its mount.
+ * answered only when a line comes on standard input, or its end; "stalled" is said meanwhile. Ends with its mount.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -88,7 +88,7 @@ static void stall(const char *name)
 	puts("stalled");
 	fflush(stdout);
 	if (!fgets(line, sizeof line, stdin))
-		exit(0);
+		clearerr(stdin);
 }
 
 /* One request, answered. */

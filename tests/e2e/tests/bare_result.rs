@@ -277,7 +277,9 @@ fn files(dir: &Path) -> Files {
             let path = entry.path();
             let name = path.strip_prefix(dir).expect("below it").to_string_lossy().into_owned();
             let Ok(stat) = path.symlink_metadata() else {
-                found.insert(name, listed_by_its_user(&path));
+                let list = listed_by_its_user(&path);
+                let lines = list.lines().filter(|line| !line.starts_with("total"));
+                found.extend(lines.map(|line| (format!("{name}: {line}"), "there".to_owned())));
                 continue;
             };
             let kind = stat.file_type();
