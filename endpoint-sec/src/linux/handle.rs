@@ -121,6 +121,17 @@ impl Handle {
         Ok(found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
     }
 
+    /// Whether names may be looked up in the directory, by whoever this thread looks as.
+    pub(crate) fn may_search(&self) -> Result<(), Errno> {
+        let flags = libc::AT_EACCESS | libc::AT_EMPTY_PATH;
+        // SAFETY:
+        // - the path is NUL-terminated.
+        let ask = || unsafe {
+            libc::syscall(libc::SYS_faccessat2, self.as_raw_fd(), c"".as_ptr(), libc::X_OK, flags)
+        };
+        look(self.as_fd(), ask).map(drop)
+    }
+
     /// Whether nothing may be changed there: the mount or its file system is read-only.
     pub fn is_read_only(&self) -> bool {
         nix::sys::statvfs::fstatvfs(&self.0)

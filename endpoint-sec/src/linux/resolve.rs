@@ -9,6 +9,7 @@ use crate::linux::act_as::look;
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::event::At;
 use crate::linux::handle::{Handle, Kind};
+use crate::linux::station::{as_the_user, is_stationed};
 use crate::linux::walk;
 use endpoint_sec_sys::linux::calls::{
     self, OpenHow, RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS,
@@ -41,6 +42,14 @@ impl Entry {
             Some(Ok(dir)) => dir,
             _ => directory(caller, at.dirfd, parent)?,
         };
+        // A procfs may hide processes from the caller (`hidepid`) that this process, by its capability, is shown:
+        // the walk is shown what the caller is.
+        if is_stationed() && !parent.is_empty() && dir.in_procfs().map_err(Unread::Bare)? {
+            let base = if parent.starts_with(b"/") { caller.root()? } else { caller.directory(at.dirfd)? };
+            let dir = walk::directory(caller, base, parent)?;
+            as_the_user(|| dir.may_search()).map_err(Unread::Bare)?;
+            return Ok(Self { dir, name });
+        }
         Ok(Self { dir, name })
     }
 

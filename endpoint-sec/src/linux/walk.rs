@@ -5,7 +5,7 @@
 
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::handle::{Handle, Kind, Stat};
-use crate::linux::station::as_the_user;
+use crate::linux::station::{as_the_user, is_stationed};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::ffi::{CStr, CString};
@@ -70,7 +70,9 @@ impl Walk<'_> {
             return Ok(());
         }
         let c_name = CString::new(name).map_err(|_| Unread::Bare(Errno::EINVAL))?;
-        let next = Handle::open_at(self.current.as_fd(), &c_name, OFlag::O_NOFOLLOW).map_err(Unread::Bare)?;
+        let open = || Handle::open_at(self.current.as_fd(), &c_name, OFlag::O_NOFOLLOW);
+        let in_procfs = is_stationed() && self.current.in_procfs().map_err(Unread::Bare)?;
+        let next = if in_procfs { as_the_user(open) } else { open() }.map_err(Unread::Bare)?;
         let found = next.stat().map_err(Unread::Bare)?;
         if found.kind != Kind::Symlink {
             self.current = next;

@@ -14,6 +14,7 @@ pub mod machine;
 pub mod model;
 pub mod parallel;
 pub mod person;
+pub mod places;
 pub mod play;
 pub mod require;
 pub mod row;
