@@ -73,7 +73,8 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < 3; i++)
 		pthread_create(&threads[i], NULL, swaps, steps[i]);
-	for (long n = 0; n < tries; n++) {
+	/* Until something was done too: else nothing would have been tried. */
+	for (long n = 0; n < tries || !done; n++) {
 		int r = act(n);
 		done += r == 0;
 		/* What is elsewhere may not be touched; a name may be gone; a rename may come to lie in two directories. */
