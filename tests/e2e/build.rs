@@ -6,28 +6,26 @@ use std::process::Command;
 
 fn main() {
     let out = std::env::var("OUT_DIR").unwrap_or_default();
-    let attacks: &[&str] = &[
-        "ask",
-        "assault",
-        "churn",
-        "confined",
-        "driver",
-        "fake_helper",
-        "forbid",
-        "listener",
-        "load",
-        "race",
-        "signals",
-        "stall",
-    ];
-    let programs = [("attacks", attacks), ("benches", &["work", "floor"])];
-    for (dir, names) in programs {
+    for dir in ["attacks", "benches"] {
         println!("cargo::rerun-if-changed={dir}");
-        println!("cargo::rustc-env=E2E_{}={out}", dir.to_uppercase());
-        for name in names {
+        let names = sources(Path::new(dir));
+        for name in &names {
             compile(&Path::new(dir).join(format!("{name}.c")), &Path::new(&out).join(name));
         }
+        println!("cargo::rustc-env=E2E_{}={out}", dir.to_uppercase());
+        println!("cargo::rustc-env=E2E_{}_NAMES={}", dir.to_uppercase(), names.join(" "));
     }
+}
+
+/// The names of the programs whose sources are in a directory.
+fn sources(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let programs = paths.filter(|path| path.extension().is_some_and(|extension| extension == "c"));
+    let mut names: Vec<String> =
+        programs.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+    names.sort_unstable();
+    names
 }
 
 fn compile(source: &Path, program: &Path) {

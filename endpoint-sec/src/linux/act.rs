@@ -1,9 +1,10 @@
 //! Performing a call on what was resolved.
 
+use crate::linux::act_as::even_where_kept_out;
 use crate::linux::handle::Handle;
 use nix::errno::Errno;
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// A call on handles and names. Nothing in it is looked up again but the last component, by the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +30,14 @@ pub enum Act<'a> {
         flags: i32,
         mode: u32,
     },
-    /// Opens what is there: `O_NOFOLLOW` and `O_NOCTTY` are added, and nothing is made or cut. The value is a
-    /// descriptor.
+    /// Opens what is there: `O_NOFOLLOW` and `O_NOCTTY` are added, and nothing is cut. `O_CREAT` stays, as the
+    /// kernel refuses more with it in sticky directories (`fs.protected_regular`, `fs.protected_fifos`): what
+    /// has gone meanwhile is then made. The value is a descriptor.
     OpenExisting {
         dir: &'a Handle,
         name: &'a CStr,
         flags: i32,
+        mode: u32,
     },
     /// Opens the very object of a descriptor once more, with these flags. The value is a descriptor.
     Reopen {
@@ -69,6 +72,15 @@ pub enum Act<'a> {
         dir: &'a Handle,
         name: &'a CStr,
     },
+    /// Changes nothing: tells whether names may be made and removed in a directory.
+    MayChangeNames {
+        dir: &'a Handle,
+    },
+    /// Changes nothing: tells whether what stands at a name, itself no symlink, may be written to.
+    MayWrite {
+        dir: &'a Handle,
+        name: &'a CStr,
+    },
     /// Binds a socket that was copied from the caller.
     Bind {
         socket: RawFd,
@@ -80,7 +92,31 @@ pub enum Act<'a> {
 impl Act<'_> {
     /// Performs the call with this thread's credentials.
     pub fn perform(&self) -> Result<i64, Errno> {
-        Errno::result(self.raw())
+        // SAFETY:
+        // - the handles of `self`, and so their descriptors, outlive the call.
+        let at = self.places().map(|fd| unsafe { BorrowedFd::borrow_raw(fd) });
+        even_where_kept_out(&at, || self.raw())
+    }
+
+    /// Descriptors of where something is done: two, which may be the same.
+    fn places(&self) -> [RawFd; 2] {
+        match *self {
+            Act::Rename { from: (one, _), to: (other, _), .. } | Act::Link { from: one, dir: other, .. } => {
+                [one.as_raw_fd(), other.as_raw_fd()]
+            }
+            Act::Unlink { dir, .. }
+            | Act::Rmdir { dir, .. }
+            | Act::Open { dir, .. }
+            | Act::OpenExisting { dir, .. }
+            | Act::Mkdir { dir, .. }
+            | Act::Mknod { dir, .. }
+            | Act::Symlink { dir, .. }
+            | Act::MayChangeNames { dir }
+            | Act::MayWrite { dir, .. }
+            | Act::Bind { dir, .. } => [dir.as_raw_fd(); 2],
+            Act::Reopen { object, .. } => [object; 2],
+            Act::Truncate { file, .. } => [file; 2],
+        }
     }
 
     /// Performs an act whose value is a descriptor, with this thread's credentials.
@@ -107,10 +143,10 @@ impl Act<'_> {
                     let flags = flags | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
                     i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, mode))
                 }
-                Act::OpenExisting { dir, name, flags } => {
-                    let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_TRUNC);
+                Act::OpenExisting { dir, name, flags, mode } => {
+                    let flags = flags & !(libc::O_EXCL | libc::O_TRUNC);
                     let flags = flags | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
-                    i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags))
+                    i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, mode))
                 }
                 Act::Reopen { object, flags } => {
                     let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW);
@@ -146,6 +182,20 @@ impl Act<'_> {
                         libc::AT_SYMLINK_FOLLOW,
                     ))
                 }
+                Act::MayChangeNames { dir } => libc::syscall(
+                    libc::SYS_faccessat2,
+                    dir.as_raw_fd(),
+                    c"".as_ptr(),
+                    libc::W_OK | libc::X_OK,
+                    libc::AT_EACCESS | libc::AT_EMPTY_PATH,
+                ),
+                Act::MayWrite { dir, name } => libc::syscall(
+                    libc::SYS_faccessat2,
+                    dir.as_raw_fd(),
+                    name.as_ptr(),
+                    libc::W_OK,
+                    libc::AT_EACCESS | libc::AT_SYMLINK_NOFOLLOW,
+                ),
                 Act::Bind { socket, dir, name } => bind(socket, dir.as_raw_fd(), name),
             }
         }
@@ -218,13 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_opened_and_neither_made_nor_cut() {
+    fn what_is_there_is_opened_and_not_cut() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("x"), "content").unwrap();
         let handle = Handle::open(dir.path()).unwrap();
-        let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
-        let fd = Act::OpenExisting { dir: &handle, name: c"x", flags }.open().unwrap();
-        let none = Act::OpenExisting { dir: &handle, name: c"y", flags };
+        let flags = libc::O_WRONLY | libc::O_TRUNC;
+        let fd = Act::OpenExisting { dir: &handle, name: c"x", flags, mode: 0 }.open().unwrap();
+        let none = Act::OpenExisting { dir: &handle, name: c"y", flags, mode: 0 };
         assert_eq!(none.open().unwrap_err(), Errno::ENOENT);
         assert_eq!(std::fs::read(dir.path().join("x")).unwrap(), b"content");
         std::fs::rename(dir.path().join("x"), dir.path().join("z")).unwrap();

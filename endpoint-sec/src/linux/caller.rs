@@ -132,7 +132,7 @@ impl Caller {
 
     fn open(&self, link: ProcLink, flags: OFlag) -> Result<Handle, Unread> {
         let proc = nix::fcntl::AT_FDCWD;
-        Handle::open_at(proc, link.as_c_str(), flags).map_err(|e| match e {
+        Handle::open_itself(proc, link.as_c_str(), flags).map_err(|e| match e {
             Errno::ENOENT | Errno::ESRCH => Unread::Gone,
             Errno::EACCES | Errno::EPERM => Unread::Refused(e),
             e => Unread::Bare(e),

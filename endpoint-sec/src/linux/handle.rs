@@ -1,7 +1,10 @@
 //! A place in a file system, held open: `O_PATH` descriptors and what `statx(2)` says of them.
 
+use crate::linux::act::owned;
+use crate::linux::act_as::{even_where_kept_out, look};
+use crate::linux::station::is_stationed;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -46,6 +49,10 @@ pub struct Stat {
     pub mount: u64,
     /// Whether it is the root of that mount.
     pub mount_root: bool,
+    /// Whether it may not be removed or renamed by anybody: immutable, or append-only (`chattr(1)`).
+    pub kept: bool,
+    /// Whether it is append-only: of a directory, names may be added to it only.
+    pub append_only: bool,
 }
 
 impl Handle {
@@ -56,6 +63,15 @@ impl Handle {
 
     /// Opens `name` below `dir`. `extra` are `O_NOFOLLOW`, `O_DIRECTORY` or nothing.
     pub fn open_at(dir: BorrowedFd<'_>, name: &CStr, extra: OFlag) -> Result<Self, Errno> {
+        let flags = (OFlag::O_PATH | OFlag::O_CLOEXEC | extra).bits();
+        // SAFETY:
+        // - `name` is NUL-terminated.
+        let open = || i64::from(unsafe { libc::openat(dir.as_raw_fd(), name.as_ptr(), flags) });
+        look(dir, open).map(owned).map(Self)
+    }
+
+    /// The same as this process itself, whoever the thread looks as: for what procfs says of a caller.
+    pub(crate) fn open_itself(dir: BorrowedFd<'_>, name: &CStr, extra: OFlag) -> Result<Self, Errno> {
         nix::fcntl::openat(dir, name, OFlag::O_PATH | OFlag::O_CLOEXEC | extra, Mode::empty()).map(Self)
     }
 
@@ -88,8 +104,15 @@ impl Handle {
 
     /// The target of the symlink `name` below it.
     pub fn read_link(&self, name: &CStr) -> Result<Vec<u8>, Errno> {
-        use std::os::unix::ffi::OsStringExt;
-        nix::fcntl::readlinkat(self.as_fd(), name).map(OsStringExt::into_vec)
+        let mut buffer = [0u8; libc::PATH_MAX as usize];
+        let to = &raw mut buffer;
+        // SAFETY:
+        // - `name` is NUL-terminated; the buffer is writable for the length that is passed, and outlives the call.
+        let read = || unsafe {
+            libc::readlinkat(self.as_raw_fd(), name.as_ptr(), to.cast(), libc::PATH_MAX as usize) as i64
+        };
+        let length = look(self.as_fd(), read)? as usize;
+        Ok(buffer[..length].to_vec())
     }
 
     /// Whether the place is in a procfs.
@@ -98,16 +121,21 @@ impl Handle {
         Ok(found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
     }
 
-    /// Whether the caller of this function may create and remove names in the directory: `EACCES`, `EROFS`
-    /// and the like, exactly as a removal would fail.
-    pub fn may_change_names(&self) -> Result<(), Errno> {
-        use nix::unistd::AccessFlags;
-        let flags = AtFlags::AT_EACCESS | AtFlags::AT_EMPTY_PATH;
-        match nix::unistd::faccessat(self.as_fd(), c"", AccessFlags::W_OK | AccessFlags::X_OK, flags) {
-            // Before 5.8 there is no faccessat2: nothing can be told.
-            Err(Errno::EINVAL | Errno::ENOSYS) => Ok(()),
-            other => other,
-        }
+    /// Whether names may be looked up in the directory, by whoever this thread looks as.
+    pub(crate) fn may_search(&self) -> Result<(), Errno> {
+        let flags = libc::AT_EACCESS | libc::AT_EMPTY_PATH;
+        // SAFETY:
+        // - the path is NUL-terminated.
+        let ask = || unsafe {
+            libc::syscall(libc::SYS_faccessat2, self.as_raw_fd(), c"".as_ptr(), libc::X_OK, flags)
+        };
+        look(self.as_fd(), ask).map(drop)
+    }
+
+    /// Whether nothing may be changed there: the mount or its file system is read-only.
+    pub fn is_read_only(&self) -> bool {
+        nix::sys::statvfs::fstatvfs(&self.0)
+            .is_ok_and(|found| found.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
     }
 }
 
@@ -138,16 +166,29 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         | libc::STATX_BTIME
         | libc::STATX_MNT_ID;
     let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
-    // SAFETY:
-    // - `name` is NUL-terminated and `found` is writable and of the right type.
-    // - zeroed is a valid `statx`, should the call fail.
-    let found = unsafe {
+    let to = found.as_mut_ptr();
+    let ask = || {
         let flags = flags | libc::AT_NO_AUTOMOUNT;
-        Errno::result(libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, mask, found.as_mut_ptr()))?;
-        found.assume_init()
+        // SAFETY:
+        // - `name` is NUL-terminated; `found` is writable, of the right type, and outlives the call.
+        i64::from(unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, mask, to) })
     };
+    // What is held open needs no leave.
+    let asked = if name.is_empty() { even_where_kept_out(&[dir], ask) } else { look(dir, ask) };
+    match asked {
+        // Perhaps a mount begins there that keeps this process out.
+        Err(Errno::EACCES) if is_stationed() && !name.is_empty() => {
+            let there = Handle::open_at(dir, name, OFlag::O_NOFOLLOW)?;
+            return stat_at(there.as_fd(), c"", libc::AT_EMPTY_PATH);
+        }
+        looked => looked?,
+    };
+    // SAFETY:
+    // - zeroed is a valid `statx`, and the kernel fills in a valid one.
+    let found = unsafe { found.assume_init() };
     let nanos = |t: libc::statx_timestamp| i128::from(t.tv_sec) * 1_000_000_000 + i128::from(t.tv_nsec);
     let has = |bit: u32| found.stx_mask & bit != 0;
+    let is = |attribute: i32| found.stx_attributes & attribute as u64 != 0;
     Ok(Stat {
         dev: device(found.stx_dev_major, found.stx_dev_minor),
         ino: found.stx_ino,
@@ -164,7 +205,9 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         born: if has(libc::STATX_BTIME) { nanos(found.stx_btime) } else { 0 },
         changed: nanos(found.stx_ctime),
         mount: if has(libc::STATX_MNT_ID) { found.stx_mnt_id } else { 0 },
-        mount_root: found.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0,
+        mount_root: is(libc::STATX_ATTR_MOUNT_ROOT),
+        kept: is(libc::STATX_ATTR_IMMUTABLE) || is(libc::STATX_ATTR_APPEND),
+        append_only: is(libc::STATX_ATTR_APPEND),
     })
 }
 

@@ -4,16 +4,19 @@
 //! done to it is done by the kernel, on the handle. The directory is opened in one step where the kernel can
 //! keep to the caller's view (`openat2(2)`), and component by component where it can't.
 
+use crate::linux::act::owned;
+use crate::linux::act_as::look;
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::event::At;
 use crate::linux::handle::{Handle, Kind};
+use crate::linux::station::{as_the_user, is_stationed};
 use crate::linux::walk;
 use endpoint_sec_sys::linux::calls::{
     self, OpenHow, RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS,
 };
 use nix::errno::Errno;
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
 /// A name in a directory that is held open: whatever happens to the path meanwhile, this stays the place.
 #[derive(Debug)]
@@ -39,6 +42,14 @@ impl Entry {
             Some(Ok(dir)) => dir,
             _ => directory(caller, at.dirfd, parent)?,
         };
+        // A procfs may hide processes from the caller (`hidepid`) that this process, by its capability, is shown:
+        // the walk is shown what the caller is.
+        if is_stationed() && !parent.is_empty() && dir.in_procfs().map_err(Unread::Bare)? {
+            let base = if parent.starts_with(b"/") { caller.root()? } else { caller.directory(at.dirfd)? };
+            let dir = walk::directory(caller, base, parent)?;
+            as_the_user(|| dir.may_search()).map_err(Unread::Bare)?;
+            return Ok(Self { dir, name });
+        }
         Ok(Self { dir, name })
     }
 
@@ -100,7 +111,7 @@ pub fn last(caller: &Caller, at: &At, root: Option<&Handle>, follow: bool) -> Re
             return Ok(Last::Entry(entry));
         }
         let name = entry.plain_name().ok_or(Unread::Bare(Errno::EINVAL))?;
-        let target = match walk::link(caller, &entry.dir, &name, &found)? {
+        let target = match walk::link(caller, &entry.dir, &name, &found, true)? {
             walk::Link::Text(target) => target,
             walk::Link::Object(handle) => return Ok(Last::Object(handle)),
         };
@@ -163,10 +174,8 @@ fn open_directory(base: &Handle, path: &CStr, resolve: u64) -> Result<Handle, Er
     let how = OpenHow { flags, mode: 0, resolve };
     // SAFETY:
     // - `path` is NUL-terminated.
-    let fd = Errno::result(unsafe { calls::openat2(base.as_raw_fd(), path.as_ptr(), &how) })?;
-    // SAFETY:
-    // - the kernel has just returned this descriptor; nothing else owns it.
-    Ok(Handle::from_fd(unsafe { OwnedFd::from_raw_fd(fd) }))
+    let open = || i64::from(unsafe { calls::openat2(base.as_raw_fd(), path.as_ptr(), &how) });
+    look(base.as_fd(), open).map(owned).map(Handle::from_fd)
 }
 
 /// The text of a path before its last component: `None` for a bare name.

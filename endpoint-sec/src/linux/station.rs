@@ -82,10 +82,15 @@ pub fn act_for(user: &Identity, service: &Identity) -> Result<(), StationError> 
     Ok(())
 }
 
+/// Whether [`act_for`] has given this process a user's effective ids, and others beside them.
+pub(crate) fn is_stationed() -> bool {
+    STATIONED.load(Ordering::SeqCst)
+}
+
 /// Runs `look` without the capability that [`act_for`] keeps, in this thread: what it looks at must be what the
 /// user could.
 pub(crate) fn as_the_user<T>(look: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
-    if !STATIONED.load(Ordering::SeqCst) {
+    if !is_stationed() {
         return look();
     }
     let with = |effective| {

@@ -5,7 +5,7 @@
 
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::handle::{Handle, Kind, Stat};
-use crate::linux::station::as_the_user;
+use crate::linux::station::{as_the_user, is_stationed};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::ffi::{CStr, CString};
@@ -16,18 +16,24 @@ pub(crate) const MAX_LINKS: usize = 40;
 /// procfs's own root directory (`PROC_ROOT_INO`).
 const PROC_ROOT: u64 = 1;
 
+/// Follows a path to a directory, in which another name is looked up then.
 pub(crate) fn directory(caller: &Caller, base: Handle, path: &[u8]) -> Result<Handle, Unread> {
-    let found = anything(caller, base, path)?;
+    let found = walk(caller, base, path, false)?;
     match found.stat().map_err(Unread::Bare)?.kind {
         Kind::Directory => Ok(found),
         _ => Err(Unread::Bare(Errno::ENOTDIR)),
     }
 }
 
+/// Follows a path to what it names, its last symlink too.
 pub(crate) fn anything(caller: &Caller, base: Handle, path: &[u8]) -> Result<Handle, Unread> {
+    walk(caller, base, path, true)
+}
+
+fn walk(caller: &Caller, base: Handle, path: &[u8], to_its_end: bool) -> Result<Handle, Unread> {
     let root = caller.root()?;
     let root_stat = root.stat().map_err(Unread::Bare)?;
-    let mut walk = Walk { caller, root, root_stat, current: base, pending: Vec::new(), links: 0 };
+    let mut walk = Walk { caller, root, root_stat, current: base, pending: Vec::new(), links: 0, to_its_end };
     walk.push(path)?;
     while let Some(name) = walk.pending.pop() {
         walk.step(&name)?;
@@ -43,6 +49,8 @@ struct Walk<'a> {
     /// Components still to follow, the next one last.
     pending: Vec<Vec<u8>>,
     links: usize,
+    /// Whether the path ends where the walk does.
+    to_its_end: bool,
 }
 
 impl Walk<'_> {
@@ -62,7 +70,9 @@ impl Walk<'_> {
             return Ok(());
         }
         let c_name = CString::new(name).map_err(|_| Unread::Bare(Errno::EINVAL))?;
-        let next = Handle::open_at(self.current.as_fd(), &c_name, OFlag::O_NOFOLLOW).map_err(Unread::Bare)?;
+        let open = || Handle::open_at(self.current.as_fd(), &c_name, OFlag::O_NOFOLLOW);
+        let in_procfs = is_stationed() && self.current.in_procfs().map_err(Unread::Bare)?;
+        let next = if in_procfs { as_the_user(open) } else { open() }.map_err(Unread::Bare)?;
         let found = next.stat().map_err(Unread::Bare)?;
         if found.kind != Kind::Symlink {
             self.current = next;
@@ -72,7 +82,8 @@ impl Walk<'_> {
         if self.links > MAX_LINKS {
             return Err(Unread::Bare(Errno::ELOOP));
         }
-        match link(self.caller, &self.current, &c_name, &found)? {
+        let is_last = self.to_its_end && self.pending.is_empty();
+        match link(self.caller, &self.current, &c_name, &found, is_last)? {
             Link::Text(target) => self.push(&target),
             Link::Object(object) => {
                 self.current = object;
@@ -96,20 +107,30 @@ pub(crate) enum Link {
     Object(Handle),
 }
 
-/// Reads the symlink `name` of `dir` as the caller would follow it; `found` is what is known of it.
-pub(crate) fn link(caller: &Caller, dir: &Handle, name: &CStr, found: &Stat) -> Result<Link, Unread> {
+/// Reads the symlink `name` of `dir` as the caller would follow it; `found` is what is known of it. `is_last`:
+/// a path ends with it.
+pub(crate) fn link(
+    caller: &Caller,
+    dir: &Handle,
+    name: &CStr,
+    found: &Stat,
+    is_last: bool,
+) -> Result<Link, Unread> {
     let dir_stat = dir.stat().map_err(Unread::Bare)?;
     if dir.in_procfs().map_err(Unread::Bare)? {
         if dir_stat.ino != PROC_ROOT {
-            let open = || Handle::open_at(dir.as_fd(), name, OFlag::empty());
             // Its own links a process may always follow; those of others only as its user may.
-            let object = if is_own(caller, dir)? { open() } else { as_the_user(open) };
+            let object = if is_own(caller, dir)? {
+                Handle::open_itself(dir.as_fd(), name, OFlag::empty())
+            } else {
+                as_the_user(|| Handle::open_at(dir.as_fd(), name, OFlag::empty()))
+            };
             return object.map(Link::Object).map_err(Unread::Bare);
         }
         if let Some(own) = own_entry(caller, name.to_bytes(), &dir_stat)? {
             return Ok(Link::Text(own.into_bytes()));
         }
-    } else if protected(&dir_stat, found, caller)? {
+    } else if is_last && protected(&dir_stat, found, caller)? {
         return Err(Unread::Bare(Errno::EACCES));
     }
     dir.read_link(name).map(Link::Text).map_err(Unread::Bare)
@@ -118,7 +139,7 @@ pub(crate) fn link(caller: &Caller, dir: &Handle, name: &CStr, found: &Stat) -> 
 /// Whether a directory of procfs is the caller's own. `false` where that can't be told.
 fn is_own(caller: &Caller, dir: &Handle) -> Result<bool, Unread> {
     let own = format!("/proc/{}/", caller.process_id()?);
-    Ok(dir.text().is_ok_and(|text| text.starts_with(own.as_bytes())))
+    Ok(dir.text().is_ok_and(|text| [&text[..], b"/"].concat().starts_with(own.as_bytes())))
 }
 
 /// What `self` and `thread-self` in the root of a procfs mean to the caller. In a procfs of another pid
@@ -134,7 +155,7 @@ fn own_entry(caller: &Caller, name: &[u8], dir: &Stat) -> Result<Option<String>,
 }
 
 /// `fs.protected_symlinks` (`proc_sys_fs(5)`): in a sticky, world-writable directory a link is followed only
-/// by its owner, or when it belongs to the directory's owner.
+/// by its owner, or when it belongs to the directory's owner. The kernel asks that of the last name only.
 fn protected(dir: &Stat, link: &Stat, caller: &Caller) -> Result<bool, Unread> {
     const STICKY_AND_OPEN: u32 = 0o1002;
     if dir.mode & STICKY_AND_OPEN != STICKY_AND_OPEN || dir.uid == link.uid {

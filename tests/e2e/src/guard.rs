@@ -47,20 +47,7 @@ impl Stage {
         let dir = tempfile::Builder::new().prefix("es-guard-e2e-bin.").tempdir_in("/tmp").expect("a stage");
         let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(dir.path(), everybody).expect("a stage others may enter");
-        for attack in [
-            "ask",
-            "assault",
-            "churn",
-            "confined",
-            "driver",
-            "fake_helper",
-            "forbid",
-            "listener",
-            "load",
-            "race",
-            "signals",
-            "stall",
-        ] {
+        for attack in env!("E2E_ATTACKS_NAMES").split(' ') {
             publish(&attacks().join(attack), &dir.path().join(attack));
         }
         let mut stage = Self { dir, engine: None, system: None };

@@ -16,6 +16,7 @@ pub mod model;
 pub mod number;
 pub mod parallel;
 pub mod person;
+pub mod places;
 pub mod play;
 pub mod require;
 pub mod row;

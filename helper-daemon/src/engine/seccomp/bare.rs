@@ -3,7 +3,9 @@
 //! Before a denial is given: where the bare call would have failed, it fails with the same error, and that is
 //! no denial. Nothing here changes anything.
 
-use super::Seen;
+use super::{Seen, Session};
+use endpoint_sec::linux::act::Act;
+use endpoint_sec::linux::caller::{Caller, Credentials};
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -12,55 +14,137 @@ use nix::sys::stat::Mode;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 
-/// The error of removing `seen`, if any.
-pub(super) fn removal(seen: &Seen, stat: &Stat, directory: bool) -> Option<Errno> {
-    let is_directory = stat.kind == Kind::Directory;
-    if !is_directory && (directory || seen.entry.wants_directory()) {
-        return Some(Errno::ENOTDIR);
-    }
-    if let Err(errno) = seen.entry.dir.may_change_names() {
-        return Some(errno);
-    }
-    if !directory && is_directory {
-        return Some(Errno::EISDIR);
-    }
-    if stat.mount_root {
-        return Some(Errno::EBUSY);
-    }
-    (directory && !is_empty(seen)).then_some(Errno::ENOTEMPTY)
+/// `CAP_FOWNER`, which a sticky directory does not keep away.
+const CAP_FOWNER: u64 = 1 << 3;
+
+/// The kernel's questions, in its order (`fs/namei.c`), asked as the caller.
+pub(super) struct Bare<'a> {
+    session: &'a Session,
+    caller: &'a Caller,
 }
 
-/// The error of renaming `from` to `to`, if any. `nested`: one lies below the other.
-pub(super) fn rename(
-    from: (&Seen, &Stat),
-    to: (&Seen, Option<&Stat>),
-    nested: Option<Nested>,
-) -> Option<Errno> {
-    let from_is_directory = from.1.kind == Kind::Directory;
-    if !from_is_directory && (from.0.entry.wants_directory() || to.0.entry.wants_directory()) {
-        return Some(Errno::ENOTDIR);
+impl<'a> Bare<'a> {
+    pub(super) fn of(session: &'a Session, caller: &'a Caller) -> Self {
+        Self { session, caller }
     }
-    match nested {
-        Some(Nested::ToInFrom) => return Some(Errno::EINVAL),
-        Some(Nested::FromInTo) => return Some(Errno::ENOTEMPTY),
-        None => {}
+
+    /// The error of removing `seen`, if any.
+    pub(super) fn removal(&self, seen: &Seen, stat: &Stat, directory: bool) -> Option<Errno> {
+        self.try_removal(seen, stat, directory).err()
     }
-    for seen in [from.0, to.0] {
-        if let Err(errno) = seen.entry.dir.may_change_names() {
-            return Some(errno);
+
+    fn try_removal(&self, seen: &Seen, stat: &Stat, directory: bool) -> Result<(), Errno> {
+        let is_directory = stat.kind == Kind::Directory;
+        fail(seen.entry.dir.is_read_only(), Errno::EROFS)?;
+        if !directory && seen.entry.wants_directory() {
+            return Err(if is_directory { Errno::EISDIR } else { Errno::ENOTDIR });
+        }
+        fail(directory && !is_directory && seen.entry.wants_directory(), Errno::ENOTDIR)?;
+        self.may_delete(seen, stat, directory)?;
+        fail(stat.mount_root, Errno::EBUSY)?;
+        fail(directory && !is_empty(seen), Errno::ENOTEMPTY)
+    }
+
+    /// The error of renaming `from` to `to`, if any. `nested`: one lies below the other.
+    pub(super) fn rename(
+        &self,
+        from: (&Seen, &Stat),
+        to: (&Seen, Option<&Stat>),
+        nested: Option<Nested>,
+    ) -> Option<Errno> {
+        self.try_rename(from, to, nested).err()
+    }
+
+    fn try_rename(
+        &self,
+        from: (&Seen, &Stat),
+        to: (&Seen, Option<&Stat>),
+        nested: Option<Nested>,
+    ) -> Result<(), Errno> {
+        let is_directory = from.1.kind == Kind::Directory;
+        fail(from.0.entry.dir.is_read_only(), Errno::EROFS)?;
+        let wants_directory = from.0.entry.wants_directory() || to.0.entry.wants_directory();
+        fail(!is_directory && wants_directory, Errno::ENOTDIR)?;
+        match nested {
+            Some(Nested::ToInFrom) => return Err(Errno::EINVAL),
+            Some(Nested::FromInTo) => return Err(Errno::ENOTEMPTY),
+            None => {}
+        }
+        if to.1.is_some_and(|target| (target.dev, target.ino) == (from.1.dev, from.1.ino)) {
+            return Ok(());
+        }
+        self.may_delete(from.0, from.1, is_directory)?;
+        match to.1 {
+            Some(target) => self.may_delete(to.0, target, is_directory)?,
+            None => self.may_change_names(&to.0.entry.dir)?,
+        }
+        self.may_reparent(from, to.0)?;
+        fail(from.1.mount_root || to.1.is_some_and(|stat| stat.mount_root), Errno::EBUSY)?;
+        fail(to.1.is_some() && is_directory && !is_empty(to.0), Errno::ENOTEMPTY)
+    }
+
+    /// The error of exchanging two names, if any.
+    pub(super) fn exchange(&self, first: (&Seen, &Stat), second: (&Seen, &Stat)) -> Option<Errno> {
+        self.try_exchange(first, second).err()
+    }
+
+    fn try_exchange(&self, first: (&Seen, &Stat), second: (&Seen, &Stat)) -> Result<(), Errno> {
+        fail(first.0.entry.dir.is_read_only(), Errno::EROFS)?;
+        let misnamed =
+            |(seen, stat): (&Seen, &Stat)| stat.kind != Kind::Directory && seen.entry.wants_directory();
+        fail(misnamed(first) || misnamed(second), Errno::ENOTDIR)?;
+        fail(nested(first, (second.0, Some(second.1))).is_some(), Errno::EINVAL)?;
+        for (seen, stat) in [first, second] {
+            self.may_delete(seen, stat, stat.kind == Kind::Directory)?;
+        }
+        self.may_reparent(first, second.0)?;
+        self.may_reparent(second, first.0)?;
+        fail(first.1.mount_root || second.1.mount_root, Errno::EBUSY)
+    }
+
+    /// What is asked of every name that goes away.
+    fn may_delete(&self, seen: &Seen, stat: &Stat, directory: bool) -> Result<(), Errno> {
+        self.may_change_names(&seen.entry.dir)?;
+        fail(seen.dir.append_only || stat.kept || self.sticks(&seen.dir, stat), Errno::EPERM)?;
+        match (directory, stat.kind == Kind::Directory) {
+            (true, false) => Err(Errno::ENOTDIR),
+            (false, true) => Err(Errno::EISDIR),
+            _ => Ok(()),
         }
     }
-    if let Some(target) = to.1 {
-        match (from_is_directory, target.kind == Kind::Directory) {
-            (true, false) => return Some(Errno::ENOTDIR),
-            (false, true) => return Some(Errno::EISDIR),
-            _ => {}
+
+    /// A directory that comes into another one is written to: its `..` changes.
+    fn may_reparent(&self, moved: (&Seen, &Stat), to: &Seen) -> Result<(), Errno> {
+        let stays = (moved.0.dir.dev, moved.0.dir.ino) == (to.dir.dev, to.dir.ino);
+        if stays || moved.1.kind != Kind::Directory {
+            return Ok(());
         }
+        let name = moved.0.entry.plain_name().ok_or(Errno::EINVAL)?;
+        let act = Act::MayWrite { dir: &moved.0.entry.dir, name: &name };
+        self.session.ask(self.caller, &act).map(drop)
     }
-    if from.1.mount_root || to.1.is_some_and(|stat| stat.mount_root) {
-        return Some(Errno::EBUSY);
+
+    fn may_change_names(&self, dir: &Handle) -> Result<(), Errno> {
+        self.session.ask(self.caller, &Act::MayChangeNames { dir }).map(drop)
     }
-    (to.1.is_some() && from_is_directory && !is_empty(to.0)).then_some(Errno::ENOTEMPTY)
+
+    /// In a sticky directory a name is its owner's, and the directory's owner's.
+    fn sticks(&self, dir: &Stat, stat: &Stat) -> bool {
+        const STICKY: u32 = 0o1000;
+        let owner = |uid: u32| uid == stat.uid || uid == dir.uid;
+        // Whoever can't be asked is denied, by the same error.
+        let may = |caller: Credentials| owner(caller.uid) || caller.capabilities & CAP_FOWNER != 0;
+        dir.mode & STICKY != 0 && !self.caller.credentials().is_ok_and(may)
+    }
+}
+
+/// The error of removing or renaming a name that is not there.
+pub(super) fn missing(seen: &Seen) -> Errno {
+    if seen.entry.dir.is_read_only() { Errno::EROFS } else { Errno::ENOENT }
+}
+
+fn fail(wrong: bool, errno: Errno) -> Result<(), Errno> {
+    if wrong { Err(errno) } else { Ok(()) }
 }
 
 /// One of two names lies below the other.

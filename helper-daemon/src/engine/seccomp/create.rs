@@ -264,7 +264,7 @@ impl Session {
         let in_procfs = follow && seen.entry.dir.in_procfs().map_err(Unread::Bare)?;
         let stat = if in_procfs { None } else { Some(seen.entry.stat().map_err(Unread::Bare)?) };
         let Some(stat) = stat.filter(|stat| !(follow && stat.kind == handle::Kind::Symlink)) else {
-            let handle = resolve::target(&case.caller, from)?;
+            let handle = self.search(&case.caller, || resolve::target(&case.caller, from))?;
             let stat = handle.stat().map_err(Unread::Bare)?;
             return Ok(Some(Source { handle, name: None, stat, own: None }));
         };

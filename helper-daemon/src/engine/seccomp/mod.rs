@@ -187,7 +187,8 @@ impl Session {
 
     fn see(&self, case: Case, at: &At) -> Result<Seen, Unread> {
         let home = at.path.starts_with(b"/") && self.known.is_at_home(&case.caller);
-        let entry = Entry::resolve_from(&case.caller, at, home.then(|| self.known.root()))?;
+        let root = home.then(|| self.known.root());
+        let entry = self.search(&case.caller, || Entry::resolve_from(&case.caller, at, root))?;
         let dir = entry.dir.stat().map_err(Unread::Bare)?;
         // Everything up to here was read through the caller's pid.
         if self.listener.still_valid(case.id) { Ok(Seen { entry, dir }) } else { Err(Unread::Gone) }

@@ -27,7 +27,12 @@ const CONTROLLING_TERMINAL: (u32, u32) = (5, 0);
 
 /// What was resolved: a name, or an object without one.
 enum Target {
-    Name { dir: Handle, name: CString },
+    Name {
+        dir: Handle,
+        name: CString,
+        /// For what has gone since it was seen, and is made anew.
+        mode: u32,
+    },
     Object(Handle),
 }
 
@@ -85,8 +90,11 @@ impl Session {
         if let Some(refused) = self.sealed_entry(case, &view, &seen) {
             return Ok(Some(refused));
         }
+        if has(OFlag::O_CREAT) {
+            self.known.take_on_mask(&case.caller)?;
+        }
         let Entry { dir, name } = seen.entry;
-        self.open_target(case, Target::Name { dir, name }, &stat, flags)
+        self.open_target(case, Target::Name { dir, name, mode }, &stat, flags)
     }
 
     fn open_new(
@@ -155,7 +163,9 @@ impl Session {
     fn open_once(&self, case: Case, target: &Target, flags: i32) -> Result<OwnedFd, Errno> {
         let flags = flags & !OFlag::O_TRUNC.bits();
         let (act, in_procfs) = match target {
-            Target::Name { dir, name } => (Act::OpenExisting { dir, name, flags }, dir.in_procfs()?),
+            Target::Name { dir, name, mode } => {
+                (Act::OpenExisting { dir, name, flags, mode: *mode }, dir.in_procfs()?)
+            }
             Target::Object(object) => {
                 (Act::Reopen { object: object.as_raw_fd(), flags }, object.in_procfs()?)
             }

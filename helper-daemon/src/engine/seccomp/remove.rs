@@ -1,6 +1,7 @@
 //! unlink and rmdir.
 
-use super::{Case, Outcome, Session, Where, bare, found, lock};
+use super::bare::{self, Bare};
+use super::{Case, Outcome, Session, Where, found, lock};
 use crate::policy::judge::Verdict;
 use crate::policy::operation::{Op, Operation};
 use endpoint_sec::linux::act::Act;
@@ -29,15 +30,16 @@ impl Session {
             Where::Known(paths) => paths,
         };
         let Some(stat) = found(&seen).map_err(Unread::Bare)? else {
-            return Ok(Answer::Fail(Errno::ENOENT).into());
+            return Ok(Answer::Fail(bare::missing(&seen)).into());
         };
         let place = self.place(&own, &seen, paths, Some(&stat));
+        let bare = Bare::of(self, &case.caller);
         let (path, is_own) = (place.shown().to_owned(), place.own);
         let operation = if directory { Operation::Rmdir(place) } else { Operation::Unlink(place) };
         match self.verdict(&view, case, &operation).0 {
             // The caller may see a mount there that this process, in another namespace, does not.
             Verdict::Allow if stat.mount_root => {
-                Ok(Answer::Fail(bare::removal(&seen, &stat, directory).unwrap_or(Errno::EBUSY)).into())
+                Ok(Answer::Fail(bare.removal(&seen, &stat, directory).unwrap_or(Errno::EBUSY)).into())
             }
             Verdict::Allow => {
                 let answer = self.perform(&case.caller, &act);
@@ -47,7 +49,7 @@ impl Session {
                 }
                 Ok(Outcome { own_removed: done && is_own, ..answer.into() })
             }
-            Verdict::Deny { zone, reason } => match bare::removal(&seen, &stat, directory) {
+            Verdict::Deny { zone, reason } => match bare.removal(&seen, &stat, directory) {
                 Some(errno) => Ok(Answer::Fail(errno).into()),
                 None => Ok(self.deny(case, operation.op(), path, None, zone, reason)),
             },

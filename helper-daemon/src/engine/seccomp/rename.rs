@@ -1,8 +1,9 @@
 //! rename, with each of its flags.
 
+use super::bare::{self, Bare};
 use super::own::{DirKey, How, Own};
 use super::view::View;
-use super::{Case, Outcome, Seen, Session, Where, bare, found, lock, unix_now};
+use super::{Case, Outcome, Seen, Session, Where, found, lock, unix_now};
 use crate::policy::judge::{Circumstances, Verdict, is_edit_by_swap};
 use crate::policy::operation::{Kind, Op, Operation, Place};
 use endpoint_sec::linux::act::Act;
@@ -59,7 +60,7 @@ impl Session {
             (from_place, to_place) => (paths(from_place), paths(to_place)),
         };
         let Some(from_stat) = found(from).map_err(Unread::Bare)? else {
-            return Ok(Some(Answer::Fail(Errno::ENOENT).into()));
+            return Ok(Some(Answer::Fail(bare::missing(from)).into()));
         };
         let to_stat = found(to).map_err(Unread::Bare)?;
         let mut from_side = self.side(own, from, from_paths, Some(from_stat));
@@ -70,7 +71,8 @@ impl Session {
             return Ok(Some(self.exchange(case, view, own, &from_side, &to_side, flags)));
         }
         if to_stat.is_some() && flags & bits(RenameFlags::RENAME_NOREPLACE) != 0 {
-            return Ok(Some(Answer::Fail(Errno::EEXIST).into()));
+            let read_only = from.entry.dir.is_read_only();
+            return Ok(Some(Answer::Fail(if read_only { Errno::EROFS } else { Errno::EEXIST }).into()));
         }
         Ok(self.replace(case, view, own, &from_side, &from_stat, &to_side, flags))
     }
@@ -92,7 +94,8 @@ impl Session {
         flags: u32,
     ) -> Option<Outcome> {
         let nested = bare::nested((from.seen, from_stat), (to.seen, to.stat.as_ref()));
-        let refusal = || bare::rename((from.seen, from_stat), (to.seen, to.stat.as_ref()), nested);
+        let bare = Bare::of(self, &case.caller);
+        let refusal = || bare.rename((from.seen, from_stat), (to.seen, to.stat.as_ref()), nested);
         if to.stat.is_some_and(|stat| (stat.dev, stat.ino) == (from_stat.dev, from_stat.ino)) {
             // Two names of one file: the kernel does nothing, and says it did.
             return Some(refusal().map_or(Answer::Value(0), Answer::Fail).into());
@@ -139,17 +142,13 @@ impl Session {
         flags: u32,
     ) -> Outcome {
         let (Some(first_stat), Some(second_stat)) = (first.stat, second.stat) else {
-            return Answer::Fail(Errno::ENOENT).into();
+            return Answer::Fail(bare::missing(first.seen)).into();
         };
         let operation = Operation::Exchange { first: first.place.clone(), second: second.place.clone() };
         let (verdict, when) = self.verdict(view, case, &operation);
         if let Verdict::Deny { zone, reason } = verdict {
-            let nested = bare::nested((first.seen, &first_stat), (second.seen, Some(&second_stat)));
-            let refusal = match nested {
-                Some(_) => Some(Errno::EINVAL),
-                None if first_stat.mount_root || second_stat.mount_root => Some(Errno::EBUSY),
-                None => [first, second].iter().find_map(|side| side.seen.entry.dir.may_change_names().err()),
-            };
+            let bare = Bare::of(self, &case.caller);
+            let refusal = bare.exchange((first.seen, &first_stat), (second.seen, &second_stat));
             return match refusal {
                 Some(errno) => Answer::Fail(errno).into(),
                 None => {

@@ -4,7 +4,8 @@ use super::Session;
 use super::known::Known;
 use super::view::View;
 use endpoint_sec::linux::act::Act;
-use endpoint_sec::linux::caller::{Caller, Credentials, own_credentials};
+use endpoint_sec::linux::act_as::look_as;
+use endpoint_sec::linux::caller::{Caller, Credentials, Unread, own_credentials};
 use endpoint_sec::linux::listener::Answer;
 use endpoint_sec::linux::process::has_capabilities;
 use nix::errno::Errno;
@@ -57,6 +58,41 @@ impl Who {
         caller.user_namespace().map(Some).map_err(|_| Errno::EACCES)
     }
 
+    /// Runs `search`, in which paths are followed as the caller would: what it may not search stays closed.
+    fn search<T>(
+        &self,
+        caller: &Caller,
+        known: &Known,
+        search: impl Fn() -> Result<T, Unread>,
+    ) -> Result<T, Unread> {
+        let as_them = |theirs: Credentials| {
+            let namespace = self.namespace(caller, &theirs).map_err(Unread::Bare)?;
+            look_as(theirs, &self.own, namespace, &search)
+        };
+        let theirs = self.other(caller, false, known).map_err(Unread::Bare)?;
+        if let Some(theirs) = &theirs
+            && !self.sees_more(theirs)
+        {
+            return as_them(theirs.clone());
+        }
+        match (search(), theirs) {
+            (Err(Unread::Bare(Errno::EACCES)), Some(theirs)) => as_them(theirs),
+            (Err(Unread::Bare(Errno::EACCES)), None) if !self.privileged => {
+                match self.other(caller, true, known) {
+                    Ok(Some(theirs)) => as_them(theirs),
+                    _ => Err(Unread::Bare(Errno::EACCES)),
+                }
+            }
+            (found, _) => found,
+        }
+    }
+
+    /// Whether these credentials go wherever this process's own do: the same user, if with capabilities.
+    fn sees_more(&self, theirs: &Credentials) -> bool {
+        let ids = |who: &Credentials| (who.uid, who.gid, who.groups.clone());
+        self.own.capabilities == 0 && ids(theirs) == ids(&self.own)
+    }
+
     fn act<T>(
         &self,
         caller: &Caller,
@@ -99,19 +135,33 @@ impl Who {
 }
 
 impl Session {
+    /// Follows paths as the caller would: `search` looks, and changes nothing.
+    pub(super) fn search<T>(
+        &self,
+        caller: &Caller,
+        search: impl Fn() -> Result<T, Unread>,
+    ) -> Result<T, Unread> {
+        self.who.search(caller, &self.known, search)
+    }
+
     /// Performs a call as the caller, or lets the kernel go on where that would bypass the caller's own
     /// confinement.
     pub(super) fn perform(&self, caller: &Caller, act: &Act<'_>) -> Answer {
         if self.confined() {
             return Answer::Continue;
         }
-        let as_other = |theirs: &Credentials, own: &Credentials, namespace: Option<OwnedFd>| {
-            act.perform_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))
-        };
-        match self.who.act(caller, &self.known, || act.perform(), as_other) {
+        match self.ask(caller, act) {
             Ok(value) => Answer::Value(value),
             Err(errno) => Answer::Fail(errno),
         }
+    }
+
+    /// What the call comes to when it is performed as the caller; for calls that change nothing.
+    pub(super) fn ask(&self, caller: &Caller, act: &Act<'_>) -> Result<i64, Errno> {
+        let as_other = |theirs: &Credentials, own: &Credentials, namespace: Option<OwnedFd>| {
+            act.perform_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))
+        };
+        self.who.act(caller, &self.known, || act.perform(), as_other)
     }
 
     /// Opens a file with the caller's credentials and no others, be they the same as this process's.

@@ -45,7 +45,8 @@ impl Session {
     /// What a path names, and with `follow` in the end.
     pub(super) fn last(&self, case: Case, at: &At, follow: bool) -> Result<Last, Unread> {
         let home = at.path.starts_with(b"/") && self.known.is_at_home(&case.caller);
-        let last = resolve::last(&case.caller, at, home.then(|| self.known.root()), follow)?;
+        let root = home.then(|| self.known.root());
+        let last = self.search(&case.caller, || resolve::last(&case.caller, at, root, follow))?;
         // Everything up to here was read through the caller's pid.
         if self.listener.still_valid(case.id) { Ok(last) } else { Err(Unread::Gone) }
     }
