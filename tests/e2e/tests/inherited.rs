@@ -102,6 +102,27 @@ fn seccomp_descriptors() {
     ]);
 }
 
+/// Under the system's helper every open for writing is performed for the agent.
+#[test]
+fn seccomp_what_is_opened_for_writing() {
+    seccomp_same(&[
+        "$G sh -c 'mkfifo f; (sleep 0.1; cat f) & echo through >f; wait'",
+        "$G sh -c 'mkfifo f; (sleep 0.1; echo writes; echo >f) & $STAGE/assault open creat f; echo opened; wait'",
+        "$G sh -c 'echo out >/dev/stdout; echo err >/dev/stderr; echo >/dev/null; echo full >/dev/full'",
+        "$G sh -c 'umask 027; echo a >n; ln -s later dangling; echo b >dangling; stat -c \"%a %n\" n later'",
+        "$G sh -c 'echo 1 >>zone/a; echo 2 >>zone/a; cat zone/a; : >zone/a; stat -c %s zone/a'",
+        "$G sh -c 'echo 100 >/proc/self/oom_score_adj; cat /proc/self/oom_score_adj'",
+        "$G sh -c 'mkdir d; echo >d; echo >d/; echo >none/x; echo >zone/a/x; echo >new/; ln -s x x; echo >x'",
+        "$G sh -c 'exec 3<>zone/a; echo by its descriptor >/proc/self/fd/3; cat zone/a'",
+        "$G sh -c 'echo x >n; chmod 400 n; echo y >n; cat n'",
+        "$G bash -c 'set -C; echo x >zone/a'",
+        "$G truncate -s 2 zone/a; cat zone/a; $G truncate -s 3 none zone; ls none",
+        "$G dd if=/dev/zero of=zone/a bs=1 count=1 seek=1 conv=notrunc status=none; od -c zone/a",
+        "$G python3 -c 'import os; f = os.open(\".\", os.O_TMPFILE | os.O_RDWR); os.write(f, b\"x\"); print(os.fstat(f).st_nlink)'",
+        "$G sh -c 'ulimit -n 4; exec 3>a; exec 4>b'; ls -s a b",
+    ]);
+}
+
 #[test]
 fn seccomp_credentials_limits_and_the_rest() {
     let status = "^(Umask|State|Uid|Gid|Groups|Threads|Sig[BIC]|Cap|Cpus_allowed|Mems_allowed|CoreDumping)";

@@ -68,6 +68,21 @@ fn seccomp_a_question_with_echo_off() {
 }
 
 #[test]
+fn seccomp_the_terminal_by_each_of_its_names() {
+    shows_the_same(|terminal| {
+        terminal.command("$G sh -c 'echo one >/dev/tty; echo two >$(tty); echo three >/dev/stdout'");
+        terminal.command("$G sh -c 'exec 3<>/dev/tty; echo four >&3; stty size <&3'");
+        terminal.line("$G sh -c 'read x </dev/tty; echo \"got $x\" >/dev/tty'", "\r\n");
+        terminal.line("five", "got five\r\n");
+        terminal.shows("outer$ ");
+        // Without a controlling terminal there is none to open.
+        terminal.command("$G setsid --wait sh -c 'echo >/dev/tty' 2>/dev/null; echo \"=$?=\"");
+        // A program with a terminal of its own has that one.
+        terminal.command("$G script -qec 'echo six >/dev/tty; tty' /dev/null </dev/null | sed 's/[0-9]//g'");
+    });
+}
+
+#[test]
 fn seccomp_pipelines() {
     shows_the_same(|terminal| {
         terminal.command("printf 'b\\na\\n' | $G sort | cat -n; echo \"=${PIPESTATUS[*]}=\"");

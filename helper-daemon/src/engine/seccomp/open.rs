@@ -125,7 +125,9 @@ impl Session {
             return self.open_terminal(case, flags).map(Some);
         }
         let fifo = kind == SFlag::S_IFIFO;
-        let waits = fifo && flags & (OFlag::O_NONBLOCK | OFlag::O_RDWR).bits() == 0;
+        // One that is opened for reading only (with O_CREAT or O_TRUNC) waits in the kernel, and this thread with it.
+        let writes_and_waits = OFlag::O_WRONLY.bits();
+        let waits = fifo && flags & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK).bits() == writes_and_waits;
         let asked = if waits { flags | OFlag::O_NONBLOCK.bits() } else { flags };
         let fd = loop {
             match self.open_once(case, &target, asked) {
