@@ -12,7 +12,7 @@
 //! | [`keeper`] | following the zones as they move |
 //! | [`own`] | which names the session itself made |
 //! | [`remove`], [`rename`], [`create`], [`mount`] | one operation each |
-//! | [`write`], [`open`] | opening for writing: what is refused, and performing the rest |
+//! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
 //! | [`bare`] | what the kernel would have refused anyway |
 //! | [`who`] | acting as the caller; telling git from others |
