@@ -6,6 +6,7 @@
  *   assault truncate PATH         assault link FROM TO        assault bind FROM OVER
  *   assault race PATH DECOY TRIES writing opens while another thread rewrites the path
  *   assault turn PATH LINK TRIES  the same with a symlink that is turned
+ *   assault plant PATH DECOY TRIES symlinks at a path that another thread rewrites, until there is one at PATH
  *   assault kill|tkill|tgkill|queue|pidfd|owner PID SIGNAL
  *   assault trace|seize|read|write|limit PID               assault take PID FD
  *
@@ -108,6 +109,23 @@ static int race(const char *path, const char *through, void *(*other)(void *), c
 	return done(lost ? 0 : -1);
 }
 
+static int plant(const char *path, const char *decoy, int tries)
+{
+	pthread_t thread;
+	pthread_create(&thread, NULL, flip, NULL);
+	struct stat found;
+	int planted = 0;
+	for (int i = 0; i < tries && !planted; i++) {
+		if (!symlink("elsewhere", flipped))
+			unlink(decoy);
+		planted = !lstat(path, &found);
+	}
+	over = 1;
+	pthread_join(thread, NULL);
+	errno = EPERM;
+	return done(planted ? 0 : -1);
+}
+
 /* A descriptor that becomes ready tells its owner, by whichever signal was asked for. */
 static long own(pid_t pid, int signal)
 {
@@ -167,6 +185,11 @@ int main(int argc, char **argv)
 		sides[0] = argv[2], sides[1] = argv[3];
 		strcpy(flipped, argv[3]);
 		return race(argv[2], flipped, flip, NULL, atoi(argv[4]));
+	}
+	if (argc == 5 && !strcmp(what, "plant")) {
+		sides[0] = argv[2], sides[1] = argv[3];
+		strcpy(flipped, argv[3]);
+		return plant(argv[2], argv[3], atoi(argv[4]));
 	}
 	if (argc == 5 && !strcmp(what, "turn")) {
 		sides[0] = argv[2], sides[1] = "/dev/null";

@@ -211,6 +211,33 @@ fn seccomp_a_race_for_a_writing_open_is_lost() {
     }
 }
 
+/// A policy that is not there yet, made as a symlink: the name is free, and only the path's bytes are in the way.
+#[test]
+fn seccomp_a_race_for_a_new_name_is_lost() {
+    let tries = if pace() == Pace::Slow { 1_000 } else { 20_000 };
+    let Some(stage) = Stage::with_system_helper() else { return };
+    for who in everyone() {
+        for guarded in [false, true] {
+            let scene = Scene::new(who);
+            let policy = scene.sandbox.home().join(".codex/es_policy.json");
+            std::fs::create_dir_all(policy.parent().expect("a folder")).expect("a folder");
+            scene.sandbox.hand_over();
+            let mut command = if guarded {
+                stage.guard(&scene.sandbox, &["wrap", "--quiet", "--zone", "zone", "--"])
+            } else {
+                stage.command(&scene.sandbox, &Mode::Bare, "env".as_ref())
+            };
+            command.arg("sh");
+            let mut agent = Agent::start(command);
+            let tries = if guarded { tries } else { 10_000_000 };
+            let attack = on(&format!("$STAGE/assault plant @ $(dirname @)/decoy {tries}"), &policy);
+            assert_eq!(agent.does(&attack) != 0, guarded, "as {who:?}, guarded: {guarded}");
+            assert_eq!(policy.symlink_metadata().is_err(), guarded);
+            agent.ends();
+        }
+    }
+}
+
 /// Ways to end, stop or read a process. `@` is its number.
 const MEDDLING: [&str; 14] = [
     "kill -STOP @",

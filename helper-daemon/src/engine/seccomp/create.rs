@@ -63,8 +63,10 @@ impl Session {
         {
             return self.open(case, at, *flags, *mode);
         }
-        if let Ok(Done::Answered(outcome)) = self.create_recorded(case, at, what) {
-            return Ok(outcome);
+        match self.create_performed(case, at, what) {
+            Ok(Done::Answered(outcome)) => return Ok(outcome),
+            Err(unread) if self.stance == Stance::Withstands => return Err(unread),
+            Ok(Done::NotOurs) | Err(_) => {}
         }
         match what {
             // What is there already is opened for writing.
@@ -118,10 +120,12 @@ impl Session {
         Ok(New::Made { fd, made: Made { entry: seen.entry, stat } })
     }
 
-    fn create_recorded(&self, case: Case, at: &At, what: &Creation) -> Result<Done, Unread> {
+    fn create_performed(&self, case: Case, at: &At, what: &Creation) -> Result<Done, Unread> {
         let parent = resolve::parent_text(&at.path).filter(|parent| parent.starts_with(b"/"));
-        let is_link = matches!(what, Creation::Link { .. });
-        if self.confined() || (!is_link && parent.is_some_and(|parent| self.known.was_outside(parent))) {
+        // A link gives a file another way to it, and a tree that attacks may have any name made among es-guard's
+        // own, if the kernel reads the path again.
+        let always = self.stance == Stance::Withstands || matches!(what, Creation::Link { .. });
+        if self.confined() || (!always && parent.is_some_and(|parent| self.known.was_outside(parent))) {
             return Ok(Done::NotOurs);
         }
         let seen = self.see(case, at)?;
@@ -132,10 +136,11 @@ impl Session {
             Where::Known(paths) => paths,
             Where::Outside | Where::Unclear => Vec::new(),
         };
-        if let Some(refused) = self.sealed_making(case, &view, &seen, &paths, what) {
+        if let Some(refused) = self.sealed_making(case, &view, &seen, &paths) {
             return Ok(Done::Answered(refused));
         }
-        if seen.entry.is_special() || !paths.iter().any(|path| view.policy.covers(path)) {
+        let recorded = !seen.entry.is_special() && paths.iter().any(|path| view.policy.covers(path));
+        if !recorded && !always {
             // A directory that holds a zone is not plainly outside: a zone may be one name in it.
             let plainly = || view.touches(&case.caller, &seen.entry.dir).is_none();
             if let Some(parent) = parent.filter(|_| self.known.is_at_home(&case.caller) && plainly()) {
@@ -175,7 +180,13 @@ impl Session {
                 plain(Act::Symlink { target: &target, dir, name })
             }
             Creation::Link { from, flags } => {
-                let Some(source) = self.source(&own, case, from, *flags)? else { return Ok(Done::NotOurs) };
+                // Only directories can't be told, and they have no second name.
+                let Some(source) = self.source(&own, case, from, *flags)? else {
+                    return Ok(Answer::Fail(Errno::EPERM).into());
+                };
+                if let Some(refused) = self.sealed_source(case, &view, &source) {
+                    return Ok(Done::Answered(refused));
+                }
                 how = how_linked(&source);
                 let from_name = source.name.as_deref();
                 plain(Act::Link { from: &source.handle, from_name, dir, name })
@@ -184,54 +195,40 @@ impl Session {
                 let socket = case.caller.copy_descriptor(*fd)?;
                 match plain(Act::Bind { socket: socket.as_raw_fd(), dir, name }) {
                     Err(Errno::EADDRINUSE) => return Ok(Answer::Fail(Errno::EADDRINUSE).into()),
-                    Err(_) => return Ok(Done::NotOurs),
+                    // Too long for the name that it is bound by here; to the caller it may be short. A socket
+                    // can stand in no file's place.
+                    Err(errno) if errno == Errno::ENAMETOOLONG || self.stance == Stance::Yields => {
+                        return Ok(Done::NotOurs);
+                    }
                     done => done,
                 }
             }
         };
         Ok(match done {
             Ok(()) => {
-                self.record(&mut own, &seen, dir_key, how);
+                if recorded {
+                    self.record(&mut own, &seen, dir_key, how);
+                }
                 Answer::Value(0).into()
             }
             Err(errno) => Answer::Fail(errno).into(),
         })
     }
 
-    /// The refusal, where a new name would be among es-guard's own, or would be another one of its files.
-    fn sealed_making(
-        &self,
-        case: Case,
-        view: &View,
-        seen: &Seen,
-        paths: &[PathBuf],
-        what: &Creation,
-    ) -> Option<Outcome> {
+    /// The refusal, where a new name would be among es-guard's own.
+    fn sealed_making(&self, case: Case, view: &View, seen: &Seen, paths: &[PathBuf]) -> Option<Outcome> {
         let sealed = paths.iter().any(|path| view.policy.seals(path).is_some());
         // What is there already is opened, or fails with EEXIST, as the kernel would have it.
-        if sealed && !seen.entry.is_special() && seen.entry.stat() == Err(Errno::ENOENT) {
-            return self.sealed_entry(case, view, seen);
-        }
-        match what {
-            Creation::Link { from, flags } => self.sealed_source(case, view, from, *flags),
-            _ => None,
-        }
+        let makes = sealed && !seen.entry.is_special() && seen.entry.stat() == Err(Errno::ENOENT);
+        makes.then(|| self.sealed_entry(case, view, seen)).flatten()
     }
 
-    fn sealed_source(&self, case: Case, view: &View, from: &At, flags: i32) -> Option<Outcome> {
-        if from.path.is_empty() {
-            return self.sealed_object(case, view, &case.caller.file(from.dirfd).ok()?);
-        }
-        if flags & AtFlags::AT_SYMLINK_FOLLOW.bits() == 0 {
-            return self.sealed_entry(case, view, &self.see(case, from).ok()?);
-        }
-        match self.last(case, from, true).ok()? {
-            resolve::Last::Object(object) => self.sealed_object(case, view, &object),
-            resolve::Last::Entry(entry) => {
-                let dir = entry.dir.stat().ok()?;
-                self.sealed_entry(case, view, &Seen { entry, dir })
-            }
-        }
+    /// The refusal, where a link would be another name of what es-guard keeps.
+    fn sealed_source(&self, case: Case, view: &View, source: &Source) -> Option<Outcome> {
+        let Some(name) = &source.name else { return self.sealed_object(case, view, &source.handle) };
+        let entry = Entry { dir: source.handle.duplicate().ok()?, name: name.clone() };
+        let dir = entry.dir.stat().ok()?;
+        self.sealed_entry(case, view, &Seen { entry, dir })
     }
 
     fn record(&self, own: &mut super::Own, seen: &Seen, dir: DirKey, how: How) {

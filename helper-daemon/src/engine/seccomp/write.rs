@@ -8,12 +8,15 @@ use super::view::{View, Where};
 use super::{Case, Outcome, Seen, Session, Stance, bare};
 use crate::policy::judge::{Circumstances, Reason, Verdict, judge};
 use crate::policy::operation::{Op, Operation, Place};
+use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::{At, Writing};
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use endpoint_sec::linux::listener::Answer;
 use endpoint_sec::linux::resolve::{self, Last};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 
 impl Session {
@@ -117,9 +120,6 @@ impl Session {
     }
 
     fn truncate(&self, case: Case, at: &At, length: i64) -> Result<Outcome, Unread> {
-        use endpoint_sec::linux::act::Act;
-        use nix::fcntl::OFlag;
-        use std::os::fd::{AsFd, AsRawFd};
         let view = self.view();
         let file = match self.last(case, at, true)? {
             Last::Object(object) => object,
