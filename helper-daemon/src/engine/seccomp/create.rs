@@ -65,7 +65,13 @@ impl Session {
         }
         match self.create_performed(case, at, what) {
             Ok(Done::Answered(outcome)) => return Ok(outcome),
-            Err(unread) if self.stance == Stance::Withstands => return Err(unread),
+            Err(unread) if self.stance == Stance::Withstands => {
+                // What is linked the kernel looks up before the new name.
+                if let Creation::Link { from, flags } = what {
+                    self.source(&lock(&self.own), case, from, *flags)?;
+                }
+                return Err(unread);
+            }
             Ok(Done::NotOurs) | Err(_) => {}
         }
         match what {
