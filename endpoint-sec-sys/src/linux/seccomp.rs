@@ -81,8 +81,6 @@ pub const RET_USER_NOTIF: u32 = 0x7fc0_0000;
 pub const RET_ERRNO: u32 = 0x0005_0000;
 /// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`.
 pub const USER_NOTIF_FLAG_CONTINUE: u32 = 1;
-/// `SECCOMP_ADDFD_FLAG_SEND` (5.14): install the descriptor and answer with its number in one step.
-pub const ADDFD_FLAG_SEND: u32 = 1 << 1;
 /// `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP` (6.6).
 pub const FD_SYNC_WAKE_UP: u64 = 1;
 

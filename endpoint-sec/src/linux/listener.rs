@@ -92,19 +92,22 @@ impl Listener {
             .map(drop)
     }
 
-    /// Installs a copy of `fd` in the caller and answers the call with its number there, in one step.
-    pub fn answer_with_descriptor(&self, id: u64, fd: BorrowedFd<'_>, cloexec: bool) -> Result<(), Errno> {
+    /// Installs `fd` in the caller, lets go of it here, and returns its number there, for the answer.
+    ///
+    /// The kernel can install and answer in one step, but then the caller may run, close its descriptor and
+    /// execute, lock or lease the file while this process still has it open. Between the two the caller can
+    /// only be killed: the filter waits killably once a call is received.
+    pub fn hand_over(&self, id: u64, fd: OwnedFd, cloexec: bool) -> Result<i32, Errno> {
         let addfd = sys::SeccompNotifAddfd {
             id,
-            flags: sys::ADDFD_FLAG_SEND,
+            flags: 0,
             srcfd: fd.as_raw_fd() as u32,
             newfd: 0,
             newfd_flags: if cloexec { libc::O_CLOEXEC as u32 } else { 0 },
         };
         // SAFETY:
-        // - `addfd` is live and of the size encoded in the request; `fd` is borrowed for the whole call.
+        // - `addfd` is live and of the size encoded in the request; `fd` is owned for the whole call.
         Errno::result(unsafe { libc::ioctl(self.0.as_raw_fd(), sys::IOCTL_NOTIF_ADDFD as _, &addfd) })
-            .map(drop)
     }
 }
 

@@ -4,6 +4,7 @@
 //! of this very tree has done something (FUSE). So a watcher looks on, and where nobody has been receiving for
 //! a while, it starts another thread. It sleeps while nothing happens.
 
+use super::create::Made;
 use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
@@ -18,7 +19,7 @@ use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
 use endpoint_sec::linux::process::{has_capabilities, own_umask};
 use nix::errno::Errno;
 use nix::poll::PollTimeout;
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -237,12 +238,7 @@ impl Session {
         match reply {
             // A caller that is gone gets no answer, and needs none.
             Reply::Plain(answer) => drop(self.listener.answer(trapped.id, answer)),
-            Reply::Descriptor { fd, cloexec, made } => {
-                match self.listener.answer_with_descriptor(trapped.id, fd.as_fd(), cloexec) {
-                    Ok(()) | Err(Errno::ENOENT) => {}
-                    Err(errno) => self.unmake(trapped.id, made.as_ref(), errno),
-                }
-            }
+            Reply::Descriptor { fd, cloexec, made } => self.hand_over(trapped.id, fd, cloexec, made),
         }
         if let Some((turn, denial)) = denial {
             self.turns.tell(turn, || self.witness.denied(*denial));
@@ -252,16 +248,30 @@ impl Session {
         }
     }
 
-    /// The caller has no room for another descriptor: bare, the file would not have been made.
-    fn unmake(&self, id: u64, made: Option<&super::create::Made>, errno: Errno) {
+    /// Gives the caller a descriptor. Nothing of it is held here any more when the caller goes on: it may
+    /// execute the file, or unmount what it is on.
+    fn hand_over(&self, id: u64, fd: OwnedFd, cloexec: bool, made: Option<Made>) {
+        let answer = match self.listener.hand_over(id, fd, cloexec) {
+            Ok(number) => Answer::Value(number.into()),
+            Err(errno) => {
+                if let (Some(made), true) = (&made, errno != Errno::ENOENT) {
+                    self.unmake(made);
+                }
+                Answer::Fail(errno)
+            }
+        };
+        drop(made);
+        let _ = self.listener.answer(id, answer);
+    }
+
+    /// The caller had no room for another descriptor: bare, the file would not have been made.
+    fn unmake(&self, made: &Made) {
         let mut own = lock(&self.own);
-        if let Some(made) = made
-            && let (Ok(now), Ok(dir)) = (made.entry.stat(), made.entry.dir.stat())
+        if let (Ok(now), Ok(dir)) = (made.entry.stat(), made.entry.dir.stat())
             && (now.dev, now.ino, now.born) == (made.stat.dev, made.stat.ino, made.stat.born)
         {
             own.forget((dir.dev, dir.ino), made.entry.bare_name(), &now);
             let _ = Act::Unlink { dir: &made.entry.dir, name: &made.entry.name }.perform();
         }
-        let _ = self.listener.answer(id, Answer::Fail(errno));
     }
 }
