@@ -18,3 +18,4 @@ pub mod ledger;
 pub mod policy;
 pub mod protocol;
 pub mod session;
+pub mod stash;
