@@ -56,7 +56,7 @@ impl Guard for Remote {
         let taken = self.registration.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((register, records)) = taken else { return Err(failed("the session is armed already")) };
         let mut channel = self.channel();
-        let fds = [records.ledger.as_fd(), records.denials.as_fd(), listener.as_fd(), child.as_fd()];
+        let fds = [&records.fds()[..], &[listener.as_fd(), child.as_fd()]].concat();
         channel.send(&Request::Register(Box::new(register)), &fds).map_err(failed)?;
         match answer(&mut channel)? {
             Event::Armed { engine, .. } => Ok(engine),

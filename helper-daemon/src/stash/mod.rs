@@ -14,8 +14,10 @@
 //! Nothing here knows an engine, a policy or a command.
 
 mod index;
+mod store;
 
 pub use index::{Contents, Index, read};
+pub use store::{Entry, Store};
 
 use crate::encoding::path_text;
 use crate::policy::judge::Reason;
