@@ -13,9 +13,20 @@
 //!
 //! Nothing here knows an engine, a policy or a command.
 
+mod content;
+mod copy;
+mod descent;
+mod discard;
 mod index;
+mod looks;
+#[cfg(test)]
+mod tests;
 
+pub use copy::copy;
+pub use descent::TreeError;
+pub use discard::discard;
 pub use index::{Contents, Index, read};
+pub use looks::{Lost, Trait};
 
 use crate::encoding::path_text;
 use crate::policy::judge::Reason;
