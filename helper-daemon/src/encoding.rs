@@ -23,20 +23,24 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// A path from its readable text and, where it is not UTF-8, its bytes.
 pub fn path_from(text: &str, hex: Option<&str>) -> PathBuf {
-    hex.and_then(unhex).unwrap_or_else(|| PathBuf::from(text))
+    hex.and_then(unhex_path).unwrap_or_else(|| PathBuf::from(text))
 }
 
-fn unhex(text: &str) -> Option<PathBuf> {
+/// Bytes from hexadecimal.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
     let bytes: Option<Vec<u8>> = pairs.collect();
-    digits.len().is_multiple_of(2).then_some(())?;
-    Some(PathBuf::from(OsString::from_vec(bytes?)))
+    bytes.filter(|_| digits.len().is_multiple_of(2))
+}
+
+fn unhex_path(text: &str) -> Option<PathBuf> {
+    Some(PathBuf::from(OsString::from_vec(unhex(text)?)))
 }
 
 /// For `#[serde(with = "path_text")]`: a string, or `{"hex": "…"}`.
 pub mod path_text {
-    use super::{hex, unhex};
+    use super::{hex, unhex_path};
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
     use std::os::unix::ffi::OsStrExt;
     use std::path::{Path, PathBuf};
@@ -61,7 +65,7 @@ pub mod path_text {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
         match Text::deserialize(deserializer)? {
             Text::Utf8(text) => Ok(PathBuf::from(text)),
-            Text::Bytes { hex } => unhex(&hex).ok_or_else(|| D::Error::custom("not hexadecimal")),
+            Text::Bytes { hex } => unhex_path(&hex).ok_or_else(|| D::Error::custom("not hexadecimal")),
         }
     }
 }

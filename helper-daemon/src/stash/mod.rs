@@ -13,10 +13,21 @@
 //!
 //! Nothing here knows an engine, a policy or a command.
 
+mod content;
+mod copy;
+mod descent;
+mod discard;
 mod index;
+mod looks;
 mod store;
+#[cfg(test)]
+mod tests;
 
+pub use copy::copy;
+pub use descent::TreeError;
+pub use discard::discard;
 pub use index::{Contents, Index, read};
+pub use looks::{Lost, Trait};
 pub use store::{Entry, Store};
 
 use crate::encoding::path_text;

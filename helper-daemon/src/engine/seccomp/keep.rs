@@ -7,10 +7,12 @@
 use super::{Case, Seen, Session};
 use crate::denial::Denial;
 use crate::policy::judge::Reason;
-use crate::stash::{Entry, How, Kept, Meta, Store};
+use crate::stash::{Entry, How, Kept, Meta, Store, copy, discard};
 use endpoint_sec::linux::act::Act;
-use endpoint_sec::linux::handle::Stat;
+use endpoint_sec::linux::handle::{Handle, Stat};
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 /// What an operation takes.
@@ -29,7 +31,7 @@ impl Session {
         if !store.can_move(lost.seen.dir.mount) {
             return self.take_away_by_copy(case, lost, what);
         }
-        let entry = announce(store, what, lost, How::Moved)?;
+        let entry = announce(store, what, Meta::from(lost.stat), lost, How::Moved)?;
         let act = store.move_in(&lost.seen.entry.dir, &lost.seen.entry.name, &entry);
         let taken = match act.perform() {
             // In a user namespace of its own a caller may do more to its files than this process may.
@@ -48,7 +50,7 @@ impl Session {
         match self.ask(&case.caller, &act) {
             Ok(_) => Ok(entry.number),
             Err(errno) => {
-                self.store()?.withdraw(&entry);
+                self.discard(&entry);
                 Err(why(errno))
             }
         }
@@ -57,13 +59,24 @@ impl Session {
     /// Copies what stands at a name into the stash, with all below it.
     pub(super) fn keep_copy(&self, lost: &Lost<'_>, what: &Denial) -> Result<Entry, Reason> {
         let store = self.store()?;
-        let entry = announce(store, what, lost, How::Copied)?;
-        Err(Reason::NotKept)
+        let entry = announce(store, what, Meta::from(lost.stat), lost, How::Copied)?;
+        let (from, name) = (lost.seen.entry.dir.as_fd(), &lost.seen.entry.name);
+        match copy(from, name, store.data().as_fd(), &entry.name) {
+            Ok(_) => Ok(entry),
+            Err(error) => {
+                store.withdraw(&entry);
+                Err(why(error.errno()))
+            }
+        }
     }
 
     /// Writes down an empty directory that is about to go: there is nothing else of it.
     pub(super) fn describe(&self, lost: &Lost<'_>, what: &Denial) -> Result<Entry, Reason> {
-        announce(self.store()?, what, lost, How::Described)
+        let store = self.store()?;
+        let (dir, name) = (&lost.seen.entry.dir, &lost.seen.entry.name);
+        let directory = Handle::open_at(dir.as_fd(), name, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW);
+        let meta = directory.and_then(|directory| Meta::of(&directory)).map_err(why)?;
+        announce(store, what, meta, lost, How::Described)
     }
 
     /// What was announced has not happened.
@@ -75,7 +88,10 @@ impl Session {
 
     /// Takes a copy out of the stash again, as what it was made for has not happened.
     pub(super) fn discard(&self, entry: &Entry) {
-        self.withdraw(entry);
+        let Ok(store) = self.store() else { return };
+        // What can't be removed stays, and nobody misses it.
+        let _ = discard(store.data().as_fd(), &entry.name);
+        store.withdraw(entry);
     }
 
     /// Puts what was just taken away back.
@@ -91,7 +107,7 @@ impl Session {
     }
 }
 
-fn announce(store: &Store, what: &Denial, lost: &Lost<'_>, how: How) -> Result<Entry, Reason> {
+fn announce(store: &Store, what: &Denial, meta: Meta, lost: &Lost<'_>, how: How) -> Result<Entry, Reason> {
     let kept = Kept {
         entry: 0,
         op: what.op,
@@ -99,7 +115,7 @@ fn announce(store: &Store, what: &Denial, lost: &Lost<'_>, how: How) -> Result<E
         path: lost.path.to_owned(),
         zone: what.zone.clone(),
         how,
-        meta: Meta::from(lost.stat),
+        meta,
         pid: what.pid,
         exe: what.exe.clone(),
     };
