@@ -3,7 +3,7 @@
  *
  *   driver FILE
  *
- * FILE has one step a line: words separated by spaces, bytes escaped as %XX. After each step a line
+ * FILE (`-` is standard input) has one step a line: words separated by spaces, bytes escaped as %XX. After each step a line
  * "NUMBER RESULT" goes to standard output: 0 or the negated errno. `ask` prints "NUMBER ask" and waits for
  * a line on standard input: meanwhile the person, outside the session, does something.
  *
@@ -107,7 +107,7 @@ static const struct {
 	{"nofollow", O_NOFOLLOW}, {"directory", O_DIRECTORY},	  {"path", O_PATH},
 	{"tmpfile", O_TMPFILE},	  {"dir", AT_REMOVEDIR},	  {"follow", AT_SYMLINK_FOLLOW},
 	{"empty", AT_EMPTY_PATH}, {"noreplace", RENAME_NOREPLACE}, {"exchange", RENAME_EXCHANGE},
-	{"whiteout", RENAME_WHITEOUT}, {"user", CLONE_NEWUSER},	  {"mount", CLONE_NEWNS},
+	{"whiteout", RENAME_WHITEOUT}, {"nonblock", O_NONBLOCK}, {"user", CLONE_NEWUSER},	  {"mount", CLONE_NEWNS},
 };
 
 static long flags_of(const char *words)
@@ -366,11 +366,11 @@ static long perform(int n, char **w)
 	if (IS("bind_socket", 1))
 		return bind_socket(w[1]);
 	if (IS("write", 2))
-		return write_text(w[1], 0, w[2]);
+		return write_text(w[1], flags_of(w[3]), w[2]);
 	if (IS("save", 2))
-		return write_text(w[1], O_CREAT | O_TRUNC, w[2]);
+		return write_text(w[1], O_CREAT | O_TRUNC | flags_of(w[3]), w[2]);
 	if (IS("append", 2))
-		return write_text(w[1], O_APPEND, w[2]);
+		return write_text(w[1], O_APPEND | flags_of(w[3]), w[2]);
 	if (IS("read", 2))
 		return read_text(w[1], w[2]);
 	if (IS("truncate", 1))
@@ -399,6 +399,8 @@ static long perform(int n, char **w)
 		return open_kept(w[2], O_PATH | O_DIRECTORY, w[1]);
 	if (IS("openfd", 3))
 		return open_kept(w[2], flags_of(w[3]), w[1]);
+	if (IS("close", 1))
+		return result(close(number_of_fd(w[1])));
 	if (IS("chroot", 1))
 		return result(chroot(w[1]));
 	if (IS("unshare", 1))
@@ -441,7 +443,7 @@ static int split(char *line, char **words)
 
 int main(int argc, char **argv)
 {
-	FILE *steps = argc == 2 ? fopen(argv[1], "re") : NULL;
+	FILE *steps = argc != 2 ? NULL : !strcmp(argv[1], "-") ? stdin : fopen(argv[1], "re");
 	char *words[WORDS + 2] = {0}, answer[16];
 #ifdef MAP_32BIT
 	int where = MAP_32BIT;
