@@ -72,6 +72,30 @@ fn seccomp_a_worker_that_is_killed_takes_nobody_with_it() {
     assert!(play.sandbox.root().join("zone/a").exists() && play.sandbox.root().join("zone/b").exists());
 }
 
+/// An agent of root's could signal it: the monitor that comes next is out of its reach as the first was.
+#[test]
+fn seccomp_the_next_monitor_is_out_of_reach_as_the_first_was() {
+    let Some(mut play) = Play::new(Who::Root) else { return };
+    for _ in 0..3 {
+        let monitor = helper(&mut play);
+        for signal in ["STOP", "CONT"] {
+            let line = format!("kill -{signal} {monitor}");
+            let bare = Command::new("sh").args(["-c", &line]).status().expect("a shell");
+            assert!(bare.success(), "bare: {line}");
+        }
+        for signal in ["STOP", "TERM", "KILL"] {
+            assert_ne!(play.agent.does(&format!("kill -{signal} {monitor}")), 0, "{signal}");
+        }
+        play.stage.system_helper().expect("a helper").kill();
+        play.stage.start_system_helper();
+        let session = play.session();
+        let listed = || e2e::asking::names(&play.desk.asks(0, &json!({"request": "list"})));
+        eventually("the session has come back", || listed().contains(&session));
+    }
+    assert!(play.agent.ends().0.success());
+    assert_eq!(denials(&play.sandbox).len(), 9);
+}
+
 #[test]
 fn seccomp_without_its_socket_sessions_go_on_and_none_begins_unguarded() {
     let Some(mut play) = Play::new(Who::User) else { return };

@@ -59,7 +59,7 @@ use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use turns::Turns;
 use view::{View, Where};
@@ -75,7 +75,7 @@ struct Session {
     known: Known,
     stance: Stance,
     /// es-guard's processes that the tree could reach.
-    wards: Vec<Ward>,
+    wards: RwLock<Vec<Ward>>,
     /// Files that es-guard records this session in: device and inode.
     kept: HashSet<(u64, u64)>,
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed

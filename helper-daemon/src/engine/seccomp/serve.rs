@@ -22,7 +22,7 @@ use nix::poll::PollTimeout;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -107,7 +107,7 @@ impl Seccomp {
             who: Who::new().map_err(StartError::Credentials)?,
             known: Known::new().map_err(StartError::View)?,
             stance,
-            wards,
+            wards: RwLock::new(wards),
             kept: kept.into_iter().collect(),
             confined: AtomicBool::new(false),
             turns: Turns::default(),
@@ -143,6 +143,11 @@ impl Seccomp {
     /// Waits until no process is left in the tree.
     pub fn wait_until_deserted(&self) {
         while !self.shared.session.listener.is_deserted(PollTimeout::NONE) {}
+    }
+
+    /// One more of es-guard's processes that the tree could reach.
+    pub fn add_ward(&self, ward: Ward) {
+        self.shared.session.add_ward(ward);
     }
 
     /// Judges by another policy from the next call on.
