@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SystemError {
     #[error(
-        "use the system's helper at {path}: {source}. Start it (systemctl start es-guard-helper), or do without it: --helper none"
+        "use the system's helper at {path}: {source}. Start it (systemctl start es-guard-helper), install it (sudo es-guard helper install), or do without it: --helper none"
     )]
     Unreachable { path: PathBuf, source: io::Error },
     #[error(

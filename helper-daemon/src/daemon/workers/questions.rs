@@ -103,21 +103,12 @@ impl Workers {
         let of_name = self.of.iter().filter(|(_, worker)| named(worker));
         let found: Vec<_> = of_name
             .map(|(id, worker)| (*id, standing.to(id, worker.peer.uid()), worker.peer.uid()))
-            .filter(|(_, relation, _)| !matches!(relation, Relation::OtherTree | Relation::Stranger))
             .collect();
-        // Its own tree's before its own user's before anybody's; of one user's, the oldest.
-        let order = |(_, relation, user): &&(Id, Relation, u32)| {
-            (*relation != Relation::Tree, *user != standing.uid())
-        };
-        match found.iter().min_by_key(order) {
+        chosen(&found, standing.uid()).map_err(|code| match code {
             // The same answer whether there is one of that name or not.
-            None if standing.is_inside() => Err(RefusalCode::InsideATree),
-            None => Err(RefusalCode::NoSuchSession),
-            Some((_, _, user)) if *user != standing.uid() && found.iter().any(|other| other.2 != *user) => {
-                Err(RefusalCode::AmbiguousSession)
-            }
-            Some((id, relation, _)) => Ok((*id, *relation)),
-        }
+            RefusalCode::NoSuchSession if standing.is_inside() => RefusalCode::InsideATree,
+            code => code,
+        })
     }
 
     pub(super) fn answered(&mut self, id: Id, bytes: &[u8]) {
@@ -144,5 +135,41 @@ impl Workers {
                 self.pending.insert(number, pending);
             }
         }
+    }
+}
+
+/// Which of the sessions of one name is meant by a process of this user: its own tree's before its own user's before
+/// anybody's; of one user's, the oldest.
+fn chosen(found: &[(Id, Relation, u32)], uid: u32) -> Result<(Id, Relation), RefusalCode> {
+    let known = || {
+        found.iter().filter(|(_, relation, _)| !matches!(relation, Relation::OtherTree | Relation::Stranger))
+    };
+    let order = |(_, relation, user): &&(Id, Relation, u32)| (*relation != Relation::Tree, *user != uid);
+    match known().min_by_key(order) {
+        None => Err(RefusalCode::NoSuchSession),
+        Some((_, _, user)) if *user != uid && known().any(|other| other.2 != *user) => {
+            Err(RefusalCode::AmbiguousSession)
+        }
+        Some((id, relation, _)) => Ok((*id, *relation)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_sessions_of_one_name_one_is_meant_or_it_is_said_that_several_could_be() {
+        use Relation::{OtherTree, Person, Root, Stranger};
+        let of = |found: &[_], uid| chosen(found, uid).map(|(id, _)| id);
+        assert_eq!(of(&[(1, Root, 1000), (2, Root, 1001)], 0), Err(RefusalCode::AmbiguousSession));
+        // Its own comes first, and of several of one user's the oldest.
+        assert_eq!(of(&[(1, Root, 1000), (2, Root, 1001), (3, Person, 0)], 0), Ok(3));
+        assert_eq!(of(&[(1, Root, 1000), (2, Root, 1000)], 0), Ok(1));
+        // What is not its to know of makes nothing ambiguous.
+        assert_eq!(of(&[(1, Stranger, 1001), (2, Person, 1000)], 1000), Ok(2));
+        assert_eq!(of(&[(1, Stranger, 1001), (2, OtherTree, 1000)], 1000), Err(RefusalCode::NoSuchSession));
+        // Of root's agent that has become another user, whose session has that name too.
+        assert_eq!(of(&[(1, OtherTree, 1000), (2, Relation::Tree, 0)], 1000), Ok(2));
     }
 }
