@@ -2,7 +2,6 @@
 
 use crate::linux::act::owned;
 use crate::linux::act_as::{even_where_kept_out, look};
-use crate::linux::station::is_stationed;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -174,10 +173,10 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         i64::from(unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, mask, to) })
     };
     // What is held open needs no leave.
-    let asked = if name.is_empty() { even_where_kept_out(&[dir], ask) } else { look(dir, ask) };
+    let asked = if name.is_empty() { even_where_kept_out(&[(dir, None)], ask) } else { look(dir, ask) };
     match asked {
         // Perhaps a mount begins there that keeps this process out.
-        Err(Errno::EACCES) if is_stationed() && !name.is_empty() => {
+        Err(Errno::EACCES) if !name.is_empty() => {
             let there = Handle::open_at(dir, name, OFlag::O_NOFOLLOW)?;
             return stat_at(there.as_fd(), c"", libc::AT_EMPTY_PATH);
         }

@@ -46,6 +46,7 @@ use crate::engine::Witness;
 use crate::policy::judge::{Circumstances, Reason, Verdict, judge};
 use crate::policy::operation::{Kind, Op, Operation, Place};
 use crate::policy::{Policy, has_git_component};
+use endpoint_sec::linux::act_as::on_behalf_of;
 use endpoint_sec::linux::caller::{Caller, Unread};
 use endpoint_sec::linux::event::{At, Event, decode};
 use endpoint_sec::linux::handle::{self, Stat};
@@ -141,7 +142,9 @@ impl Session {
     /// Handles one call: `Err` is a refusal.
     fn handle(&self, trapped: &Trapped) -> Outcome {
         let case = Case { id: trapped.id, caller: Caller::new(trapped.tid) };
-        let done = decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event));
+        let done = on_behalf_of(case.caller, || {
+            decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event))
+        });
         done.unwrap_or_else(|unread| match unread {
             Unread::Bare(errno) => Answer::Fail(errno).into(),
             // Nobody is left to get the answer.
