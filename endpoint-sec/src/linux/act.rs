@@ -1,7 +1,7 @@
 //! Performing a call on what was resolved.
 
-use crate::linux::act_as::{Spot, even_where_kept_out};
 use crate::linux::handle::Handle;
+use crate::linux::in_person::{Spot, even_where_kept_out};
 use nix::errno::Errno;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};

@@ -1,7 +1,8 @@
 //! A place in a file system, held open: `O_PATH` descriptors and what `statx(2)` says of them.
 
 use crate::linux::act::owned;
-use crate::linux::act_as::{even_where_kept_out, look};
+use crate::linux::act_as::look;
+use crate::linux::in_person::even_where_kept_out;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
