@@ -76,6 +76,13 @@ impl Local {
         Seccomp::filter_options().map_err(failed)
     }
 
+    /// One more of es-guard's processes that the tree must not reach.
+    pub fn add_ward(&self, ward: Ward) {
+        if let Some(engine) = self.engine.get() {
+            engine.add_ward(ward);
+        }
+    }
+
     /// Lets a path through, from the next call on. `now` in Unix seconds.
     pub fn grant(&self, what: Override, by: Granter, now: u64) -> Result<LiveOverride, RefusalCode> {
         let mut rules = self.running()?;

@@ -53,6 +53,7 @@ use crate::stash::Store;
 use endpoint_sec::linux::caller::{Caller, Unread};
 use endpoint_sec::linux::event::{At, Event, decode};
 use endpoint_sec::linux::handle::{self, Stat};
+use endpoint_sec::linux::in_person::on_behalf_of;
 use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
 use endpoint_sec::linux::resolve::Entry;
 use keeper::ViewKeeper;
@@ -63,7 +64,7 @@ use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use turns::Turns;
 use view::{View, Where};
@@ -79,7 +80,7 @@ struct Session {
     known: Known,
     stance: Stance,
     /// es-guard's processes that the tree could reach.
-    wards: Vec<Ward>,
+    wards: RwLock<Vec<Ward>>,
     /// Where what is let through in a zone with a stash is kept.
     stash: Option<Store>,
     /// Files that es-guard records this session in: device and inode.
@@ -154,7 +155,9 @@ impl Session {
     /// Handles one call: `Err` is a refusal.
     fn handle(&self, trapped: &Trapped) -> Outcome {
         let case = Case { id: trapped.id, caller: Caller::new(trapped.tid) };
-        let done = decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event));
+        let done = on_behalf_of(case.caller, || {
+            decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event))
+        });
         done.unwrap_or_else(|unread| match unread {
             Unread::Bare(errno) => Answer::Fail(errno).into(),
             // Nobody is left to get the answer.

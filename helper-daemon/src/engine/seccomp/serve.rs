@@ -23,7 +23,7 @@ use nix::poll::PollTimeout;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -110,7 +110,7 @@ impl Seccomp {
             who: Who::new().map_err(StartError::Credentials)?,
             known: Known::new().map_err(StartError::View)?,
             stance,
-            wards,
+            wards: RwLock::new(wards),
             stash,
             kept: kept.into_iter().collect(),
             confined: AtomicBool::new(false),
@@ -147,6 +147,11 @@ impl Seccomp {
     /// Waits until no process is left in the tree.
     pub fn wait_until_deserted(&self) {
         while !self.shared.session.listener.is_deserted(PollTimeout::NONE) {}
+    }
+
+    /// One more of es-guard's processes that the tree could reach.
+    pub fn add_ward(&self, ward: Ward) {
+        self.shared.session.add_ward(ward);
     }
 
     /// Judges by another policy from the next call on.
