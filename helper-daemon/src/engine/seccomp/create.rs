@@ -266,11 +266,20 @@ impl Session {
         // In procfs the entry that was seen may be this process's own; the walk knows the caller's.
         let in_procfs = follow && seen.entry.dir.in_procfs().map_err(Unread::Bare)?;
         let stat = if in_procfs { None } else { Some(seen.entry.stat().map_err(Unread::Bare)?) };
-        let Some(stat) = stat.filter(|stat| !(follow && stat.kind == handle::Kind::Symlink)) else {
+        // A slash at the end asks for a directory, at the end of a link, too.
+        let slash = seen.entry.wants_directory();
+        let Some(stat) = stat.filter(|stat| !((follow || slash) && stat.kind == handle::Kind::Symlink))
+        else {
             let handle = self.search(&case.caller, || resolve::target(&case.caller, from))?;
             let stat = handle.stat().map_err(Unread::Bare)?;
+            if slash && stat.kind != handle::Kind::Directory {
+                return Err(Unread::Bare(Errno::ENOTDIR));
+            }
             return Ok(Some(Source { handle, name: None, stat, own: None }));
         };
+        if slash && stat.kind != handle::Kind::Directory {
+            return Err(Unread::Bare(Errno::ENOTDIR));
+        }
         let own = own.how((seen.dir.dev, seen.dir.ino), name.to_bytes(), &stat);
         Ok(Some(Source { handle: seen.entry.dir, name: Some(name), stat, own }))
     }
