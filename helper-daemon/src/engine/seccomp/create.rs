@@ -47,6 +47,8 @@ enum Done {
     Answered(Outcome),
     /// Nothing would be recorded, and nothing is refused.
     NotOurs,
+    /// A file is opened by a symlink: if it is not there yet, it is made where that leads.
+    ThroughLink,
 }
 
 impl From<Answer> for Done {
@@ -65,6 +67,11 @@ impl Session {
         }
         match self.create_performed(case, at, what) {
             Ok(Done::Answered(outcome)) => return Ok(outcome),
+            Ok(Done::ThroughLink) => {
+                if let Creation::Open { flags, mode } = what {
+                    return self.open(case, at, *flags, *mode);
+                }
+            }
             Err(unread) if self.stance == Stance::Withstands => {
                 // What is linked the kernel looks up before the new name.
                 if let Creation::Link { from, flags } = what {
@@ -171,6 +178,7 @@ impl Session {
                     Err(Errno::EEXIST) if flags & OFlag::O_EXCL.bits() != 0 => {
                         return Ok(Answer::Fail(Errno::EEXIST).into());
                     }
+                    Err(Errno::EEXIST) if is_symlink(&seen) => return Ok(Done::ThroughLink),
                     Err(_) => return Ok(Done::NotOurs),
                 };
                 let stat = handle::stat_fd(fd.as_fd()).map_err(Unread::Bare)?;
@@ -283,6 +291,10 @@ impl Session {
         let own = own.how((seen.dir.dev, seen.dir.ino), name.to_bytes(), &stat);
         Ok(Some(Source { handle: seen.entry.dir, name: Some(name), stat, own }))
     }
+}
+
+fn is_symlink(seen: &Seen) -> bool {
+    seen.entry.stat().is_ok_and(|stat| stat.kind == handle::Kind::Symlink)
 }
 
 /// A link to the session's own is its own; one to a file without a name (`O_TMPFILE`) gives it its first.
