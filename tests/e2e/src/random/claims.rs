@@ -26,6 +26,8 @@ pub struct Lost {
     pub name: String,
     /// What it was.
     pub node: Node,
+    /// What it is now, where it has another name and was written by that: the stash may have the very object.
+    pub edited: Option<Node>,
 }
 
 /// What is known of one script's names.
@@ -82,7 +84,7 @@ impl Claims {
         let change = Change::between(self.rules, &self.now, &look, false);
         let known = |key: &Key| change.before.0.values().any(|node| node.key.id == key.id);
         let mut tree = HashMap::new();
-        for (name, node) in look.0.iter().filter(|(name, _)| self.rules.protect(name)) {
+        for (_, node) in look.0.iter().filter(|(name, _)| self.rules.protect(name)) {
             let claim = if change.came.contains_key(&node.key) {
                 // Moved back to where the tree had made it. What is new is the person's, whatever its number.
                 (known(&node.key) && self.once_of_tree.contains(&node.key)).then_some(Claim::Unknown)
@@ -94,10 +96,10 @@ impl Claims {
                 let claim = self.tree.get(&node.key).copied();
                 if saved { claim.map(|_| Claim::Unknown) } else { claim }
             };
-            let _ = name;
             tree.extend(claim.map(|claim| (node.key.clone(), claim)));
         }
         self.tree = tree;
+        self.follow_kept(&look);
         self.now = look;
     }
 
@@ -116,7 +118,7 @@ impl Claims {
                 match self.rules.of(name) {
                     Care::Refused => wrong.push(format!("lost: {name}, {}", told(node))),
                     Care::Kept => {
-                        kept.push(Lost { name: (*name).to_owned(), node: (*node).clone() });
+                        kept.push(Lost { name: (*name).to_owned(), node: (*node).clone(), edited: None });
                     }
                     Care::Free => {}
                 }
@@ -133,8 +135,16 @@ impl Claims {
         self.once_of_tree.extend(tree.keys().cloned());
         self.tree = tree;
         self.kept.extend(kept);
+        self.follow_kept(&look);
         self.now = look;
         wrong
+    }
+
+    fn follow_kept(&mut self, look: &Look) {
+        for lost in &mut self.kept {
+            let other = look.0.values().find(|node| node.key.id == lost.node.key.id);
+            lost.edited = other.cloned().or(lost.edited.take());
+        }
     }
 
     /// Whether a person's file has gone because a new one took its place.

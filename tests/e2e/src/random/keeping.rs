@@ -43,9 +43,11 @@ impl Shelf {
         for above in path.ancestors() {
             for (kept, at) in self.entries.get(above).into_iter().flatten() {
                 let below = path.strip_prefix(above).unwrap_or(Path::new(""));
-                match is_there(kept, at, below, &lost.node) {
-                    Ok(()) => return None,
-                    Err(other) => found.push(format!("entry {}: {other}", kept.entry)),
+                for node in [Some(&lost.node), lost.edited.as_ref()].into_iter().flatten() {
+                    match is_there(kept, at, below, node) {
+                        Ok(()) => return None,
+                        Err(other) => found.push(format!("entry {}: {other}", kept.entry)),
+                    }
                 }
             }
         }

@@ -112,16 +112,17 @@ impl Look {
         self.0.iter().filter(move |(other, _)| inside(other))
     }
 
-    /// How it differs from the twin, which should have come to the same.
-    pub fn differs(&self, twin: &Self) -> Vec<String> {
-        let names: BTreeSet<_> = self.0.keys().chain(twin.0.keys()).collect();
+    /// How it differs from the twin, which should have come to the same. What is kept in a stash is a further
+    /// name of what is kept: then `names` are not counted.
+    pub fn differs(&self, twin: &Self, names: bool) -> Vec<String> {
+        let all: BTreeSet<_> = self.0.keys().chain(twin.0.keys()).collect();
         let looks = |look: &Self, name: &str| {
             look.get(name).map(|node| {
-                let names = if node.content.kind == Kind::Directory { 0 } else { node.names };
-                (node.content.clone(), names)
+                let counts = names && node.content.kind != Kind::Directory;
+                (node.content.clone(), if counts { node.names } else { 0 })
             })
         };
-        let both = names.into_iter().map(|name| (name, looks(self, name), looks(twin, name)));
+        let both = all.into_iter().map(|name| (name, looks(self, name), looks(twin, name)));
         both.filter(|(_, here, there)| here != there)
             .map(|(name, here, there)| format!("{name} came to {here:?}, bare {there:?}"))
             .collect()

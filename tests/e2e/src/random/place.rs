@@ -32,6 +32,11 @@ impl Rules {
         if components.any(|component| component == "target") { Care::Free } else { care }
     }
 
+    /// Whether what would be lost is kept somewhere.
+    pub fn keep(&self) -> bool {
+        [self.zone, self.other].contains(&Care::Kept)
+    }
+
     /// Whether anything is.
     pub fn protect(&self, name: &str) -> bool {
         self.of(name) != Care::Free

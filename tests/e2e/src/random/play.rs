@@ -162,7 +162,7 @@ impl<'a> Game<'a> {
         }
         let Some(bare) = &self.bare else { return Vec::new() };
         let twin = Look::at(&bare.base, self.number);
-        self.claims.now().differs(&twin)
+        self.claims.now().differs(&twin, !self.course.rules.keep())
     }
 
     fn tree(&mut self, step: &Step) -> Vec<String> {
@@ -170,7 +170,7 @@ impl<'a> Game<'a> {
         let words = step.words();
         let may_be_refused = refusal::may_be(&self.guarded.base, &self.claims, &self.bearings, &line);
         let result = self.guarded.perform(&line);
-        let refused = result == "EPERM" && refusal::takes(&words);
+        let refused = result == "EPERM" && (may_be_refused || refusal::takes(&words));
         let look = Look::at(&self.guarded.base, self.number);
         let mut wrong = self.claims.tree(&words, result == "ok", look);
         if refused && !may_be_refused && self.bare.is_none() {
