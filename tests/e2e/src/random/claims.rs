@@ -108,7 +108,8 @@ impl Claims {
         let exchange = words.last().is_some_and(|flags| flags.contains("exchange"));
         let change = Change::between(self.rules, &self.now, &look, exchange);
         let mut wrong = altered(&change, words, &look);
-        if !done && !(change.gone.is_empty() && change.came.is_empty()) {
+        let nothing_changed = change.gone.is_empty() && change.came.is_empty();
+        if !done && !nothing_changed {
             wrong.push("a step that failed has changed something".to_owned());
         }
         let mut kept = Vec::new();

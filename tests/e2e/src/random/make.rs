@@ -125,7 +125,7 @@ impl Maker {
             1 => self.save_with_backup(),
             2 => self.unnamed(),
             3 => self.by_descriptor(),
-            4 => self.from_within(),
+            4 => self.standing_within(),
             5 => self.held_open(),
             6 => self.make_and_remove(),
             _ => {
@@ -229,7 +229,7 @@ impl Maker {
         }
     }
 
-    fn from_within(&mut self) {
+    fn standing_within(&mut self) {
         let dir = self.dir();
         self.by(By::Tree, format!("chdir {dir}"));
         for _ in 0..1 + self.dice.below(3) {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Where the tree's process stands, and its directory descriptors.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Bearings {
     cwd: Option<Id>,
     slots: HashMap<String, Option<Id>>,
@@ -16,9 +16,7 @@ pub struct Bearings {
 impl Bearings {
     /// It stands in a directory that everybody knows.
     pub fn at(base: &Path, name: &str) -> Self {
-        let mut bearings = Self::default();
-        bearings.cwd = directory(&base.join(name));
-        bearings
+        Self { cwd: directory(&base.join(name)), slots: HashMap::new() }
     }
 
     /// A step has succeeded: `line` is what was done.
@@ -103,4 +101,71 @@ fn clobbers(claims: &Claims, from: &str, to: &str) -> bool {
     let kind = |name: &str| claims.now().get(name).map(|node| node.content.kind);
     let is_edit = kind(from) == Some(Kind::File) && kind(to) == Some(Kind::File) && claims.is_free(from);
     claims.rules().of(to) == Care::Refused && !claims.is_free(to) && !is_edit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::look::Look;
+    use crate::random::place::Rules;
+    use std::fs;
+
+    /// What the tree made at `own`, and of the person's `old`, `theirs` (in place of what the tree had made) and the
+    /// directory `d`.
+    fn may(step: &str) -> bool {
+        let dir = tempfile::tempdir().expect("a directory");
+        let base = dir.path().canonicalize().expect("its path");
+        for place in ["zone/s0/d", "other/s0", "out/s0"] {
+            fs::create_dir_all(base.join(place)).expect("a place");
+        }
+        let zone = base.join("zone/s0");
+        fs::write(zone.join("old"), "old").expect("a file");
+        let rules = Rules { zone: Care::Refused, other: Care::Kept };
+        let mut claims = Claims::new(rules, Look::at(&base, 0));
+        for name in ["own", "theirs"] {
+            fs::write(zone.join(name), "new").expect("a file");
+            assert!(claims.tree(&["save"], true, Look::at(&base, 0)).is_empty());
+        }
+        fs::remove_file(zone.join("theirs")).expect("a file");
+        claims.person(Look::at(&base, 0));
+        fs::write(zone.join("theirs"), "theirs").expect("a file");
+        claims.person(Look::at(&base, 0));
+        may_be(&base, &claims, &Bearings::at(&base, "zone/s0"), step)
+    }
+
+    #[test]
+    fn what_takes_something_of_a_persons_may_be_refused() {
+        for step in [
+            "unlink old",
+            "in_child unlink theirs",
+            "rmdir d",
+            "rename old ../../out/s0/x",
+            "rename old target",
+            "rename old ../../other/s0/x",
+            "rename theirs old",
+            "rename old theirs",
+            "renameat2 cwd old cwd ../../out/s0 exchange",
+        ] {
+            assert!(may(step), "{step}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_may() {
+        for step in [
+            "unlink own",
+            "unlink none",
+            "rename own old",
+            "rename own ../../out/s0/x",
+            "rename old own",
+            "rename old free",
+            "renameat2 cwd old cwd theirs exchange",
+            "renameat2 cwd old cwd own exchange",
+            "save old new",
+            "link old x",
+            "unlink ../../out/s0/x",
+        ] {
+            assert!(!may(step), "{step}");
+        }
+    }
 }
