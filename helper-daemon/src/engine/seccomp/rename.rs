@@ -165,6 +165,12 @@ impl Session {
         let (Some(first_stat), Some(second_stat)) = (first.stat, second.stat) else {
             return Answer::Fail(bare::missing(first.seen)).into();
         };
+        if (first_stat.dev, first_stat.ino) == (second_stat.dev, second_stat.ino) {
+            // Two names of one file: the kernel does nothing, and says it did. Each name stays what it was.
+            let bare = Bare::of(self, &case.caller);
+            let refusal = bare.exchange((first.seen, &first_stat), (second.seen, &second_stat));
+            return refusal.map_or(Answer::Value(0), Answer::Fail).into();
+        }
         let operation = Operation::Exchange { first: first.place.clone(), second: second.place.clone() };
         let (verdict, when) = self.verdict(view, case, &operation);
         let both = ((first, &first_stat), (second, &second_stat));

@@ -336,6 +336,11 @@ impl Session {
 
     fn exchange(&mut self, first: (&[u8], &[u8]), second: (&[u8], &[u8])) -> Judged {
         let (first, second) = (self.place(first.0, first.1)?, self.place(second.0, second.1)?);
+        let ino = |key: &Key| self.tree.get(key.0, &key.1);
+        if ino(&first).is_some() && ino(&first) == ino(&second) {
+            // Two names of one file: nothing happens.
+            return Ok(None);
+        }
         let (one, other) = (self.facts(&first), self.facts(&second));
         let judged = self.judged(&Operation::Exchange { first: one.clone(), second: other.clone() });
         if !happens(&judged) {
