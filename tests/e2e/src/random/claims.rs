@@ -248,11 +248,19 @@ impl<'a> Change<'a> {
 
     /// Whether what stood at a name now stands at another.
     fn moved(&self, key: &Key) -> bool {
-        self.came.keys().any(|came| came.id == key.id)
+        self.came.keys().any(|came| came.id == key.id && !self.was_there(came))
+    }
+
+    /// Whether a name has come into protection with the directory that it is in.
+    fn was_there(&self, key: &Key) -> bool {
+        self.before.0.values().any(|old| old.key == *key)
     }
 
     /// The protected name that was given up for a new one.
     fn source(&self, new: &Node) -> Option<(&'a Key, &'a Node)> {
+        if self.was_there(&new.key) {
+            return None;
+        }
         self.gone.iter().find(|(key, _)| key.id == new.key.id).map(|(key, (_, node))| (*key, *node))
     }
 }

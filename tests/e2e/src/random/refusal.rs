@@ -82,6 +82,11 @@ pub fn may_be(base: &Path, claims: &Claims, bearings: &Bearings, line: &str) -> 
     if to.is_empty() {
         return claims.rules().of(&from) == Care::Refused && !claims.is_free(&from);
     }
+    let id = |name: &str| claims.now().get(name).map(|node| node.key.id);
+    if id(&from).is_some() && id(&from) == id(&to) {
+        // Two names of one file: nothing happens.
+        return false;
+    }
     if words.last().is_some_and(|flags| flags.contains("exchange")) {
         return takes_out(claims, &from, &to) || takes_out(claims, &to, &from);
     }
