@@ -60,6 +60,8 @@ impl Session {
                         // An agent that is gone needs no signal.
                         let _ = self.pidfd.signal(Signal::SIGCONT as i32);
                     }
+                    // Its next change may have been announced among the signals that are gone by now.
+                    continue;
                 }
                 Ok(_) | Err(Errno::EINTR) => {}
                 // Not this process's child: its end is seen, its status is not.
