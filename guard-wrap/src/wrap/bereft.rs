@@ -53,7 +53,7 @@ impl Session {
                 Ok(Some((_, Change::Killed(signal)))) => return ExitStatus::Signal(signal),
                 Ok(Some((_, Change::Stopped(signal)))) => {
                     jobs::stop_with(self.agent, signal);
-                    self.pass_all_but_continued();
+                    self.pass_after_stop();
                     // One that was continued together with this process must not hear of it twice: it may have
                     // been stopped anew.
                     if has_change(self.agent) == Ok(false) {
