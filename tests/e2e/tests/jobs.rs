@@ -234,9 +234,10 @@ fn seccomp_wrap_stops_by_the_agents_own_signal_however_fast_it_goes_on_and_stops
 /// What continued the job last holds, also while `wrap` is still busy with the stop before.
 #[test]
 fn seccomp_a_job_that_is_continued_last_goes_on_however_fast_it_was_stopped() {
-    let rounds = if pace() == Pace::Slow { 100 } else { 900 };
+    let rounds = if pace() == Pace::Slow { 50 } else { 300 };
     seccomp_agents(|stage, sandbox| {
         let mut agent = Agent::start(stage.command(sandbox, &mode(sandbox), "sh".as_ref()));
+        assert_eq!(agent.says("echo up"), "up");
         let group = Pid::from_raw(agent.pid() as i32);
         let spins = |micros| {
             let begun = Instant::now();
