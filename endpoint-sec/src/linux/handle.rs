@@ -43,6 +43,8 @@ pub struct Stat {
     pub rdev: (u32, u32),
     /// Birth time in nanoseconds since the epoch; 0 where the file system keeps none.
     pub born: i128,
+    /// What tells it from a later file of its number and birth, if it was [asked for](Handle::identify); else 0.
+    pub generation: u64,
     /// Time of the last change of the inode in nanoseconds since the epoch.
     pub changed: i128,
     /// Id of the mount it was reached through (5.8).
@@ -203,6 +205,7 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         uid: found.stx_uid,
         rdev: (found.stx_rdev_major, found.stx_rdev_minor),
         born: if has(libc::STATX_BTIME) { nanos(found.stx_btime) } else { 0 },
+        generation: 0,
         changed: nanos(found.stx_ctime),
         mount: if has(libc::STATX_MNT_ID) { found.stx_mnt_id } else { 0 },
         mount_root: is(libc::STATX_ATTR_MOUNT_ROOT),

@@ -12,6 +12,7 @@ use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::{At, Creation};
 use endpoint_sec::linux::handle::{self, Handle, Stat};
+use endpoint_sec::linux::identity::identify_fd;
 use endpoint_sec::linux::listener::Answer;
 use endpoint_sec::linux::resolve::{self, Entry};
 use nix::errno::Errno;
@@ -119,7 +120,7 @@ impl Session {
             Ok(fd) => fd,
             Err(errno) => return Ok(New::Failed(errno)),
         };
-        let stat = handle::stat_fd(fd.as_fd()).map_err(Unread::Bare)?;
+        let stat = identify_fd(fd.as_fd()).map_err(Unread::Bare)?;
         if let Some(own) = &mut own {
             own.put((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat, How::Made);
         }
@@ -162,7 +163,7 @@ impl Session {
             Answer::Fail(errno) => Err(errno),
             _ => Ok(()),
         };
-        let mut how = How::Made;
+        let (mut how, mut linked) = (How::Made, None);
         let done = match what {
             Creation::Open { flags, mode } => {
                 let act = Act::Open { dir, name, flags: *flags, mode: *mode };
@@ -173,7 +174,7 @@ impl Session {
                     }
                     Err(_) => return Ok(Done::NotOurs),
                 };
-                let stat = handle::stat_fd(fd.as_fd()).map_err(Unread::Bare)?;
+                let stat = identify_fd(fd.as_fd()).map_err(Unread::Bare)?;
                 own.put(dir_key, &bare_name, &stat, How::Made);
                 let made = Some(Made { entry: seen.entry, stat });
                 let reply = Reply::Descriptor { fd, cloexec: flags & OFlag::O_CLOEXEC.bits() != 0, made };
@@ -193,7 +194,7 @@ impl Session {
                 if let Some(refused) = self.sealed_source(case, &view, &source) {
                     return Ok(Done::Answered(refused));
                 }
-                how = how_linked(&source);
+                (how, linked) = (how_linked(&source), Some(source.stat.ino));
                 let from_name = source.name.as_deref();
                 plain(Act::Link { from: &source.handle, from_name, dir, name })
             }
@@ -213,7 +214,7 @@ impl Session {
         Ok(match done {
             Ok(()) => {
                 if recorded {
-                    self.record(&mut own, &seen, dir_key, how);
+                    self.record(&mut own, &seen, dir_key, how, linked);
                 }
                 Answer::Value(0).into()
             }
@@ -237,8 +238,12 @@ impl Session {
         self.sealed_entry(case, view, &Seen { entry, dir })
     }
 
-    fn record(&self, own: &mut super::Own, seen: &Seen, dir: DirKey, how: How) {
-        if let Ok(stat) = seen.entry.stat() {
+    /// Records what was made, unless somebody outside has put something else there already. `linked` is the inode
+    /// that was linked.
+    fn record(&self, own: &mut super::Own, seen: &Seen, dir: DirKey, how: How, linked: Option<u64>) {
+        if let Ok(stat) = seen.entry.identify()
+            && linked.is_none_or(|ino| ino == stat.ino)
+        {
             own.put(dir, seen.entry.bare_name(), &stat, how);
         }
     }
@@ -265,7 +270,7 @@ impl Session {
         let follow = flags & AtFlags::AT_SYMLINK_FOLLOW.bits() != 0;
         // In procfs the entry that was seen may be this process's own; the walk knows the caller's.
         let in_procfs = follow && seen.entry.dir.in_procfs().map_err(Unread::Bare)?;
-        let stat = if in_procfs { None } else { Some(seen.entry.stat().map_err(Unread::Bare)?) };
+        let stat = if in_procfs { None } else { Some(seen.entry.identify().map_err(Unread::Bare)?) };
         let Some(stat) = stat.filter(|stat| !(follow && stat.kind == handle::Kind::Symlink)) else {
             let handle = self.search(&case.caller, || resolve::target(&case.caller, from))?;
             let stat = handle.stat().map_err(Unread::Bare)?;

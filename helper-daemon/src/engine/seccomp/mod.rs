@@ -292,9 +292,14 @@ fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// What a name is, a missing one being nothing rather than an error.
+/// What a name is, a missing one being nothing rather than an error; and what tells it from any other.
 fn found(seen: &Seen) -> Result<Option<Stat>, Errno> {
-    match seen.entry.stat() {
+    there(seen.entry.identify())
+}
+
+/// What was looked at, a missing name being nothing rather than an error.
+fn there(looked: Result<Stat, Errno>) -> Result<Option<Stat>, Errno> {
+    match looked {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::ENOENT) => Ok(None),
         Err(errno) => Err(errno),

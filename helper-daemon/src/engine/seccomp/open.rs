@@ -4,7 +4,7 @@
 //! nothing is cut before.
 
 use super::create::New;
-use super::{Case, Outcome, Reply, Seen, Session, found};
+use super::{Case, Outcome, Reply, Seen, Session, there};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::At;
@@ -68,7 +68,7 @@ impl Session {
         if seen.entry.is_special() {
             return fails(if new_only { Errno::EEXIST } else { Errno::EISDIR });
         }
-        let stat = match found(&seen).map_err(Unread::Bare)? {
+        let stat = match there(seen.entry.stat()).map_err(Unread::Bare)? {
             None if has(OFlag::O_CREAT) && seen.entry.wants_directory() => return fails(Errno::EISDIR),
             None if has(OFlag::O_CREAT) => {
                 return match self.sealed_entry(case, &view, &seen) {

@@ -223,6 +223,10 @@ fn after_rename(view: &View, own: &mut Own, from: &Side<'_>, from_stat: &Stat, t
 /// nothing is protected.
 fn arrive(view: &View, own: &mut Own, from: &Side<'_>, came: Option<How>, to: &Side<'_>) {
     let Ok(Some(now)) = found(to.seen) else { return };
+    if from.stat.is_none_or(|came| came.ino != now.ino) {
+        // Somebody outside has replaced it already.
+        return;
+    }
     let (dir, name) = (key(to.seen), to.seen.entry.bare_name());
     match came {
         Some(how) => own.put(dir, name, &now, how),

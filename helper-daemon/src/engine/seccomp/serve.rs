@@ -267,8 +267,8 @@ impl Session {
     /// The caller had no room for another descriptor: bare, the file would not have been made.
     fn unmake(&self, made: &Made) {
         let mut own = lock(&self.own);
-        if let (Ok(now), Ok(dir)) = (made.entry.stat(), made.entry.dir.stat())
-            && (now.dev, now.ino, now.born) == (made.stat.dev, made.stat.ino, made.stat.born)
+        if let (Ok(now), Ok(dir)) = (made.entry.identify(), made.entry.dir.stat())
+            && now.is_the_same_as(&made.stat)
         {
             own.forget((dir.dev, dir.ino), made.entry.bare_name(), &now);
             let _ = Act::Unlink { dir: &made.entry.dir, name: &made.entry.name }.perform();
