@@ -6,12 +6,15 @@
 pub mod probe;
 pub mod seccomp;
 
+use crate::deeds::Deed;
 use crate::denial::Denial;
 
 /// Who is told of what an engine did. Called after the kernel was answered.
 pub trait Witness: Send + Sync {
     /// An operation was denied.
     fn denied(&self, denial: Denial);
-    /// A removal or move of something of the session's own was let through.
-    fn own_removed(&self);
+    /// Something was made, or something of the session's own removed or moved.
+    fn own(&self, deed: Deed);
+    /// Nothing has happened for a while.
+    fn rests(&self);
 }

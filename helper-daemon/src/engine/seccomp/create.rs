@@ -8,6 +8,7 @@
 use super::own::{DirKey, How};
 use super::view::View;
 use super::{Case, Outcome, Reply, Seen, Session, Stance, Where, lock};
+use crate::deeds::Deed;
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::{At, Creation};
@@ -39,7 +40,7 @@ struct Source {
 
 /// A file that was to be made.
 pub(super) enum New {
-    Made { fd: OwnedFd, made: Made },
+    Made { fd: OwnedFd, made: Made, deed: Option<Box<Deed>> },
     Failed(Errno),
 }
 
@@ -112,8 +113,8 @@ impl Session {
         mode: u32,
     ) -> Result<New, Unread> {
         let mut own = lock(&self.own);
-        let recorded = self.is_recorded(view, case, &seen);
-        let mut own = recorded.then_some(&mut *own);
+        let recorded = self.recorded_as(view, case, &seen);
+        let mut own = recorded.is_some().then_some(&mut *own);
         self.known.take_on_mask(&case.caller)?;
         let act = Act::Open { dir: &seen.entry.dir, name: &seen.entry.name, flags, mode };
         let fd = match self.open_as(&case.caller, &act) {
@@ -124,7 +125,11 @@ impl Session {
         if let Some(own) = &mut own {
             own.put((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat, How::Made);
         }
-        Ok(New::Made { fd, made: Made { entry: seen.entry, stat } })
+        Ok(New::Made {
+            fd,
+            made: Made { entry: seen.entry, stat },
+            deed: recorded.map(|path| Deed::Made(path).into()),
+        })
     }
 
     fn create_performed(&self, case: Case, at: &At, what: &Creation) -> Result<Done, Unread> {
@@ -146,8 +151,9 @@ impl Session {
         if let Some(refused) = self.sealed_making(case, &view, &seen, &paths) {
             return Ok(Done::Answered(refused));
         }
-        let recorded = !seen.entry.is_special() && paths.iter().any(|path| view.policy.covers(path));
-        if !recorded && !always {
+        let covered = paths.into_iter().find(|path| view.policy.covers(path));
+        let recorded = covered.filter(|_| !seen.entry.is_special());
+        if recorded.is_none() && !always {
             // A directory that holds a zone is not plainly outside: a zone may be one name in it.
             let plainly = || view.touches(&case.caller, &seen.entry.dir).is_none();
             if let Some(parent) = parent.filter(|_| self.known.is_at_home(&case.caller) && plainly()) {
@@ -178,7 +184,11 @@ impl Session {
                 own.put(dir_key, &bare_name, &stat, How::Made);
                 let made = Some(Made { entry: seen.entry, stat });
                 let reply = Reply::Descriptor { fd, cloexec: flags & OFlag::O_CLOEXEC.bits() != 0, made };
-                return Ok(Done::Answered(Outcome { reply, denial: None, own_removed: false }));
+                return Ok(Done::Answered(Outcome {
+                    reply,
+                    denial: None,
+                    deed: recorded.map(|path| Deed::Made(path).into()),
+                }));
             }
             Creation::Directory { mode } => plain(Act::Mkdir { dir, name, mode: *mode }),
             Creation::Node { mode, dev } => plain(Act::Mknod { dir, name, mode: *mode, dev: *dev }),
@@ -213,10 +223,11 @@ impl Session {
         };
         Ok(match done {
             Ok(()) => {
-                if recorded {
+                if recorded.is_some() {
                     self.record(&mut own, &seen, dir_key, how, linked);
                 }
-                Answer::Value(0).into()
+                let deed = recorded.map(|path| Deed::Made(path).into());
+                Done::Answered(Outcome { deed, ..Answer::Value(0).into() })
             }
             Err(errno) => Answer::Fail(errno).into(),
         })
@@ -248,11 +259,11 @@ impl Session {
         }
     }
 
-    /// Whether what is made at the name is recorded: it is in a zone, and not exempt for everyone.
-    fn is_recorded(&self, view: &View, case: Case, seen: &Seen) -> bool {
+    /// The name by which what is made is recorded, if it is: in a zone, and not exempt for everyone.
+    fn recorded_as(&self, view: &View, case: Case, seen: &Seen) -> Option<PathBuf> {
         match view.locate(&case.caller, seen) {
-            Where::Known(paths) => paths.iter().any(|path| view.policy.covers(path)),
-            Where::Outside | Where::Unclear => false,
+            Where::Known(paths) => paths.into_iter().find(|path| view.policy.covers(path)),
+            Where::Outside | Where::Unclear => None,
         }
     }
 

@@ -41,6 +41,7 @@ mod write;
 pub use reach::Ward;
 pub use serve::{Seccomp, Settings, Stance};
 
+use crate::deeds::Deed;
 use crate::denial::Denial;
 use crate::engine::Witness;
 use crate::policy::judge::{Circumstances, Reason, Verdict, judge};
@@ -89,7 +90,8 @@ struct Session {
 struct Outcome {
     reply: Reply,
     denial: Option<Box<Denial>>,
-    own_removed: bool,
+    /// What it is to the session's own, once it is answered.
+    deed: Option<Box<Deed>>,
 }
 
 enum Reply {
@@ -104,7 +106,7 @@ enum Reply {
 
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
-        Self { reply: Reply::Plain(answer), denial: None, own_removed: false }
+        Self { reply: Reply::Plain(answer), denial: None, deed: None }
     }
 }
 
@@ -253,7 +255,7 @@ impl Session {
         Outcome {
             reply: Reply::Plain(Answer::Fail(Errno::EPERM)),
             denial: Some(Box::new(denial)),
-            own_removed: false,
+            deed: None,
         }
     }
 

@@ -107,7 +107,7 @@ impl Session {
     ) -> Result<Option<Outcome>, Unread> {
         let excl = flags & OFlag::O_EXCL.bits() != 0;
         Ok(match self.make_file(case, view, seen, flags, mode)? {
-            New::Made { fd, made } => Some(answer(fd, flags, Some(made))),
+            New::Made { fd, made, deed } => Some(Outcome { deed, ..answer(fd, flags, Some(made)) }),
             New::Failed(Errno::EEXIST) if !excl => None,
             New::Failed(errno) => Some(Answer::Fail(errno).into()),
         })
@@ -189,5 +189,5 @@ impl Session {
 
 fn answer(fd: OwnedFd, flags: i32, made: Option<super::create::Made>) -> Outcome {
     let cloexec = flags & OFlag::O_CLOEXEC.bits() != 0;
-    Outcome { reply: Reply::Descriptor { fd, cloexec, made }, denial: None, own_removed: false }
+    Outcome { reply: Reply::Descriptor { fd, cloexec, made }, denial: None, deed: None }
 }

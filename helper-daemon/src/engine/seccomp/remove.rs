@@ -2,6 +2,7 @@
 
 use super::bare::{self, Bare};
 use super::{Case, Outcome, Session, Where, found, lock};
+use crate::deeds::Deed;
 use crate::policy::judge::Verdict;
 use crate::policy::operation::{Op, Operation};
 use endpoint_sec::linux::act::Act;
@@ -47,7 +48,7 @@ impl Session {
                 if done || answer == Answer::Continue {
                     own.forget((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat);
                 }
-                Ok(Outcome { own_removed: done && is_own, ..answer.into() })
+                Ok(Outcome { deed: (done && is_own).then(|| Deed::Removed(path).into()), ..answer.into() })
             }
             Verdict::Deny { zone, reason } => match bare.removal(&seen, &stat, directory) {
                 Some(errno) => Ok(Answer::Fail(errno).into()),

@@ -4,6 +4,7 @@ use super::bare::{self, Bare};
 use super::own::{DirKey, How, Own};
 use super::view::View;
 use super::{Case, Outcome, Seen, Session, Where, found, lock, unix_now};
+use crate::deeds::Deed;
 use crate::policy::judge::{Circumstances, Verdict, is_edit_by_swap};
 use crate::policy::operation::{Kind, Op, Operation, Place};
 use endpoint_sec::linux::act::Act;
@@ -129,7 +130,8 @@ impl Session {
         if matches!(answer, Answer::Value(_) | Answer::Continue) {
             after_rename(view, own, from, from_stat, to);
         }
-        Some(Outcome { own_removed: from.place.own && answer == Answer::Value(0), ..answer.into() })
+        let deed = if answer == Answer::Value(0) { deed(view, from, to) } else { None };
+        Some(Outcome { deed: deed.map(Box::new), ..answer.into() })
     }
 
     fn exchange(
@@ -216,6 +218,24 @@ fn after_rename(view: &View, own: &mut Own, from: &Side<'_>, from_stat: &Stat, t
     let name_was_free = to.stat.is_none() || replaced_own;
     if name_was_free && covered(view, &to.place) {
         arrive(view, own, from, came, to);
+    }
+}
+
+/// What a rename that was done is to the session's own.
+fn deed(view: &View, from: &Side<'_>, to: &Side<'_>) -> Option<Deed> {
+    let (path, dest) = (|| shown(view, from), || shown(view, to));
+    let name_was_free = to.stat.is_none() || to.place.own;
+    match from.place.own {
+        true if name_was_free || !covered(view, &to.place) => {
+            let directory = from.place.kind == Some(Kind::Directory);
+            Some(Deed::Moved { path: path(), dest: dest(), directory })
+        }
+        true => Some(Deed::Saved { path: path(), dest: dest() }),
+        // From where nothing is protected.
+        false if name_was_free && covered(view, &to.place) && !covered(view, &from.place) => {
+            Some(Deed::Made(dest()))
+        }
+        false => None,
     }
 }
 

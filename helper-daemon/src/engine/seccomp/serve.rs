@@ -204,6 +204,7 @@ impl Shared {
         let (mut last, mut idle) = (0, 0);
         loop {
             if idle >= IDLE_LOOKS {
+                self.session.witness.rests();
                 self.watcher_sleeps.store(true, Ordering::SeqCst);
                 thread::park();
                 idle = 0;
@@ -233,35 +234,42 @@ impl Session {
         let handled = catch_unwind(AssertUnwindSafe(|| self.handle(trapped)));
         // Whatever goes wrong in judging, the call is refused.
         let outcome = handled.unwrap_or_else(|_| Answer::Fail(Errno::EPERM).into());
-        let Outcome { reply, denial, own_removed } = outcome;
+        let Outcome { reply, denial, mut deed } = outcome;
         let denial = denial.map(|denial| (self.turns.take(), denial));
         match reply {
             // A caller that is gone gets no answer, and needs none.
             Reply::Plain(answer) => drop(self.listener.answer(trapped.id, answer)),
-            Reply::Descriptor { fd, cloexec, made } => self.hand_over(trapped.id, fd, cloexec, made),
+            Reply::Descriptor { fd, cloexec, made } => {
+                if !self.hand_over(trapped.id, fd, cloexec, made) {
+                    deed = None;
+                }
+            }
         }
         if let Some((turn, denial)) = denial {
             self.turns.tell(turn, || self.witness.denied(*denial));
         }
-        if own_removed {
-            self.witness.own_removed();
+        if let Some(deed) = deed {
+            self.witness.own(*deed);
         }
     }
 
-    /// Gives the caller a descriptor. Nothing of it is held here any more when the caller goes on: it may
+    /// Gives the caller a descriptor. `false`: what was made for it was unmade. Nothing of it is held here any more when the caller goes on: it may
     /// execute the file, or unmount what it is on.
-    fn hand_over(&self, id: u64, fd: OwnedFd, cloexec: bool, made: Option<Made>) {
+    fn hand_over(&self, id: u64, fd: OwnedFd, cloexec: bool, made: Option<Made>) -> bool {
+        let mut stays = true;
         let answer = match self.listener.hand_over(id, fd, cloexec) {
             Ok(number) => Answer::Value(number.into()),
             Err(errno) => {
                 if let (Some(made), true) = (&made, errno != Errno::ENOENT) {
                     self.unmake(made);
+                    stays = false;
                 }
                 Answer::Fail(errno)
             }
         };
         drop(made);
         let _ = self.listener.answer(id, answer);
+        stays
     }
 
     /// The caller had no room for another descriptor: bare, the file would not have been made.
