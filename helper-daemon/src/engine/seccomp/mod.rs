@@ -12,6 +12,7 @@
 //! | [`keeper`] | following the zones as they move |
 //! | [`own`] | which names the session itself made |
 //! | [`remove`], [`rename`], [`create`], [`mount`] | one operation each |
+//! | [`overlay`] | what overlays of the session write to |
 //! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
 //! | [`bare`] | what the kernel would have refused anyway |
@@ -28,6 +29,7 @@ mod keeper;
 mod known;
 mod mount;
 mod open;
+mod overlay;
 mod own;
 mod reach;
 mod remove;
@@ -82,6 +84,8 @@ struct Session {
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
+    /// What overlays that the session mounted write to.
+    written_to: Mutex<Vec<Stat>>,
     turns: Turns,
     witness: Arc<dyn Witness>,
 }

@@ -113,6 +113,11 @@ fn how_arrived(stat: &Stat) -> How {
     if stat.nlink > 1 && stat.kind != Kind::Directory { How::Linked } else { How::Made }
 }
 
+/// Whether `each` holds for everything below a directory, and all of it could be looked at.
+pub(super) fn all_below(dir: &Handle, name: &CStr, mut each: impl FnMut(&Stat) -> bool) -> bool {
+    visit(dir, name, &mut { MAX_TREE }, &mut |_, _, stat| each(stat))
+}
+
 /// Calls `each` for everything below a directory; `false` as soon as it says so, or the tree can't be read.
 fn visit(
     dir: &Handle,

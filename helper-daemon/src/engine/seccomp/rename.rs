@@ -64,6 +64,14 @@ impl Session {
             return Ok(Some(Answer::Fail(bare::missing(from)).into()));
         };
         let to_stat = found(to).map_err(Unread::Bare)?;
+        let back = to_stat.as_ref().filter(|_| flags & bits(RenameFlags::RENAME_EXCHANGE) != 0);
+        let back = back.map(|stat| (to, stat, &to_paths, &from_paths));
+        for (what, stat, paths, dest) in [(from, &from_stat, &from_paths, &to_paths)].into_iter().chain(back)
+        {
+            if let Some(refused) = self.written_to_moves_in(case, view, (what, stat, paths), dest) {
+                return Ok(Some(refused));
+            }
+        }
         let mut from_side = self.side(own, from, from_paths, Some(from_stat));
         let mut to_side = self.side(own, to, to_paths, to_stat);
         only_if_all_below_is_own(view, own, &mut from_side, &to_side.place);

@@ -110,6 +110,7 @@ impl Seccomp {
             wards,
             kept: kept.into_iter().collect(),
             confined: AtomicBool::new(false),
+            written_to: Mutex::default(),
             turns: Turns::default(),
             witness,
         };
