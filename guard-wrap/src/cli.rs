@@ -178,6 +178,9 @@ pub(crate) struct ShowArgs {
     /// Each record as it is written, until the session ends
     #[arg(long, short)]
     pub(crate) follow: bool,
+    /// What the session itself made that is still there, and what of it it took away, too
+    #[arg(long)]
+    pub(crate) own: bool,
     /// One JSON object; with --follow the ledger's own lines
     #[arg(long)]
     pub(crate) json: bool,

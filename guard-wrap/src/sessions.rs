@@ -4,6 +4,7 @@
 
 mod follow;
 mod list;
+mod own;
 mod shelf;
 mod show;
 

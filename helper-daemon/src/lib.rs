@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod daemon;
+pub mod deeds;
 pub mod denial;
 pub mod embedded;
 pub mod encoding;

@@ -39,6 +39,7 @@ Examples:
   es-guard sessions show                    the last one
   es-guard sessions show 20260102-03        the one whose name begins so
   es-guard sessions show --follow           what is blocked, as it happens
+  es-guard sessions show --own              what the session itself made and took away, too
   es-guard sessions show last --json | jq -r '.denials[].path'";
 
 pub(super) const OVERRIDE_EXAMPLES: &str = "\

@@ -12,6 +12,7 @@
 //! | [`keeper`] | following the zones as they move |
 //! | [`own`] | which names the session itself made |
 //! | [`remove`], [`rename`], [`create`], [`mount`] | one operation each |
+//! | [`overlay`] | what overlays of the session write to |
 //! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
 //! | [`keep`], [`rename_kept`] | keeping what is taken in the session's stash |
@@ -30,6 +31,7 @@ mod keeper;
 mod known;
 mod mount;
 mod open;
+mod overlay;
 mod own;
 mod reach;
 mod remove;
@@ -44,6 +46,7 @@ mod write;
 pub use reach::Ward;
 pub use serve::{Seccomp, Settings, Stance};
 
+use crate::deeds::Deed;
 use crate::denial::Denial;
 use crate::engine::Witness;
 use crate::policy::judge::{Circumstances, Loss, Reason, Verdict, judge};
@@ -88,6 +91,8 @@ struct Session {
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
+    /// What overlays that the session mounted write to.
+    written_to: Mutex<Vec<Stat>>,
     turns: Turns,
     witness: Arc<dyn Witness>,
 }
@@ -96,7 +101,8 @@ struct Session {
 struct Outcome {
     reply: Reply,
     told: Option<Box<Told>>,
-    own_removed: bool,
+    /// What it is to the session's own, once it is answered.
+    deed: Option<Box<Deed>>,
 }
 
 /// What is recorded of one call.
@@ -118,7 +124,7 @@ enum Reply {
 
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
-        Self { reply: Reply::Plain(answer), told: None, own_removed: false }
+        Self { reply: Reply::Plain(answer), told: None, deed: None }
     }
 }
 
@@ -299,7 +305,7 @@ fn incident(case: Case, op: Op, path: PathBuf, dest: Option<PathBuf>, loss: Loss
 impl Denial {
     fn refused(self) -> Outcome {
         let reply = Reply::Plain(Answer::Fail(Errno::EPERM));
-        Outcome { reply, told: Some(Box::new(Told::Denied(self))), own_removed: false }
+        Outcome { reply, told: Some(Box::new(Told::Denied(self))), deed: None }
     }
 
     /// Let through, with what it takes kept in these entries; or bare's error, or why it is denied after all.
@@ -330,9 +336,14 @@ fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// What a name is, a missing one being nothing rather than an error.
+/// What a name is, a missing one being nothing rather than an error; and what tells it from any other.
 fn found(seen: &Seen) -> Result<Option<Stat>, Errno> {
-    match seen.entry.stat() {
+    there(seen.entry.identify())
+}
+
+/// What was looked at, a missing name being nothing rather than an error.
+fn there(looked: Result<Stat, Errno>) -> Result<Option<Stat>, Errno> {
+    match looked {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::ENOENT) => Ok(None),
         Err(errno) => Err(errno),

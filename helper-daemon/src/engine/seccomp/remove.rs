@@ -4,6 +4,7 @@ use super::bare::{self, Bare};
 use super::keep::Lost;
 use super::rename_kept::Kept;
 use super::{Case, Outcome, Session, Where, found, incident, lock};
+use crate::deeds::Deed;
 use crate::denial::Denial;
 use crate::policy::judge::{Loss, Verdict};
 use crate::policy::operation::{Op, Operation};
@@ -50,7 +51,7 @@ impl Session {
                 if done || answer == Answer::Continue {
                     own.forget((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat);
                 }
-                Ok(Outcome { own_removed: done && is_own, ..answer.into() })
+                Ok(Outcome { deed: (done && is_own).then(|| Deed::Removed(path).into()), ..answer.into() })
             }
             Verdict::Deny(Loss { zone, reason }) => match bare.removal(&seen, &stat, directory) {
                 Some(errno) => Ok(Answer::Fail(errno).into()),

@@ -114,6 +114,7 @@ impl Seccomp {
             stash,
             kept: kept.into_iter().collect(),
             confined: AtomicBool::new(false),
+            written_to: Mutex::default(),
             turns: Turns::default(),
             witness,
         };
@@ -213,6 +214,7 @@ impl Shared {
         let (mut last, mut idle) = (0, 0);
         loop {
             if idle >= IDLE_LOOKS {
+                self.session.witness.rests();
                 self.watcher_sleeps.store(true, Ordering::SeqCst);
                 thread::park();
                 idle = 0;
@@ -242,12 +244,16 @@ impl Session {
         let handled = catch_unwind(AssertUnwindSafe(|| self.handle(trapped)));
         // Whatever goes wrong in judging, the call is refused.
         let outcome = handled.unwrap_or_else(|_| Answer::Fail(Errno::EPERM).into());
-        let Outcome { reply, told, own_removed } = outcome;
+        let Outcome { reply, told, mut deed } = outcome;
         let told = told.map(|told| (self.turns.take(), told));
         match reply {
             // A caller that is gone gets no answer, and needs none.
             Reply::Plain(answer) => drop(self.listener.answer(trapped.id, answer)),
-            Reply::Descriptor { fd, cloexec, made } => self.hand_over(trapped.id, fd, cloexec, made),
+            Reply::Descriptor { fd, cloexec, made } => {
+                if !self.hand_over(trapped.id, fd, cloexec, made) {
+                    deed = None;
+                }
+            }
         }
         if let Some((turn, told)) = told {
             self.turns.tell(turn, || match *told {
@@ -255,32 +261,35 @@ impl Session {
                 Told::Stashed(what, entries) => self.witness.stashed(what, entries),
             });
         }
-        if own_removed {
-            self.witness.own_removed();
+        if let Some(deed) = deed {
+            self.witness.own(*deed);
         }
     }
 
-    /// Gives the caller a descriptor. Nothing of it is held here any more when the caller goes on: it may
+    /// Gives the caller a descriptor. `false`: what was made for it was unmade. Nothing of it is held here any more when the caller goes on: it may
     /// execute the file, or unmount what it is on.
-    fn hand_over(&self, id: u64, fd: OwnedFd, cloexec: bool, made: Option<Made>) {
+    fn hand_over(&self, id: u64, fd: OwnedFd, cloexec: bool, made: Option<Made>) -> bool {
+        let mut stays = true;
         let answer = match self.listener.hand_over(id, fd, cloexec) {
             Ok(number) => Answer::Value(number.into()),
             Err(errno) => {
                 if let (Some(made), true) = (&made, errno != Errno::ENOENT) {
                     self.unmake(made);
+                    stays = false;
                 }
                 Answer::Fail(errno)
             }
         };
         drop(made);
         let _ = self.listener.answer(id, answer);
+        stays
     }
 
     /// The caller had no room for another descriptor: bare, the file would not have been made.
     fn unmake(&self, made: &Made) {
         let mut own = lock(&self.own);
-        if let (Ok(now), Ok(dir)) = (made.entry.stat(), made.entry.dir.stat())
-            && (now.dev, now.ino, now.born) == (made.stat.dev, made.stat.ino, made.stat.born)
+        if let (Ok(now), Ok(dir)) = (made.entry.identify(), made.entry.dir.stat())
+            && now.is_the_same_as(&made.stat)
         {
             own.forget((dir.dev, dir.ino), made.entry.bare_name(), &now);
             let _ = Act::Unlink { dir: &made.entry.dir, name: &made.entry.name }.perform();
