@@ -157,12 +157,19 @@ impl Clerk {
             return None;
         }
         line.rests_until = None;
-        line.last += 1;
-        let asked = line.ask(what, fds, now + line.patience);
-        if asked.is_err() {
-            line.rests_until = Some(Instant::now() + REST);
+        // A reader may have died of something else: what this question does, it does twice.
+        for _ in 0..2 {
+            line.last += 1;
+            match line.ask(what, fds, now + line.patience) {
+                Ok(None) => {}
+                Ok(answer) => return answer,
+                Err(_) => {
+                    line.rests_until = Some(Instant::now() + REST);
+                    return None;
+                }
+            }
         }
-        asked.ok()?
+        None
     }
 
     /// The same repository for the same directory: a checkout asks thousands of times.
@@ -177,7 +184,7 @@ impl Clerk {
 }
 
 impl Line {
-    /// Asks, and waits for the answer. `Err` where none came in time.
+    /// Asks, and waits for the answer. `None` where a reader has died meanwhile, `Err` where none came in time.
     fn ask(
         &self,
         what: Question<'_>,
