@@ -89,9 +89,12 @@ pub(super) fn open_file(at: impl AsFd, path: &[u8]) -> Option<(File, Identity)> 
     is(&stat, SFlag::S_IFREG).then(|| (file, Identity::of(&stat)))
 }
 
-/// A whole file of at most `limit` bytes, however much it says that it has.
+/// A whole file of at most `limit` bytes, whatever it says that it has.
 pub(super) fn read(at: impl AsFd, path: &[u8], limit: u64) -> Option<(Vec<u8>, Identity)> {
     let (file, identity) = open_file(at, path)?;
+    if identity.size as u64 > limit {
+        return None;
+    }
     let mut bytes = Vec::new();
     let count = file.take(limit + 1).read_to_end(&mut bytes).ok()?;
     (count as u64 <= limit).then_some((bytes, identity))

@@ -5,6 +5,7 @@ use super::grants::{Grant, Grants};
 use super::nested::Nested;
 use super::{Guard, Records, failed};
 use crate::engine::seccomp::{Seccomp, Settings, Stance, Ward};
+use crate::git::clerk::Clerk;
 use crate::ledger::{Counts, PolicyRecord, Record, start_of};
 use crate::policy::judge::Reason;
 use crate::policy::{Override, Policy};
@@ -27,6 +28,8 @@ pub struct Post {
     pub stance: Stance,
     /// es-guard's processes that the tree could reach.
     pub wards: Vec<Ward>,
+    /// Who reads repositories for it.
+    pub clerk: Clerk,
 }
 
 /// A guard in this process.
@@ -54,7 +57,9 @@ impl Local {
         let Register { session: info, policy, canary, .. } = register;
         let file = |file: &File| stat_fd(file.as_fd()).ok().map(|stat| (stat.dev, stat.ino));
         let kept = [&records.ledger, &records.denials].into_iter().filter_map(file).collect();
-        let settings = Settings { policy: policy.clone(), stance: post.stance, wards: post.wards, kept };
+        let Post { stance, mut wards, clerk } = post;
+        wards.extend(Ward::new(clerk.pid()));
+        let settings = Settings { policy: policy.clone(), stance, wards, kept, clerk };
         let books = Arc::new(Books::new(records, info.id.clone(), canary));
         let rules = Rules { policy, grants: Grants::default(), nested: Nested::default(), begun: false };
         Self {

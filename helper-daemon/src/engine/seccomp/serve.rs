@@ -12,6 +12,7 @@ use super::turns::Turns;
 use super::who::Who;
 use super::{Outcome, Reply, Session, Ward, lock};
 use crate::engine::Witness;
+use crate::git::clerk::Clerk;
 use crate::policy::Policy;
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::filter::Options;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub wards: Vec<Ward>,
     /// Files that es-guard records the session in: device and inode.
     pub kept: Vec<(u64, u64)>,
+    /// Who reads repositories.
+    pub clerk: Clerk,
 }
 
 /// A running engine of one session.
@@ -99,7 +102,7 @@ impl Seccomp {
         settings: Settings,
         witness: Arc<dyn Witness>,
     ) -> Result<Self, StartError> {
-        let Settings { policy, stance, wards, kept } = settings;
+        let Settings { policy, stance, wards, kept, clerk } = settings;
         let session = Session {
             listener,
             view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
@@ -109,6 +112,7 @@ impl Seccomp {
             stance,
             wards,
             kept: kept.into_iter().collect(),
+            clerk,
             confined: AtomicBool::new(false),
             turns: Turns::default(),
             witness,
