@@ -39,10 +39,10 @@ impl Format {
         let mut format = Self::Sha1;
         for line in text.split(|&byte| byte == b'\n') {
             let mut line = line.trim_ascii();
-            if line.starts_with(b"[") {
-                let end = line.iter().position(|&byte| byte == b']').unwrap_or(line.len() - 1);
-                within = line[1..end].trim_ascii().eq_ignore_ascii_case(b"extensions");
-                line = line[end + 1..].trim_ascii();
+            if let Some(section) = line.strip_prefix(b"[") {
+                let end = section.iter().position(|&byte| byte == b']').unwrap_or(section.len());
+                within = section[..end].trim_ascii().eq_ignore_ascii_case(b"extensions");
+                line = section[end..].strip_prefix(b"]").unwrap_or_default().trim_ascii();
             }
             let Some(equals) = line.iter().position(|&byte| byte == b'=') else { continue };
             if !within || !line[..equals].trim_ascii().eq_ignore_ascii_case(b"objectformat") {

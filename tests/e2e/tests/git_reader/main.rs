@@ -19,7 +19,9 @@ fn main() {
         |(name, _): &&Test| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let tests: Vec<Test> = [tracked::TESTS, held::TESTS, hostile::TESTS].concat();
     for (name, test) in tests.iter().filter(wanted) {
-        eprintln!("test {name}");
+        eprint!("test {name} ... ");
+        let began = std::time::Instant::now();
         test();
+        eprintln!("ok ({} ms)", began.elapsed().as_millis());
     }
 }
