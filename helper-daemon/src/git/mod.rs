@@ -13,7 +13,7 @@
 //! | [`index`] | the index file, versions 2 to 4, split and sparse |
 //! | [`objects`] | loose objects, packs, alternates |
 //! | [`holds`] | whether content is in an object, byte for byte |
-//! | [`format`] | SHA-1 and SHA-256 |
+//! | [`mod@format`] | SHA-1 and SHA-256 |
 //! | [`files`] | opening what may be anything |
 //!
 //! # What a session may do to the answers
