@@ -49,6 +49,7 @@ pub use serve::{Seccomp, Settings, Stance};
 use crate::deeds::Deed;
 use crate::denial::Denial;
 use crate::engine::Witness;
+use crate::git::clerk::Clerk;
 use crate::policy::judge::{Circumstances, Loss, Reason, Verdict, judge};
 use crate::policy::operation::{Kind, Op, Operation, Place};
 use crate::policy::{Policy, has_git_component};
@@ -88,6 +89,9 @@ struct Session {
     stash: Option<Store>,
     /// Files that es-guard records this session in: device and inode.
     kept: HashSet<(u64, u64)>,
+    /// Who reads repositories.
+    #[expect(dead_code, reason = "it lives as long as the session does")]
+    clerk: Clerk,
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,

@@ -12,6 +12,7 @@ use super::turns::Turns;
 use super::who::Who;
 use super::{Outcome, Reply, Session, Told, Ward, lock};
 use crate::engine::Witness;
+use crate::git::clerk::Clerk;
 use crate::policy::Policy;
 use crate::stash::Store;
 use endpoint_sec::linux::act::Act;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub kept: Vec<(u64, u64)>,
     /// Where what is let through in a zone with a stash is kept.
     pub stash: Option<Store>,
+    /// Who reads repositories.
+    pub clerk: Clerk,
 }
 
 /// A running engine of one session.
@@ -102,7 +105,7 @@ impl Seccomp {
         settings: Settings,
         witness: Arc<dyn Witness>,
     ) -> Result<Self, StartError> {
-        let Settings { policy, stance, wards, kept, stash } = settings;
+        let Settings { policy, stance, wards, kept, stash, clerk } = settings;
         let session = Session {
             listener,
             view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
@@ -113,6 +116,7 @@ impl Seccomp {
             wards: RwLock::new(wards),
             stash,
             kept: kept.into_iter().collect(),
+            clerk,
             confined: AtomicBool::new(false),
             written_to: Mutex::default(),
             turns: Turns::default(),
