@@ -116,6 +116,16 @@ impl StateFolder {
         self.sessions().join(format!("{id}.jsonl"))
     }
 
+    /// The folder of stashes.
+    pub(crate) fn stashes(&self) -> PathBuf {
+        self.0.join(helper_daemon::stash::FOLDER)
+    }
+
+    /// A session's stash.
+    pub(crate) fn stash(&self, id: &SessionId) -> PathBuf {
+        self.stashes().join(id.as_str())
+    }
+
     /// Makes and opens a new session's ledger, for appending.
     pub(crate) fn create_ledger(&self, id: &SessionId) -> Result<File, StateError> {
         let path = self.ledger(id);
