@@ -11,6 +11,7 @@ pub mod agent;
 pub mod asking;
 pub mod crowd;
 pub mod guard;
+pub mod kept;
 pub mod machine;
 pub mod model;
 pub mod number;
