@@ -8,7 +8,7 @@ use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
-    /// A session, or the beginning of its name if that is unique, or `last`, the last one that keeps something;
+    /// A session, or the beginning of its name if that is unique, or `last`, the last one that kept something;
     /// and which paths: these, and what was below them. Without a path everything
     #[arg(value_name = "ID|PATH")]
     pub(crate) words: Vec<OsString>,

@@ -71,7 +71,10 @@ fn restore(args: &RestoreArgs) -> Result<bool, RestoreError> {
     let cwd = std::env::current_dir().map_err(RestoreError::Cwd)?;
     let chosen = select::entries(&stash, &paths, &args.entries, &cwd)?;
     if args.list {
-        print(&show::listed(&stash, &chosen, args.json));
+        let listed = show::listed(&stash, &chosen, args.json);
+        if !listed.is_empty() {
+            print(&listed);
+        }
         return Ok(true);
     }
     let to = args.to.as_deref().map(|to| directory(to, args.dry_run)).transpose()?;

@@ -24,7 +24,7 @@ pub(super) struct Chosen<'a> {
 }
 
 /// The session that is meant, and the paths. The first word is taken for a session if there is one that is
-/// called so; without one it is the last that keeps something.
+/// called so; without one it is the last that ever kept something.
 pub(super) fn session(
     state: &StateFolder,
     words: &[OsString],
@@ -51,7 +51,8 @@ pub(super) fn session(
     }
     let rest = if words.first().is_some_and(|first| first == "last") { &words[1..] } else { words };
     for name in names.iter().rev() {
-        if Stash::read(state, name)?.left().next().is_some() {
+        // Also where all of it is back by now: to run a restore again must not put back another session's.
+        if !Stash::read(state, name)?.contents.kept.is_empty() {
             return Ok((name.clone(), paths(rest)));
         }
     }

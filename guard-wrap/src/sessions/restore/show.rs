@@ -48,6 +48,10 @@ pub(super) fn listed(stash: &Stash, chosen: &Chosen<'_>, as_json: bool) -> Strin
         let entries = all.iter().map(|(entry, older)| Item::of(entry, *older)).collect();
         return json(&Listed { session: stash.id.as_str(), entries });
     }
+    if all.is_empty() {
+        note(&nothing_left(stash));
+        return String::new();
+    }
     let rows = all.iter().map(|((time, kept), older)| {
         let how = if *older { format!("{}, older", how(kept)) } else { how(kept).to_owned() };
         let time = local(&time.to_string(), "%Y-%m-%d %H:%M:%S");
@@ -118,6 +122,10 @@ pub(super) fn done(
         print(&json(&Report { session, dry_run: args.dry_run, back, left, entries, older }));
         return;
     }
+    if jobs.is_empty() {
+        note(&nothing_left(stash));
+        return;
+    }
     let rows = jobs.iter().zip(done).map(|(job, done)| {
         let word = match (done, args.dry_run) {
             (Ok(_), true) => "would be back",
@@ -186,6 +194,10 @@ fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -> String {
 
 fn under(path: &Path) -> String {
     printable(&under_home(path, dirs::home_dir().as_deref()))
+}
+
+fn nothing_left(stash: &Stash) -> String {
+    format!("nothing is left to put back of session {}. Others: es-guard stash list", stash.id)
 }
 
 fn entries(number: usize) -> String {
