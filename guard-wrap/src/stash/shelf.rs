@@ -4,7 +4,7 @@ use super::StashError;
 use crate::sessions;
 use crate::state::StateFolder;
 use helper_daemon::session::SessionId;
-use helper_daemon::stash::{Contents, DATA, Gone, How, INDEX, Index, Kept, Note, Why, read};
+use helper_daemon::stash::{Contents, DATA, Gone, How, INDEX, Index, Kept, Kind, Note, Why, read};
 use jiff::Timestamp;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -89,6 +89,17 @@ impl Stash {
             (None, How::Described) => true,
             (None | Some(Why::Restored), _) => self.there.contains(&kept.entry),
         })
+    }
+
+    /// Directories that the index says are kept and that are not in `data`: not taken, or back already.
+    pub(crate) fn directories_elsewhere(&self) -> impl Iterator<Item = &Kept> {
+        let elsewhere = |kept: &&Kept| {
+            kept.how == How::Moved
+                && kept.meta.kind == Kind::Directory
+                && self.gone(kept.entry).is_none()
+                && !self.there.contains(&kept.entry)
+        };
+        self.contents.kept.iter().map(|(_, kept)| kept).filter(elsewhere)
     }
 
     /// Why an entry is in the stash no more, if the index says so.

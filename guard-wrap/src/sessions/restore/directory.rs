@@ -4,10 +4,12 @@ use super::aside::aside;
 use super::perform::{Done, Job, Restoring, Result, occupied};
 use super::place::Place;
 use endpoint_sec::linux::handle::{Handle, Kind as FileKind};
-use helper_daemon::stash::{Kind, Meta, Why, discard, shift};
+use helper_daemon::stash::{Kept, Kind, Meta, Why, discard, shift};
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, mkdirat};
-use std::os::fd::AsFd;
+use std::fs::Permissions;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::PermissionsExt;
 
 impl Restoring<'_> {
     /// Puts it back, for other things to go into.
@@ -67,4 +69,19 @@ impl Restoring<'_> {
 /// Whether a directory is the one that was removed, made again: by an earlier run, or alike.
 pub(super) fn is_again(now: &Meta, then: &Meta) -> bool {
     (now.uid, now.gid) == (then.uid, then.gid) && (now.mode == then.mode || now.mode == then.mode | 0o700)
+}
+
+/// Gives directories their mode again that were made writable to be moved, by a run that was killed then.
+pub(super) fn close_again<'a>(moved: impl Iterator<Item = &'a Kept>) {
+    for kept in moved {
+        let Ok(Some(place)) = Place::find(&kept.path) else { continue };
+        let Ok(Some(there)) = place.thing() else { continue };
+        let Ok(now) = there.stat() else { continue };
+        let same = (now.dev, now.ino) == (kept.meta.dev, kept.meta.ino);
+        if same && now.mode != kept.meta.mode && now.mode == kept.meta.mode | 0o700 {
+            let path = format!("/proc/self/fd/{}", there.as_raw_fd());
+            // What can't be given is as before.
+            let _ = std::fs::set_permissions(path, Permissions::from_mode(kept.meta.mode & 0o7777));
+        }
+    }
 }

@@ -83,6 +83,7 @@ fn restore(args: &RestoreArgs) -> Result<bool, RestoreError> {
         None => jobs.iter().map(|job| perform::foresee(job, args.force)).collect(),
         Some(held) => {
             let mut notes = held.index()?;
+            directory::close_again(stash.directories_elsewhere());
             let live = stash.is_live(&state);
             let mut go = || Ok(());
             let mut restoring = Restoring::new(&stash, &mut notes, args.force, live, &mut go)?;

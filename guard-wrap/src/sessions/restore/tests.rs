@@ -4,14 +4,15 @@ mod scene;
 
 use super::RestoreError;
 use super::aside::is_aside;
+use super::directory::close_again;
 use super::perform::Trouble;
 use super::select::{entries, session};
 use helper_daemon::stash::{How, Kept, discard};
 use jiff::Timestamp;
 use scene::{ID, Scene, handle};
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::fd::AsFd;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 fn left_in(dir: &Path) -> usize {
@@ -155,6 +156,20 @@ fn a_symlink_in_the_place_of_a_directory_is_not_followed() {
     let refused = scene.restore(&["d/f"], true, usize::MAX).unwrap();
     assert!(refused[0].as_ref().unwrap_err().to_string().contains("is a symlink now"), "{refused:?}");
     assert_eq!((left_in(trap.path()), scene.stash().left().count()), (0, 1));
+}
+
+#[test]
+fn a_directory_that_was_made_writable_to_be_moved_gets_its_mode_again() {
+    let mut scene = Scene::new(false);
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    fs::create_dir(scene.path("d")).unwrap();
+    mode(&scene.path("d"), 0o555);
+    scene.take("d", How::Moved);
+    let kept = scene.data().join("0");
+    mode(&kept, 0o755);
+    fs::rename(kept, scene.path("d")).unwrap();
+    close_again(scene.stash().directories_elsewhere());
+    assert_eq!(scene.path("d").metadata().unwrap().permissions().mode() & 0o777, 0o555);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use endpoint_sec::linux::handle::Handle;
 use helper_daemon::policy::judge::Reason;
 use helper_daemon::policy::operation::Op;
 use helper_daemon::session::SessionId;
-use helper_daemon::stash::{DATA, How, INDEX, Index, Kept, Kind, Meta, Note, copy, discard};
+use helper_daemon::stash::{DATA, How, INDEX, Index, Kept, Kind, Meta, Note, copy, discard, shift};
 use jiff::Timestamp;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, SFlag, UtimensatFlags, mknodat, utimensat};
@@ -79,10 +79,12 @@ impl Scene {
         let kept = Kept { entry, op, reason, path: path.clone(), zone, how, meta, pid, exe };
         let index = OpenOptions::new().append(true).open(self.state.stash(&id()).join(INDEX)).unwrap();
         Index::new(index).append(Note::Kept(Box::new(kept)), Timestamp::now()).unwrap();
-        let kept = self.data().join(entry.to_string());
         let name = CString::new(path.file_name().unwrap().as_bytes()).unwrap();
         match how {
-            How::Moved => fs::rename(&path, kept).unwrap(),
+            How::Moved => {
+                let number = CString::new(entry.to_string()).unwrap();
+                shift(dir.as_fd(), &name, handle(&self.data()).as_fd(), &number).unwrap();
+            }
             How::Described => fs::remove_dir(&path).unwrap(),
             How::Copied => {
                 let number = CString::new(entry.to_string()).unwrap();
