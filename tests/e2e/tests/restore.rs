@@ -16,6 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 /// Something of every kind, of the one who runs.
 fn fill(dir: &Path, who: Who) {
@@ -222,5 +223,38 @@ fn seccomp_the_tree_itself_restores_nothing_and_is_told_where_to() {
         let (status, out, err) = restore(&stage, &sandbox, &["f"]);
         assert_eq!(status, Some(0), "{out}{err}");
         assert_eq!(fs::read(zone.join("f")).expect("the file"), b"content");
+    }
+}
+
+#[test]
+fn seccomp_at_the_end_of_a_session_old_and_empty_stashes_go() {
+    let Some(stage) = Stage::with_engine() else { return };
+    for who in everyone() {
+        let sandbox = Sandbox::new(who);
+        let zone = zone(&sandbox, None);
+        let stashes = sandbox.state().join("stash");
+        let long_ago = SystemTime::now() - Duration::from_secs(31 * 86_400);
+        let made = ["20260101-000000-aaaa", "20260101-000001-bbbb", "20260101-000002-cccc"].map(|id| {
+            fs::write(zone.join("f"), id).expect("a file");
+            let mut stash = Stash::new(&sandbox, zone.clone());
+            if !id.ends_with('c') {
+                let meta =
+                    helper_daemon::stash::Meta::of(&e2e::kept::handle(&zone.join("f"))).expect("a file");
+                stash.take(&zone.join("f"), meta, How::Moved);
+            }
+            let folder = stashes.join(id);
+            fs::rename(&stash.folder, &folder).expect("a name");
+            let index = File::options().append(true).open(folder.join("index.jsonl")).expect("the index");
+            if !id.ends_with('b') {
+                index.set_modified(long_ago).expect("a time");
+            }
+            folder
+        });
+        sandbox.hand_over();
+        let mode = Mode::Guarded { zones: vec![zone.clone()], policy: None };
+        let outcome = run(&sandbox, stage.command(&sandbox, &mode, "true".as_ref()));
+        assert_eq!(outcome.status.code(), Some(0), "{outcome:?}");
+        assert_eq!(made.map(|folder| folder.exists()), [false, true, false], "{outcome:?}");
+        assert_eq!(outcome.stderr, "");
     }
 }
