@@ -12,6 +12,7 @@ use crate::cli::SessionsCommand;
 use crate::state::{StateError, StateFolder};
 use helper_daemon::denial::printable;
 use helper_daemon::session::SessionId;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -66,8 +67,12 @@ pub(crate) fn running(wanted: &str) -> Option<SessionId> {
 
 /// Whether a helper holds the ledger of a session. `None` where there is no ledger, or nothing in it yet.
 pub(crate) fn is_live(folder: &StateFolder, id: &SessionId) -> Option<bool> {
-    let file = shelf::open_file(&folder.ledger(id)).ok()?;
-    // Who can't tell takes it for one that lives.
+    let file = match shelf::open_file(&folder.ledger(id)) {
+        Ok(file) => file,
+        Err(SessionsError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => return None,
+        // Who can't tell takes it for one that lives.
+        Err(_) => return Some(true),
+    };
     let held = shelf::held(&file).unwrap_or(true);
     let begun = file.metadata().map_or(true, |found| found.len() > 0);
     (held || begun).then_some(held)

@@ -77,7 +77,7 @@ fn restore(args: &RestoreArgs) -> Result<bool, RestoreError> {
         }
         return Ok(true);
     }
-    let to = args.to.as_deref().map(|to| directory(to, args.dry_run)).transpose()?;
+    let to = args.to.as_deref().map(|to| target(to, args.dry_run)).transpose()?;
     let jobs = select::jobs(&stash, &chosen, to.as_deref());
     let done = match held {
         None => jobs.iter().map(|job| perform::foresee(job, args.force)).collect(),
@@ -97,7 +97,7 @@ fn restore(args: &RestoreArgs) -> Result<bool, RestoreError> {
 }
 
 /// The directory that `--to` names, made if it is not there.
-fn directory(to: &std::path::Path, dry_run: bool) -> Result<PathBuf, RestoreError> {
+fn target(to: &std::path::Path, dry_run: bool) -> Result<PathBuf, RestoreError> {
     let refused = |source| RestoreError::To { path: to.to_owned(), source };
     if dry_run {
         return to.canonicalize().or_else(|_| std::path::absolute(to)).map_err(refused);
