@@ -10,6 +10,7 @@ mod stash;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use examples::*;
 pub(crate) use helper::{ChangeArgs, HelperCommand, HelperInstallArgs, HelperStatusArgs};
+use helper_daemon::policy::OnDelete;
 pub(crate) use overrides::{GrantArgs, OverrideCommand, OverrideListArgs, RevokeArgs, Target, Until};
 pub(crate) use stash::{PruneArgs, RestoreArgs, StashCommand, StashListArgs};
 use std::ffi::OsString;
@@ -79,6 +80,9 @@ pub(crate) struct WrapArgs {
     /// in the policy file: the git top level of the current directory, else the current directory
     #[arg(long = "zone", value_name = "DIR")]
     pub(crate) zones: Vec<OsString>,
+    /// What becomes of what would be lost in the zones; the policy file may say otherwise for one of its own
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnDeleteChoice::Deny)]
+    pub(crate) on_delete: OnDeleteChoice,
     /// Read this policy file instead of ~/.codex/es_policy.json
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
@@ -98,6 +102,24 @@ pub(crate) struct WrapArgs {
     /// The agent's command and its arguments
     #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
     pub(crate) command: Vec<OsString>,
+}
+
+/// What becomes of what would be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnDeleteChoice {
+    /// The agent is refused it
+    Deny,
+    /// The agent may, and it is kept in the session's stash: `es-guard sessions restore` puts it back
+    Stash,
+}
+
+impl From<OnDeleteChoice> for OnDelete {
+    fn from(choice: OnDeleteChoice) -> Self {
+        match choice {
+            OnDeleteChoice::Deny => OnDelete::Deny,
+            OnDeleteChoice::Stash => OnDelete::Stash,
+        }
+    }
 }
 
 /// Which engine to use.

@@ -11,6 +11,7 @@ use helper_daemon::daemon::SOCKET;
 use helper_daemon::denial::printable;
 use helper_daemon::embedded::Judge;
 use helper_daemon::engine::probe::{EngineReport, probe, ptrace_scope};
+use helper_daemon::policy::OnDelete;
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -63,7 +64,15 @@ fn policy_file() -> Check {
         Err(error) => return Check { name, ok: false, detail: format!("failed to {error}") },
     };
     let compiled = std::env::current_dir().map_err(PlanError::CurrentDirectory).and_then(|cwd| {
-        let asked = Asked { zones: &[], policy: None, home: &home, cwd: &cwd, state: None, control: None };
+        let asked = Asked {
+            zones: &[],
+            on_delete: OnDelete::Deny,
+            policy: None,
+            home: &home,
+            cwd: &cwd,
+            state: None,
+            control: None,
+        };
         let plan = Plan::new(&asked)?;
         Ok((under_home(plan.watched(), Some(&home)), plan.compile()?))
     });
@@ -86,7 +95,7 @@ fn system_helper(asked: Option<&Path>) -> Check {
         Ok(Judge::Here) => (
             true,
             format!(
-                "none listens at {socket}, and none is needed. For one, run as root: es-guard-helper --check && es-guard-helper"
+                "none listens at {socket}, and none is needed. For one: sudo es-guard helper install (--dry-run shows what that does)"
             ),
         ),
         Err(error) => (false, format!("failed to {error}")),

@@ -13,7 +13,7 @@ pub(crate) use error::PlanError;
 pub(crate) use source::Fingerprint;
 
 use helper_daemon::policy::file::PolicyFile;
-use helper_daemon::policy::{Override, Policy, Zone};
+use helper_daemon::policy::{OnDelete, Override, Policy, Zone};
 use source::Source;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Asked<'a> {
     /// `--zone`.
     pub(crate) zones: &'a [OsString],
+    /// `--on-delete`: for every zone that the policy file says nothing else of.
+    pub(crate) on_delete: OnDelete,
     /// `--policy`.
     pub(crate) policy: Option<&'a Path>,
     /// What `~/` stands for.
@@ -40,6 +42,7 @@ pub(crate) struct Asked<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     zones: Vec<PathBuf>,
+    on_delete: OnDelete,
     fallback: (PathBuf, Origin),
     source: Source,
     state: Option<PathBuf>,
@@ -94,6 +97,7 @@ impl Plan {
         let zones = asked.zones.iter().map(|zone| asked_zone(Path::new(zone), asked.cwd));
         Ok(Self {
             zones: zones.collect::<Result<_, _>>()?,
+            on_delete: asked.on_delete,
             fallback: fallback(asked.cwd)?,
             source: Source::new(asked.policy, asked.home, asked.cwd),
             state: asked.state.map(Path::to_owned),
@@ -112,11 +116,11 @@ impl Plan {
             file: read.is_some(),
         };
         for zone in &self.zones {
-            out.zone(zone.clone(), Origin::CommandLine);
+            out.zone(zone.clone(), Origin::CommandLine, self.on_delete);
         }
         self.zones_of_file(&file, &mut out);
         if out.policy.zones.is_empty() {
-            out.zone(self.fallback.0.clone(), self.fallback.1);
+            out.zone(self.fallback.0.clone(), self.fallback.1, self.on_delete);
         }
         for entry in file.overrides {
             let (path, _) = place::resolve(&entry.path);
@@ -126,11 +130,11 @@ impl Plan {
             out.policy.overrides.push(Override { path, expires_at: entry.expires_at, reason: entry.reason });
         }
         if let Some(state) = &self.state {
-            out.zone(state.clone(), Origin::EsGuard);
+            out.zone(state.clone(), Origin::EsGuard, OnDelete::Deny);
         }
         // The name, there or not yet, and what it is a symlink to: without either there would be another policy.
         for path in self.source.places() {
-            out.zone(path, Origin::EsGuard);
+            out.zone(path, Origin::EsGuard, OnDelete::Deny);
         }
         if let Some(control) = &self.control {
             let reason = Some("es-guard's own control".to_owned());
@@ -156,8 +160,8 @@ impl Plan {
 
     fn zones_of_file(&self, file: &PolicyFile, out: &mut Compiled) {
         for zone in &file.zones {
-            let (path, problem) = place::resolve(zone);
-            let shown = zone.display();
+            let (path, problem) = place::resolve(&zone.path);
+            let shown = zone.path.display();
             match problem {
                 None => {}
                 Some(e) if e.kind() == ErrorKind::NotFound => out.warn(format!(
@@ -169,15 +173,17 @@ impl Plan {
                     self.watched().display()
                 )),
             }
-            out.zone(path, Origin::PolicyFile);
+            out.zone(path, Origin::PolicyFile, zone.on_delete.unwrap_or(self.on_delete));
         }
     }
 }
 
 impl Compiled {
-    fn zone(&mut self, path: PathBuf, origin: Origin) {
-        if self.policy.zones.iter().all(|zone| zone.path != path) {
-            self.policy.zones.push(Zone { path, internal: origin == Origin::EsGuard });
+    /// What es-guard keeps for itself is a zone of its own, be it one of the person's or not.
+    fn zone(&mut self, path: PathBuf, origin: Origin, on_delete: OnDelete) {
+        let internal = origin == Origin::EsGuard;
+        if self.policy.zones.iter().all(|zone| zone.path != path || zone.internal != internal) {
+            self.policy.zones.push(Zone { path, internal, on_delete });
             self.origins.push(origin);
         }
     }

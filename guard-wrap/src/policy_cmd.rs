@@ -8,7 +8,7 @@ use crate::render::fit::{count, under_home};
 use crate::render::{FAINT, json, note, print, problem, styled, tell};
 use crate::state::{StateError, StateFolder, default_policy, home};
 use helper_daemon::denial::printable;
-use helper_daemon::policy::{EXEMPT_NAMES, GIT_DIR, Override, Zone};
+use helper_daemon::policy::{EXEMPT_NAMES, GIT_DIR, OnDelete, Override, Zone};
 use serde::Serialize;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -52,7 +52,18 @@ fn plan(policy: Option<&Path>) -> Result<(Plan, PathBuf), PolicyError> {
     let cwd = std::env::current_dir().map_err(PlanError::CurrentDirectory)?;
     let state = StateFolder::locate()?.path().canonicalize().ok();
     let state = state.as_deref();
-    Ok((Plan::new(&Asked { zones: &[], policy, home: &home, cwd: &cwd, state, control: None })?, home))
+    Ok((
+        Plan::new(&Asked {
+            zones: &[],
+            on_delete: OnDelete::Deny,
+            policy,
+            home: &home,
+            cwd: &cwd,
+            state,
+            control: None,
+        })?,
+        home,
+    ))
 }
 
 /// The JSON form of `show`.
@@ -208,7 +219,15 @@ fn init(args: &PolicyInitArgs) -> Result<(), PolicyError> {
     let home = home()?;
     // The project, as if there were no policy file yet.
     let cwd = std::env::current_dir().map_err(PlanError::CurrentDirectory)?;
-    let nowhere = Asked { zones: &[], policy: None, home: &home, cwd: &cwd, state: None, control: None };
+    let nowhere = Asked {
+        zones: &[],
+        on_delete: OnDelete::Deny,
+        policy: None,
+        home: &home,
+        cwd: &cwd,
+        state: None,
+        control: None,
+    };
     let project = Plan::new(&nowhere)?.project().to_owned();
     let path = args.policy.as_ref().map_or_else(|| default_policy(&home), |path| cwd.join(path));
     let text = example(&project, &home)?;
@@ -269,7 +288,7 @@ mod tests {
         {
             let text = example(Path::new(project), Path::new("/h/u")).unwrap();
             let file = parse(text.as_bytes(), Path::new("/h/u")).unwrap();
-            assert_eq!(file.zones, [PathBuf::from(written)]);
+            assert_eq!(file.zones[0].path, PathBuf::from(written));
             assert_eq!(file.overrides[0].expires_at, Some(1));
         }
     }

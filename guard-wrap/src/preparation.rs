@@ -4,7 +4,7 @@
 
 use crate::cli::WrapArgs;
 use crate::plan::{Asked, Compiled, Fingerprint, Plan, PlanError};
-use crate::state::{Canaries, StateError, StateFolder, home};
+use crate::state::{Canaries, OpenStash, StateError, StateFolder, home};
 use helper_daemon::session::SessionId;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -35,6 +35,8 @@ pub(crate) struct Prepared {
     pub(crate) ledger: File,
     /// The shared file, open for reading and appending.
     pub(crate) denials: File,
+    /// The session's stash.
+    pub(crate) stash: OpenStash,
     /// Made, and removed when this is dropped.
     pub(crate) canaries: Canaries,
 }
@@ -45,7 +47,15 @@ pub(crate) fn prepare(args: &WrapArgs) -> Result<Prepared, PreparationError> {
     let cwd = std::env::current_dir().map_err(PlanError::CurrentDirectory)?;
     let asked = |state, control| {
         let policy = args.policy.as_deref();
-        Plan::new(&Asked { zones: &args.zones, policy, home: &home, cwd: &cwd, state, control })
+        Plan::new(&Asked {
+            zones: &args.zones,
+            on_delete: args.on_delete.into(),
+            policy,
+            home: &home,
+            cwd: &cwd,
+            state,
+            control,
+        })
     };
     asked(None, None)?.compile()?;
     let state = StateFolder::locate()?.prepare()?;
@@ -55,10 +65,10 @@ pub(crate) fn prepare(args: &WrapArgs) -> Result<Prepared, PreparationError> {
     let ready = || -> Result<_, PreparationError> {
         canaries.make()?;
         let fingerprint = plan.fingerprint();
-        Ok((fingerprint, plan.compile()?, state.open_denials()?))
+        Ok((fingerprint, plan.compile()?, state.open_denials()?, state.create_stash(&id)?))
     };
-    let (fingerprint, compiled, denials) = ready().inspect_err(|_| state.discard_ledger(&id))?;
-    Ok(Prepared { plan, compiled, fingerprint, ledger, denials, canaries, id, state, home, cwd })
+    let (fingerprint, compiled, denials, stash) = ready().inspect_err(|_| state.discard(&id))?;
+    Ok(Prepared { plan, compiled, fingerprint, ledger, denials, stash, canaries, id, state, home, cwd })
 }
 
 /// How often a name that is taken is tried again. Many sessions may start in one second.

@@ -3,8 +3,10 @@
 //! It opens and makes files as the user, for the helper to append to. It knows no record and no policy.
 
 use helper_daemon::session::SessionId;
+use helper_daemon::stash;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -97,6 +99,7 @@ impl StateFolder {
     pub(crate) fn prepare(&self) -> Result<Self, StateError> {
         make_folder(&self.0)?;
         make_folder(&self.sessions())?;
+        make_folder(&self.stashes())?;
         let resolved = self.0.canonicalize().map_err(|e| StateError::new("open", &self.0, e))?;
         Ok(Self(resolved))
     }
@@ -111,14 +114,14 @@ impl StateFolder {
         self.0.join("sessions")
     }
 
+    /// The folder of stashes.
+    pub(crate) fn stashes(&self) -> PathBuf {
+        self.0.join(stash::FOLDER)
+    }
+
     /// A session's ledger.
     pub(crate) fn ledger(&self, id: &SessionId) -> PathBuf {
         self.sessions().join(format!("{id}.jsonl"))
-    }
-
-    /// The folder of stashes.
-    pub(crate) fn stashes(&self) -> PathBuf {
-        self.0.join(helper_daemon::stash::FOLDER)
     }
 
     /// A session's stash.
@@ -133,8 +136,42 @@ impl StateFolder {
         opened.map_err(|e| StateError::new("make the ledger", &path, e))
     }
 
+    /// Makes and opens a new session's stash.
+    pub(crate) fn create_stash(&self, id: &SessionId) -> Result<OpenStash, StateError> {
+        let folder = self.stash(id);
+        let (index, data) = (folder.join(stash::INDEX), folder.join(stash::DATA));
+        make_folder(&data)?;
+        let refused = |path, error| StateError::new("make the stash", path, error);
+        let opened = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&index);
+        let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY;
+        let folder = OpenOptions::new().read(true).custom_flags(flags.bits()).open(&data);
+        Ok(OpenStash {
+            index: opened.map_err(|error| refused(&index, error))?,
+            data: folder.map_err(|error| refused(&data, error))?.into(),
+        })
+    }
+
+    /// Removes the stash of a session, if nothing was put into it.
+    pub(crate) fn discard_stash(&self, id: &SessionId) {
+        let folder = self.stash(id);
+        let index = folder.join(stash::INDEX);
+        // An empty stash that stays is listed as such; nothing is lost.
+        if index.metadata().is_ok_and(|found| found.len() == 0)
+            && std::fs::remove_dir(folder.join(stash::DATA)).is_ok()
+        {
+            let _ = std::fs::remove_file(index);
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+
+    /// Removes what was made for a session that never began.
+    pub(crate) fn discard(&self, id: &SessionId) {
+        self.discard_stash(id);
+        self.discard_ledger(id);
+    }
+
     /// Removes the ledger of a session that never began, if nothing was written to it.
-    pub(crate) fn discard_ledger(&self, id: &SessionId) {
+    fn discard_ledger(&self, id: &SessionId) {
         let path = self.ledger(id);
         if path.metadata().is_ok_and(|found| found.len() == 0) {
             // An empty ledger that stays is listed as such; nothing is lost.
@@ -164,6 +201,15 @@ impl StateFolder {
         let folder = self.0.join(format!("canary-{id}"));
         Canaries { kept: folder.join("kept"), free: folder.join("free"), folder }
     }
+}
+
+/// A session's stash, open.
+#[derive(Debug)]
+pub(crate) struct OpenStash {
+    /// For appending.
+    pub(crate) index: File,
+    /// As a place only.
+    pub(crate) data: OwnedFd,
 }
 
 fn make_folder(path: &Path) -> Result<(), StateError> {

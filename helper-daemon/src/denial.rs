@@ -49,6 +49,8 @@ impl Denial {
                 _ => format!("{path} was not changed: es-guard keeps it for itself"),
             },
             Reason::Unreadable => format!("{path}, a process that can't be read, was refused an operation"),
+            Reason::StashFull => format!("{path} was left alone: the disk of the stash is full"),
+            Reason::NotKept => format!("{path} was left alone: it could not be put into the stash"),
             Reason::Unclear => format!("{path} was not touched: where it lies can't be told"),
         }
     }

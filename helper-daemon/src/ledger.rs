@@ -26,6 +26,8 @@ pub enum Record {
     SessionStart(Start),
     /// An operation was denied.
     Denial(DenialRecord),
+    /// An operation was let through, and what it took was put into the session's stash.
+    Stash(StashRecord),
     /// An override came or went.
     Override(OverrideRecord),
     /// The policy was replaced, or a change to it was refused.
@@ -49,6 +51,16 @@ pub struct Start {
     pub pid: i32,
     /// The zones, without es-guard's own.
     pub zones: Vec<String>,
+}
+
+/// What would have been denied, in a zone with a stash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StashRecord {
+    /// The entries of the session's stash that were made.
+    pub entries: Vec<u64>,
+    /// The operation, as a denial has it.
+    #[serde(flatten)]
+    pub what: DenialRecord,
 }
 
 /// An override came or went, in the policy file or by a grant.
@@ -109,6 +121,9 @@ pub struct End {
 pub struct Counts {
     /// Operations denied.
     pub denied: u64,
+    /// Operations let through whose losses are in the stash.
+    #[serde(default)]
+    pub stashed: u64,
     /// Removals and moves of the session's own that were let through.
     pub own_removed: u64,
     /// Records that could not be written.

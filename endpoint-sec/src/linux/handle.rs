@@ -1,8 +1,8 @@
 //! A place in a file system, held open: `O_PATH` descriptors and what `statx(2)` says of them.
 
 use crate::linux::act::owned;
-use crate::linux::act_as::{even_where_kept_out, look};
-use crate::linux::station::is_stationed;
+use crate::linux::act_as::look;
+use crate::linux::in_person::even_where_kept_out;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -39,12 +39,20 @@ pub struct Stat {
     pub mode: u32,
     /// Owner.
     pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Length in bytes.
+    pub size: u64,
     /// Which device it is, as (major, minor), where it is one.
     pub rdev: (u32, u32),
     /// Birth time in nanoseconds since the epoch; 0 where the file system keeps none.
     pub born: i128,
     /// Time of the last change of the inode in nanoseconds since the epoch.
     pub changed: i128,
+    /// Time of the last change of the content, likewise.
+    pub modified: i128,
+    /// Time of the last access, likewise.
+    pub accessed: i128,
     /// Id of the mount it was reached through (5.8).
     pub mount: u64,
     /// Whether it is the root of that mount.
@@ -157,14 +165,7 @@ pub fn stat_fd(fd: BorrowedFd<'_>) -> Result<Stat, Errno> {
 }
 
 fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> {
-    let mask = libc::STATX_TYPE
-        | libc::STATX_MODE
-        | libc::STATX_UID
-        | libc::STATX_INO
-        | libc::STATX_NLINK
-        | libc::STATX_CTIME
-        | libc::STATX_BTIME
-        | libc::STATX_MNT_ID;
+    let mask = libc::STATX_BASIC_STATS | libc::STATX_BTIME | libc::STATX_MNT_ID;
     let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
     let to = found.as_mut_ptr();
     let ask = || {
@@ -174,10 +175,10 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         i64::from(unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, mask, to) })
     };
     // What is held open needs no leave.
-    let asked = if name.is_empty() { even_where_kept_out(&[dir], ask) } else { look(dir, ask) };
+    let asked = if name.is_empty() { even_where_kept_out(&[(dir, None)], ask) } else { look(dir, ask) };
     match asked {
         // Perhaps a mount begins there that keeps this process out.
-        Err(Errno::EACCES) if is_stationed() && !name.is_empty() => {
+        Err(Errno::EACCES) if !name.is_empty() => {
             let there = Handle::open_at(dir, name, OFlag::O_NOFOLLOW)?;
             return stat_at(there.as_fd(), c"", libc::AT_EMPTY_PATH);
         }
@@ -201,9 +202,13 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         nlink: found.stx_nlink,
         mode: u32::from(found.stx_mode),
         uid: found.stx_uid,
+        gid: found.stx_gid,
+        size: found.stx_size,
         rdev: (found.stx_rdev_major, found.stx_rdev_minor),
         born: if has(libc::STATX_BTIME) { nanos(found.stx_btime) } else { 0 },
         changed: nanos(found.stx_ctime),
+        modified: nanos(found.stx_mtime),
+        accessed: nanos(found.stx_atime),
         mount: if has(libc::STATX_MNT_ID) { found.stx_mnt_id } else { 0 },
         mount_root: is(libc::STATX_ATTR_MOUNT_ROOT),
         kept: is(libc::STATX_ATTR_IMMUTABLE) || is(libc::STATX_ATTR_APPEND),

@@ -25,6 +25,7 @@ impl Scene {
         let cwd = self.home.join("proj/src");
         Plan::new(&Asked {
             zones: &zones,
+            on_delete: OnDelete::Deny,
             policy: None,
             home: &self.home,
             cwd: &cwd,
@@ -106,6 +107,7 @@ fn the_control_is_let_through_in_the_state_folder() {
     let cwd = scene.home.join("proj");
     let asked = Asked {
         zones: &[],
+        on_delete: OnDelete::Deny,
         policy: None,
         home: &scene.home,
         cwd: &cwd,

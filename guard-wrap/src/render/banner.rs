@@ -2,6 +2,7 @@
 
 use super::fit::{Screen, keep_end, under_home};
 use super::{FAINT, NAME, styled};
+use helper_daemon::policy::{OnDelete, Zone};
 use std::path::Path;
 
 /// How many zones are named.
@@ -21,15 +22,22 @@ pub(crate) fn zones_in_short<'a>(zones: impl IntoIterator<Item = &'a Path>, home
 
 /// The banner.
 pub(crate) fn line<'a>(
-    zones: impl IntoIterator<Item = &'a Path>,
+    zones: impl IntoIterator<Item = &'a Zone>,
     engine: &str,
     session: &str,
     home: Option<&Path>,
 ) -> String {
-    let zones = zones_in_short(zones, home);
+    let zones: Vec<&Zone> = zones.into_iter().collect();
+    let stashes = zones.iter().filter(|zone| zone.on_delete == OnDelete::Stash).count();
+    let fate = match stashes {
+        0 => "refused",
+        some if some == zones.len() => "kept for undo",
+        _ => "refused or kept for undo",
+    };
+    let zones = zones_in_short(zones.iter().map(|zone| zone.path.as_path()), home);
     let name = styled(NAME, "es-guard:");
     let session = styled(FAINT, format!("session {session}"));
-    format!("{name} guarding {zones} ({engine}) · edits pass, deletes and moves out are refused · {session}")
+    format!("{name} guarding {zones} ({engine}) · edits pass, deletes and moves out are {fate} · {session}")
 }
 
 /// The banner inside another session.
@@ -48,8 +56,8 @@ mod tests {
     use super::*;
 
     fn banner(zones: &[&str]) -> String {
-        let zones = zones.iter().map(Path::new);
-        let line = line(zones, "seccomp", "20260102-030405-ab12", Some(Path::new("/home/u")));
+        let zones: Vec<Zone> = zones.iter().map(Zone::new).collect();
+        let line = line(&zones, "seccomp", "20260102-030405-ab12", Some(Path::new("/home/u")));
         anstream::adapter::strip_str(&line).to_string()
     }
 

@@ -25,26 +25,45 @@ pub(crate) struct Report {
     pub(crate) left: Option<usize>,
     pub(crate) ledger: String,
     pub(crate) denials: Vec<Entry>,
+    /// Operations that were let through, and what they took is in the stash; more than are in `kept` when records
+    /// were lost.
+    pub(crate) stashed: u64,
+    /// What is in the stash, or was.
+    pub(crate) kept: Vec<Entry>,
     /// What a person should know about the session or its ledger.
     pub(crate) notes: Vec<String>,
 }
 
-/// One denial.
+/// One denial, or one operation whose loss was kept.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Entry {
     /// RFC 3339.
     pub(crate) time: String,
     #[serde(flatten)]
     record: DenialRecord,
+    /// The entries of the stash.
+    #[serde(skip_serializing_if = "<[u64]>::is_empty")]
+    entries: Vec<u64>,
     #[serde(skip)]
     pub(crate) denial: Denial,
 }
 
 impl Entry {
     /// What a line of a ledger tells, if that is a denial.
-    pub(crate) fn of(line: &Line) -> Option<Self> {
+    pub(crate) fn of_denial(line: &Line) -> Option<Self> {
         let Record::Denial(record) = &line.record else { return None };
-        Some(Self { time: line.time.clone(), record: record.clone(), denial: record.clone().into() })
+        Some(Self::new(line, record, &[]))
+    }
+
+    /// What a line of a ledger tells, if that is something kept.
+    pub(crate) fn of_stash(line: &Line) -> Option<Self> {
+        let Record::Stash(record) = &line.record else { return None };
+        Some(Self::new(line, &record.what, &record.entries))
+    }
+
+    fn new(line: &Line, record: &DenialRecord, entries: &[u64]) -> Self {
+        let (record, denial) = (record.clone(), record.clone().into());
+        Self { time: line.time.clone(), record, entries: entries.to_vec(), denial }
     }
 }
 
@@ -68,7 +87,8 @@ impl Report {
     pub(crate) fn of_ledger(session: &str, ledger: &Path, contents: &Contents) -> Self {
         let start = contents.start().map(|(_, start)| start);
         let end = contents.end().map(|(_, end)| end);
-        let denials: Vec<Entry> = contents.lines.iter().filter_map(Entry::of).collect();
+        let denials: Vec<Entry> = contents.lines.iter().filter_map(Entry::of_denial).collect();
+        let kept: Vec<Entry> = contents.lines.iter().filter_map(Entry::of_stash).collect();
         let counts = end.map(|end| end.counts).unwrap_or_default();
         Self {
             session: session.to_owned(),
@@ -76,10 +96,12 @@ impl Report {
             zones: start.map(|start| start.zones.clone()).unwrap_or_default(),
             status: end.and_then(|end| end.status),
             denied: counts.denied.max(denials.len() as u64),
+            stashed: counts.stashed.max(kept.len() as u64),
             lost: counts.lost,
             left: None,
             ledger: ledger.to_string_lossy().into_owned(),
             denials,
+            kept,
             notes: notes(session, contents),
         }
     }
@@ -101,10 +123,18 @@ impl Report {
         report.status = Some(ended.status);
         let counts = ended.counts.unwrap_or_default();
         report.denied = report.denied.max(counts.denied);
+        report.stashed = report.stashed.max(counts.stashed);
         report.lost = report.lost.max(counts.lost);
         report.left = ended.left;
         report.notes.extend(unread);
         report
+    }
+}
+
+impl Report {
+    /// The same with what was kept in the place of what was denied, for a table of it.
+    pub(crate) fn of_kept(&self) -> Self {
+        Self { denials: self.kept.clone(), ..self.clone() }
     }
 }
 
@@ -164,6 +194,7 @@ pub(crate) mod sample {
         let entry = |denial: Denial| Entry {
             time: "2026-01-02T03:04:05.000Z".into(),
             record: DenialRecord::from(&denial),
+            entries: Vec::new(),
             denial,
         };
         Report {
@@ -176,6 +207,8 @@ pub(crate) mod sample {
             left: Some(0),
             ledger: "/state/sessions/20260102-030405-abcd.jsonl".into(),
             denials: denials.into_iter().map(entry).collect(),
+            stashed: 0,
+            kept: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -16,15 +16,15 @@ const NOTES: usize = 3;
 pub(crate) fn text(report: &Report, screen: Screen, home: Option<&Path>) -> String {
     let loud = loud(report, screen.width);
     if report.denied == 0 {
-        let line = format!("nothing was blocked · session {}", report.session);
+        let blocked = if report.stashed == 0 { "nothing was blocked · " } else { "" };
         let name = styled(NAME, "es-guard:");
-        return format!("{name} {line}\n{loud}");
+        return format!("{name} {blocked}session {}\n{}{loud}", report.session, kept(report));
     }
     let blocked = format!("blocked {}", count(report.denied, "operation"));
     let mut out = format!("{} {}\n", styled(NAME, "es-guard:"), styled(LOUD, blocked));
     if !report.denials.is_empty() {
         // The first line, the header, "and more", the ledger, the next command, and the shell's prompt.
-        let taken = 6 + loud.lines().count();
+        let taken = 6 + loud.lines().count() + kept(report).lines().count();
         let room = screen.height.min(Screen::USUAL.height).saturating_sub(taken).clamp(1, ROWS);
         let (table, left_out) = rows::at_most(report, room, screen.width, home);
         out += &table;
@@ -33,10 +33,21 @@ pub(crate) fn text(report: &Report, screen: Screen, home: Option<&Path>) -> Stri
             out += &format!("and {denials} more in {}\n", count(places as u64, "other place"));
         }
     }
+    out += &kept(report);
     out += &loud;
     out += &format!("{} {}\n", styled(FAINT, "ledger:"), printable(&report.ledger));
     out += &format!("{} es-guard sessions show {}\n", styled(FAINT, "next:  "), report.session);
     out
+}
+
+/// What was let through and can be put back, and how.
+fn kept(report: &Report) -> String {
+    if report.stashed == 0 {
+        return String::new();
+    }
+    let what = format!("kept what {} took away", count(report.stashed, "operation"));
+    let how = format!("es-guard sessions restore {}", report.session);
+    format!("{} {} · {} {how}\n", styled(NAME, "es-guard:"), styled(LOUD, what), styled(FAINT, "undo:"))
 }
 
 /// What must be said even when nothing else is to be: lost records, processes that live on, notes. One line

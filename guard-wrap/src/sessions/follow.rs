@@ -85,7 +85,8 @@ fn sentence(bytes: &[u8], report: &Report, width: usize, home: Option<&Path>) ->
     let time = local(&line.time, "%H:%M:%S");
     let text = match &line.record {
         Record::SessionStart(_) => return None,
-        Record::Denial(_) => rows::line(&Entry::of(&line)?, report, width, home),
+        Record::Denial(_) => rows::line(&Entry::of_denial(&line)?, report, width, home),
+        Record::Stash(_) => format!("{}  kept", rows::line(&Entry::of_stash(&line)?, report, width, home)),
         Record::Override(change) => format!("{time}  {}", of_override(change)),
         Record::Policy(change) => format!("{time}  policy {}: {}", change.change, change.detail),
         Record::SessionEnd(end) => {

@@ -51,6 +51,11 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
         text += "\n";
         text += &rows::all(&report, screen.width, home.as_deref());
     }
+    if !report.kept.is_empty() {
+        let screen = Screen::of(std::io::stdout()).unwrap_or(Screen::ENDLESS);
+        text += &format!("\n\n{}\n", styled(FAINT, "let through, and kept in the stash:"));
+        text += &rows::all(&report.of_kept(), screen.width, home.as_deref());
+    }
     print(&text);
     if report.lost > 0 {
         note(&format!("{} NOT WRITTEN (disk full?): this list is incomplete", count(report.lost, "record")));
@@ -80,6 +85,10 @@ pub(super) fn header(report: &Report, contents: &Contents, state: State, home: O
         line("engine", &printable(&report.engine));
     }
     line("blocked", &count(report.denied, "operation"));
+    if report.stashed > 0 {
+        let kept = count(report.stashed, "operation");
+        line("kept", &format!("what {kept} took: es-guard sessions restore {}", report.session));
+    }
     let own = contents.end().map_or(0, |(_, end)| end.counts.own_removed);
     if own > 0 {
         line("let go", &format!("{own} of what the session itself had made"));

@@ -92,7 +92,15 @@ fn narrowed(args: &WrapArgs, session: &SessionId) -> Result<Compiled, NestedErro
     let (home, cwd) = (home()?, std::env::current_dir().map_err(PlanError::CurrentDirectory)?);
     let policy = args.policy.as_deref();
     let (zones, helper) = (&args.zones, args.helper.as_deref());
-    let asked = Asked { zones, policy, home: &home, cwd: &cwd, state: None, control: None };
+    let asked = Asked {
+        zones,
+        on_delete: args.on_delete.into(),
+        policy,
+        home: &home,
+        cwd: &cwd,
+        state: None,
+        control: None,
+    };
     let compiled = Plan::new(&asked)?.compile()?;
     let narrow = Request::Narrow { session: session.clone(), policy: compiled.policy.clone() };
     match system::ask(helper, &narrow)? {

@@ -55,7 +55,7 @@ impl Session {
         signals: Signals,
         judge: Judge,
     ) -> Result<Self, SessionError> {
-        let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, canaries } =
+        let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, stash, canaries } =
             prepared;
         let system = match &judge {
             Judge::System(channel) => Some(channel.another()?),
@@ -82,11 +82,14 @@ impl Session {
             canary: canaries.kept.clone(),
             control: canaries.free.clone(),
         };
-        channel.send(&Request::Register(Box::new(register)), &[ledger.as_fd(), denials.as_fd()])?;
-        drop((ledger, denials));
+        channel.send(
+            &Request::Register(Box::new(register)),
+            &[ledger.as_fd(), denials.as_fd(), stash.index.as_fd(), stash.data.as_fd()],
+        )?;
+        drop((ledger, denials, stash));
         let armed = armed(&mut channel, &name).and_then(|armed| armed.by(args.engine));
         if armed.is_err() {
-            state.discard_ledger(&id);
+            state.discard(&id);
         }
         let Armed { agent, engine, pidfd } = armed?;
         let engine = if system.is_some() { format!("{engine}, system helper") } else { engine };
@@ -119,8 +122,8 @@ impl Session {
             render::note(warning);
         }
         if !self.quiet && !self.json {
-            let zones = self.policy.visible_zones().map(|zone| zone.path.as_path());
-            let line = banner::line(zones, &self.engine, self.id.as_str(), Some(&self.home));
+            let line =
+                banner::line(self.policy.visible_zones(), &self.engine, self.id.as_str(), Some(&self.home));
             render::tell(&format!("{line}\n"));
         }
     }

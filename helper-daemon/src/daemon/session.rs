@@ -50,9 +50,11 @@ impl Session {
                 register.protocol
             )));
         }
-        let Ok([ledger, denials, listener, child]) = <[_; 4]>::try_from(fds) else {
-            return Err(failed("expected four descriptors"));
+        let Ok([ledger, denials, index, data, listener, child]) = <[_; Records::COUNT + 2]>::try_from(fds)
+        else {
+            return Err(failed("expected six descriptors"));
         };
+        let records = Records::received([ledger, denials, index, data]);
         let child = PidFd::from_fd(child);
         let (pid, anchor) = belongs(&child, peer)?;
         let watched = Listener::new(taken(listener.as_fd())?);
@@ -67,7 +69,7 @@ impl Session {
         };
         let name = register.session.id.to_string();
         let post = Post { stance: Stance::Withstands, wards: wards::of(pid, peer) };
-        let guard = Local::new(register, Records { ledger: ledger.into(), denials: denials.into() }, post);
+        let guard = Local::new(register, records, post);
         let engine = guard.arm(listener, &child)?;
         let description = Description { engine, ..description };
         let exe = Caller::new(peer.pid.as_raw()).program().exe.to_string_lossy().into_owned();

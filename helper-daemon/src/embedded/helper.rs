@@ -65,10 +65,8 @@ fn registration(channel: &mut Channel) -> Result<(Register, Records), Failure> {
     if register.protocol != PROTOCOL_VERSION {
         return Err(failed(format!("expected protocol {PROTOCOL_VERSION}, found {}", register.protocol)));
     }
-    let Ok([ledger, denials]) = <[_; 2]>::try_from(fds) else {
-        return Err(failed("expected two descriptors"));
-    };
-    Ok((*register, Records { ledger: ledger.into(), denials: denials.into() }))
+    let fds = fds.try_into().map_err(|_| failed("expected four descriptors"))?;
+    Ok((*register, Records::received(fds)))
 }
 
 /// Steps back from the terminal and from everything that was inherited: the agent's pipes close when the agent
@@ -101,7 +99,7 @@ fn retreat(channel: &Channel, child: &UnixStream, records: &Records, judge: &Jud
     nix::unistd::dup2_stdout(&null)?;
     nix::unistd::dup2_stderr(&null)?;
     let mut keep = vec![channel.as_fd(), child.as_fd(), null.as_fd()];
-    keep.extend([records.ledger.as_fd(), records.denials.as_fd()]);
+    keep.extend(records.fds());
     if let Judge::System(system) = judge {
         keep.push(system.as_fd());
     }

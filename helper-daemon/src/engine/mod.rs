@@ -12,6 +12,9 @@ use crate::denial::Denial;
 pub trait Witness: Send + Sync {
     /// An operation was denied.
     fn denied(&self, denial: Denial);
+    /// An operation was let through that would have been denied, and what it took is in these entries of the
+    /// session's stash.
+    fn stashed(&self, what: Denial, entries: Vec<u64>);
     /// A removal or move of something of the session's own was let through.
     fn own_removed(&self);
 }

@@ -1,9 +1,8 @@
 //! What a guard writes down, and where.
 
-use super::Records;
 use crate::denial::{Denial, DenialRecord};
 use crate::engine::Witness;
-use crate::ledger::{Counts, DenialsFile, End, Ledger, OverrideRecord, PolicyRecord, Record};
+use crate::ledger::{Counts, DenialsFile, End, Ledger, OverrideRecord, PolicyRecord, Record, StashRecord};
 use crate::policy::judge::Reason;
 use crate::policy::{Override, Policy};
 use crate::protocol::Granter;
@@ -43,8 +42,7 @@ struct Proof {
 }
 
 impl Books {
-    pub(super) fn new(records: Records, session: SessionId, canary: PathBuf) -> Self {
-        let Records { ledger, denials } = records;
+    pub(super) fn new(ledger: File, denials: File, session: SessionId, canary: PathBuf) -> Self {
         let lives = ledger.try_clone().ok().and_then(lock);
         let pages = Pages {
             ledger: Ledger::new(ledger, session),
@@ -138,6 +136,13 @@ impl Witness for Books {
         }
     }
 
+    fn stashed(&self, what: Denial, entries: Vec<u64>) {
+        let mut pages = self.pages();
+        pages.counts.stashed += 1;
+        let record = StashRecord { entries, what: DenialRecord::from(&what) };
+        pages.ledger.append(Record::Stash(record), Timestamp::now());
+    }
+
     fn own_removed(&self) {
         self.pages().counts.own_removed += 1;
     }
@@ -165,7 +170,7 @@ mod tests {
     fn books() -> Books {
         let file = || tempfile::tempfile().unwrap();
         let session = SessionId::parse("20260102-030405-abcd").unwrap();
-        Books::new(Records { ledger: file(), denials: file() }, session, "/z/canary".into())
+        Books::new(file(), file(), session, "/z/canary".into())
     }
 
     #[test]
@@ -186,8 +191,8 @@ mod tests {
     fn nothing_is_recorded_after_the_end() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let session = SessionId::parse("20260102-030405-abcd").unwrap();
-        let records = Records { ledger: file.reopen().unwrap(), denials: tempfile::tempfile().unwrap() };
-        let books = Books::new(records, session, "/z/canary".into());
+        let books =
+            Books::new(file.reopen().unwrap(), tempfile::tempfile().unwrap(), session, "/z/canary".into());
         books.close(Some(0));
         books.write(Record::Policy(PolicyRecord { change: "replaced".into(), detail: "late".into() }));
         let lines = crate::ledger::read(std::io::BufReader::new(file)).unwrap().lines;

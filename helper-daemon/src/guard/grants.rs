@@ -115,7 +115,7 @@ mod tests {
     use crate::policy::Zone;
 
     fn policy() -> Policy {
-        let zone = |path: &str, internal| Zone { path: path.into(), internal };
+        let zone = |path: &str, internal| Zone { internal, ..Zone::new(path) };
         Policy { zones: vec![zone("/p", false), zone("/p/own/state", true)], ..Policy::default() }
     }
 

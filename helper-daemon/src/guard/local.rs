@@ -10,6 +10,7 @@ use crate::policy::judge::Reason;
 use crate::policy::{Override, Policy};
 use crate::protocol::{Failure, FailureKind, Granter, LiveOverride, RefusalCode, Register};
 use crate::session::SessionInfo;
+use crate::stash::Store;
 use endpoint_sec::linux::filter::Options;
 use endpoint_sec::linux::handle::stat_fd;
 use endpoint_sec::linux::listener::Listener;
@@ -53,9 +54,13 @@ impl Local {
     pub fn new(register: Register, records: Records, post: Post) -> Self {
         let Register { session: info, policy, canary, .. } = register;
         let file = |file: &File| stat_fd(file.as_fd()).ok().map(|stat| (stat.dev, stat.ino));
-        let kept = [&records.ledger, &records.denials].into_iter().filter_map(file).collect();
-        let settings = Settings { policy: policy.clone(), stance: post.stance, wards: post.wards, kept };
-        let books = Arc::new(Books::new(records, info.id.clone(), canary));
+        let Records { ledger, denials, index, data } = records;
+        let kept = [&ledger, &denials, &index].into_iter().filter_map(file).collect();
+        // What can't be looked at can't be put into: then what would be kept is denied.
+        let stash = Store::new(index, data).ok();
+        let settings =
+            Settings { policy: policy.clone(), stance: post.stance, wards: post.wards, kept, stash };
+        let books = Arc::new(Books::new(ledger, denials, info.id.clone(), canary));
         let rules = Rules { policy, grants: Grants::default(), nested: Nested::default(), begun: false };
         Self {
             info,
@@ -69,6 +74,13 @@ impl Local {
     /// What the agent's filter must trap for a guard in this process.
     pub fn filter_options() -> Result<Options, Failure> {
         Seccomp::filter_options().map_err(failed)
+    }
+
+    /// One more of es-guard's processes that the tree must not reach.
+    pub fn add_ward(&self, ward: Ward) {
+        if let Some(engine) = self.engine.get() {
+            engine.add_ward(ward);
+        }
     }
 
     /// Lets a path through, from the next call on. `now` in Unix seconds.

@@ -10,7 +10,7 @@ mod nested;
 mod remote;
 
 pub use local::{Local, Post};
-pub use remote::Remote;
+pub use remote::{Remote, silent};
 
 use crate::ledger::Counts;
 use crate::policy::Policy;
@@ -18,15 +18,34 @@ use crate::policy::judge::Reason;
 use crate::protocol::{Failure, FailureKind};
 use endpoint_sec::linux::process::PidFd;
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// The files that a session is recorded in.
+/// The files that a session is recorded in, and where what it takes is kept.
 #[derive(Debug)]
 pub struct Records {
     /// The session's ledger, open for appending.
     pub ledger: File,
     /// The denials of all sessions, open for reading and appending.
     pub denials: File,
+    /// The index of the session's stash, open for appending.
+    pub index: File,
+    /// The folder `data` of the session's stash.
+    pub data: OwnedFd,
+}
+
+impl Records {
+    /// How many descriptors they are.
+    pub const COUNT: usize = 4;
+
+    /// Takes them over as they are sent.
+    pub fn received([ledger, denials, index, data]: [OwnedFd; Self::COUNT]) -> Self {
+        Self { ledger: ledger.into(), denials: denials.into(), index: index.into(), data }
+    }
+
+    /// For sending, in order.
+    pub fn fds(&self) -> [BorrowedFd<'_>; Self::COUNT] {
+        [self.ledger.as_fd(), self.denials.as_fd(), self.index.as_fd(), self.data.as_fd()]
+    }
 }
 
 /// What guards a session. In order: [`arm`](Self::arm), [`end_proof`](Self::end_proof),

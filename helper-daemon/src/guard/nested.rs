@@ -62,7 +62,7 @@ mod tests {
     use crate::policy::{Override, Zone};
 
     fn policy(zones: &[&str], lets_through: &[&str]) -> Policy {
-        let zone = |path: &&str| Zone { path: path.into(), internal: path.contains("own") };
+        let zone = |path: &&str| Zone { internal: path.contains("own"), ..Zone::new(path) };
         let through = |path: &&str| Override { path: path.into(), expires_at: None, reason: None };
         Policy {
             zones: zones.iter().map(zone).collect(),

@@ -5,6 +5,7 @@
 
 mod shape;
 
+use crate::policy::OnDelete;
 use shape::Object;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +15,21 @@ pub const MAX_BYTES: u64 = 1 << 20;
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyFile {
-    /// `protected_zones`, absolute, not resolved.
-    pub zones: Vec<PathBuf>,
+    /// `protected_zones`.
+    pub zones: Vec<FileZone>,
     /// `temporary_overrides`.
     pub overrides: Vec<FileOverride>,
     /// `exempt_names`.
     pub exempt_names: Vec<String>,
+}
+
+/// One entry of `protected_zones`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileZone {
+    /// Absolute, not resolved.
+    pub path: PathBuf,
+    /// What becomes of what would be lost there, where the entry says so.
+    pub on_delete: Option<OnDelete>,
 }
 
 /// One entry of `temporary_overrides`.
@@ -58,8 +68,10 @@ pub fn parse(text: &[u8], home: &Path) -> Result<PolicyFile, Mistake> {
         expires_at: o.expires_at,
         reason: o.reason,
     });
+    let zones = raw.protected_zones.0.into_iter();
+    let zones = zones.map(|zone| FileZone { path: expand(zone.path.0), on_delete: zone.on_delete });
     Ok(PolicyFile {
-        zones: raw.protected_zones.0.into_iter().map(|zone| expand(zone.path.0)).collect(),
+        zones: zones.collect(),
         overrides: overrides.collect(),
         exempt_names: raw.exempt_names.0.into_iter().map(|name| name.0).collect(),
     })
@@ -89,14 +101,16 @@ mod tests {
     fn strings_and_objects_both() {
         let file = read(
             r#"{
-            "protected_zones": ["~/important", {"path": "/srv/data"}],
+            "protected_zones": ["~/important", {"path": "/srv/data", "on_delete": "stash"}],
             "temporary_overrides": ["/srv/data/tmp",
                 {"path": "/srv/data/old.csv", "expires_at": 1772500000, "reason": "replaced by v2"}],
             "exempt_names": ["dist"]
         }"#,
         )
         .unwrap();
-        assert_eq!(file.zones, [PathBuf::from("/home/u/important"), "/srv/data".into()]);
+        let zone = |path: &str, on_delete| FileZone { path: path.into(), on_delete };
+        let zones = [zone("/home/u/important", None), zone("/srv/data", Some(OnDelete::Stash))];
+        assert_eq!(file.zones, zones);
         assert_eq!(file.overrides[0].expires_at, None);
         assert_eq!(file.overrides[1].expires_at, Some(1_772_500_000));
         assert_eq!(file.overrides[1].reason.as_deref(), Some("replaced by v2"));
@@ -138,7 +152,11 @@ mod tests {
             ),
             (
                 "{\"protected_zones\": [{\"path\": \"/a\", \"mode\": 1}]}",
-                "line 1, column 42: unknown field `mode`, expected `path`",
+                "line 1, column 42: unknown field `mode`, expected `path` or `on_delete`",
+            ),
+            (
+                "{\"protected_zones\": [{\"path\": \"/a\", \"on_delete\": \"keep\"}]}",
+                "line 1, column 55: unknown variant `keep`, expected `stash` or `deny`",
             ),
             ("{\"protected_zones\": [{}]}", "line 1, column 23: missing field `path`"),
             (

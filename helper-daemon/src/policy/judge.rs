@@ -1,7 +1,7 @@
 //! The verdict. Pure: it opens no file, reads no clock and knows no engine.
 
 use crate::policy::operation::{Kind, Operation, Place};
-use crate::policy::{Policy, Zone};
+use crate::policy::{OnDelete, Policy, Zone, strictest};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -23,6 +23,10 @@ pub enum Reason {
     Unreadable,
     /// Where the name lies can't be told, and it is on a zone's file system.
     Unclear,
+    /// It would have been let through, had there been room in the stash for what it takes.
+    StashFull,
+    /// It would have been let through, could what it takes have been put into the stash.
+    NotKept,
 }
 
 impl Reason {
@@ -36,6 +40,8 @@ impl Reason {
             Reason::Sealed => "sealed",
             Reason::Unreadable => "unreadable",
             Reason::Unclear => "unclear",
+            Reason::StashFull => "stash-full",
+            Reason::NotKept => "not-kept",
         }
     }
 }
@@ -46,13 +52,19 @@ impl Reason {
 pub enum Verdict {
     /// Let it happen.
     Allow,
+    /// Let it happen, and keep what would be lost: if that can't be done, refuse it.
+    Stash(Vec<Loss>),
     /// Refuse it.
-    Deny {
-        /// The zone that it would harm.
-        zone: PathBuf,
-        /// How.
-        reason: Reason,
-    },
+    Deny(Loss),
+}
+
+/// What an operation would take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The zone that it would harm.
+    pub zone: PathBuf,
+    /// How.
+    pub reason: Reason,
 }
 
 /// What a verdict depends on beside policy and operation.
@@ -69,8 +81,20 @@ pub fn judge(policy: &Policy, operation: &Operation, when: Circumstances) -> Ver
     if policy.layers.is_empty() {
         return judge_by(policy, operation, when);
     }
-    let verdicts = policy.layers.iter().map(|layer| judge_by(layer, operation, when));
-    verdicts.into_iter().find(|verdict| *verdict != Verdict::Allow).unwrap_or(Verdict::Allow)
+    let mut losses: Vec<Loss> = Vec::new();
+    for layer in &policy.layers {
+        match judge_by(layer, operation, when) {
+            Verdict::Allow => {}
+            // One thing is kept once, whichever zone it is kept for.
+            Verdict::Stash(more) => {
+                let new = |loss: &Loss| losses.iter().all(|known| known.reason != loss.reason);
+                let more: Vec<Loss> = more.into_iter().filter(new).collect();
+                losses.extend(more);
+            }
+            deny @ Verdict::Deny(_) => return deny,
+        }
+    }
+    if losses.is_empty() { Verdict::Allow } else { Verdict::Stash(losses) }
 }
 
 fn judge_by(policy: &Policy, operation: &Operation, when: Circumstances) -> Verdict {
@@ -83,9 +107,14 @@ fn judge_by(policy: &Policy, operation: &Operation, when: Circumstances) -> Verd
         Operation::Write(place) => court.sealed(place),
         Operation::Cover(place) => court.covered(place),
     };
-    match found {
-        None => Verdict::Allow,
-        Some((zone, reason)) => Verdict::Deny { zone: zone.path.clone(), reason },
+    let Some((zone, reason)) = found else { return Verdict::Allow };
+    let loss = Loss { zone: zone.path.clone(), reason };
+    // A zone itself, and what es-guard keeps, can't be brought back from a stash.
+    let can_be_kept = matches!(reason, Reason::Removed | Reason::Clobbered | Reason::MovedOut);
+    if can_be_kept && zone.on_delete == OnDelete::Stash && !zone.internal {
+        Verdict::Stash(vec![loss])
+    } else {
+        Verdict::Deny(loss)
     }
 }
 
@@ -99,7 +128,9 @@ struct Court<'a> {
 impl<'a> Court<'a> {
     /// The zone that guards the place, whatever is there.
     fn guarded(&self, place: &Place) -> Option<&'a Zone> {
-        place.paths.iter().find_map(|path| self.policy.guards(path, self.when.now, self.when.git))
+        strictest(
+            place.paths.iter().filter_map(|path| self.policy.guards(path, self.when.now, self.when.git)),
+        )
     }
 
     /// The zone that protects what is there.
@@ -116,9 +147,11 @@ impl<'a> Court<'a> {
         self.protected(place).map(|zone| (zone, Reason::Removed))
     }
 
+    /// Where less is refused, a thing is not protected as it was.
     fn moved_out(&self, from: &Place, to: &Place) -> Finding<'a> {
         let zone = self.protected(from)?;
-        self.guarded(to).is_none().then_some((zone, Reason::MovedOut))
+        let as_strict = |there: &Zone| there.on_delete >= zone.on_delete;
+        (!self.guarded(to).is_some_and(as_strict)).then_some((zone, Reason::MovedOut))
     }
 
     /// What es-guard keeps for itself, whatever is overridden.
@@ -167,6 +200,13 @@ impl<'a> Court<'a> {
         let both_files = new.kind == Some(Kind::Regular) && old.kind == Some(Kind::Regular);
         both_files && new.own && self.guarded(new).is_some() && self.protected(old).is_some()
     }
+}
+
+/// Whether it is the first of two names that an exchange would take out of protection.
+pub fn moves_out(policy: &Policy, operation: &Operation, when: Circumstances) -> bool {
+    let Operation::Exchange { first, second } = operation else { return false };
+    let layers = if policy.layers.is_empty() { std::slice::from_ref(policy) } else { &policy.layers };
+    layers.iter().any(|policy| Court { policy, when }.moved_out(first, second).is_some())
 }
 
 /// Whether the exchange of `new` and `old` is an edit by swap: `new` is the session's own file and stays so.

@@ -49,6 +49,27 @@ pub struct Zone {
     /// Whether es-guard added it for itself (its state folder): protected alike, not shown as a person's zone.
     #[serde(default)]
     pub internal: bool,
+    /// What becomes of what would be lost.
+    #[serde(default)]
+    pub on_delete: OnDelete,
+}
+
+/// What becomes of what an operation would take from a zone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDelete {
+    /// The operation is let through, and what it takes is kept in the session's stash.
+    Stash,
+    /// The operation is denied.
+    #[default]
+    Deny,
+}
+
+impl Zone {
+    /// A zone in which what would be lost is refused.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), internal: false, on_delete: OnDelete::Deny }
+    }
 }
 
 /// A path below a zone that is let through.
@@ -78,15 +99,17 @@ impl Override {
 
 impl Policy {
     /// The zone that guards `path`: the path is the zone or below it, nothing exempt lies between, and no live
-    /// override covers it. `now` in Unix seconds; `git` when git itself asks, for which `.git` is exempt.
+    /// override covers it. `now` in Unix seconds; `git` when git itself asks, for which `.git` is exempt. Of several
+    /// the strictest.
     ///
     /// A path is guarded as a *place*, whether something is there or not, and whoever made it.
     pub fn guards(&self, path: &Path, now: u64, git: bool) -> Option<&Zone> {
         let overridden = |zone: &Zone| self.overrides.iter().any(|o| o.covers(path, now) && o.may_open(zone));
-        self.zones.iter().find(|zone| {
+        let guarding = self.zones.iter().filter(|zone| {
             let within = path.strip_prefix(&zone.path);
             within.is_ok_and(|below| !self.exempt(zone, path, below, git)) && !overridden(zone)
-        })
+        });
+        strictest(guarding)
     }
 
     /// The zone that would go with `path` if it were moved: the path is the zone itself or one of its
@@ -140,6 +163,11 @@ impl Policy {
     }
 }
 
+/// The first of the strictest zones.
+pub fn strictest<'a>(zones: impl Iterator<Item = &'a Zone>) -> Option<&'a Zone> {
+    zones.reduce(|first, zone| if zone.on_delete > first.on_delete { zone } else { first })
+}
+
 /// Whether a component of `path` is `.git`: only then does it matter whether git asks.
 pub fn has_git_component(path: &Path) -> bool {
     // Cheap before exact: most paths have no such bytes at all.
@@ -153,8 +181,7 @@ mod tests {
     use super::*;
 
     fn policy(zones: &[&str]) -> Policy {
-        let zone = |path: &&str| Zone { path: path.into(), internal: false };
-        Policy { zones: zones.iter().map(zone).collect(), ..Policy::default() }
+        Policy { zones: zones.iter().map(Zone::new).collect(), ..Policy::default() }
     }
 
     fn guards(policy: &Policy, path: &str) -> bool {
@@ -206,6 +233,15 @@ mod tests {
         assert!(policy.guards(path, 0, true).is_none());
         assert!(has_git_component(path));
         assert!(!has_git_component(Path::new("/p/.github/x")));
+    }
+
+    #[test]
+    fn of_two_zones_the_stricter_guards() {
+        let mut policy = policy(&["/p", "/p/keep"]);
+        policy.zones[0].on_delete = OnDelete::Stash;
+        let zone = |path: &str| policy.guards(Path::new(path), 0, false).unwrap().path.clone();
+        assert_eq!(zone("/p/keep/x"), Path::new("/p/keep"));
+        assert_eq!(zone("/p/x"), Path::new("/p"));
     }
 
     #[test]

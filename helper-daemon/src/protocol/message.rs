@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Raised whenever a message changes its meaning.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// What `wrap` asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum Request {
-    /// Begin a session. Comes with descriptors: the ledger and the shared file of denials; to the system's
-    /// helper also the listener of the armed child and a pidfd of it.
+    /// Begin a session. Comes with descriptors: the ledger, the shared file of denials, the index of the session's
+    /// stash and its folder `data`; to the system's helper also the listener of the armed child and a pidfd of it.
     Register(Box<Register>),
     /// The child has tried the canaries: what was recorded of it? To the system's helper only.
     Proof,

@@ -2,7 +2,7 @@
 
 use super::descent::{Descent, named};
 use super::looks::attributes;
-use super::{Meta, Trait, copy, discard, shift};
+use super::{Meta, Trait, copy, copy_whole, discard, shift};
 use endpoint_sec::linux::handle::Handle;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
@@ -180,6 +180,10 @@ fn a_copy_never_replaces_anything() {
         let error = copy(at.as_fd(), name, at.as_fd(), c"to").unwrap_err();
         assert_eq!(error.errno(), Errno::EEXIST);
         assert_eq!(error.to_string(), "write to: EEXIST: File exists");
+        // What an earlier one left in part is no hindrance.
+        fs::write(dir.path().join("to.part"), "a part").unwrap();
+        assert_eq!(copy_whole(at.as_fd(), name, at.as_fd(), c"to").unwrap_err().errno(), Errno::EEXIST);
+        assert!(!dir.path().join("to.part").exists());
     }
     assert_eq!(fs::read(dir.path().join("to")).unwrap(), b"mine");
     assert_eq!(copy(at.as_fd(), c"none", at.as_fd(), c"x").unwrap_err().errno(), Errno::ENOENT);

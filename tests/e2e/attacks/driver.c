@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -295,6 +296,8 @@ static long perform(int n, char **w)
 		return on_thread(n - 1, w + 1);
 	if (IS("in_child", 1))
 		return in_child(n - 1, w + 1);
+	if (IS("setfsuid", 1))
+		return setfsuid(atoi(w[1])), setfsuid(-1) == atoi(w[1]) ? 0 : -EPERM;
 	if (IS("bad_address", 0))
 		return CALL1(NUMBERS(unlinkat, 301), 8);
 	if (IS("unlinkat", 2))

@@ -4,7 +4,7 @@
 mod outcome;
 mod patience;
 
-pub use outcome::{Outcome, denials, ledgers, output, read, run};
+pub use outcome::{Outcome, denials, kept, ledgers, output, read, run};
 pub use patience::{Watchdog, eventually, too_long};
 
 use crate::require;

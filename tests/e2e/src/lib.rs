@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod asking;
+pub mod bare;
 pub mod crowd;
 pub mod guard;
 pub mod kept;

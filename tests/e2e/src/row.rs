@@ -9,10 +9,12 @@
 //! ```
 //!
 //! A step ends in `-> removed` (or another reason) when it must be refused with `EPERM` and recorded with that
-//! reason, in `-> ENOENT` (or another errno) when it fails in the kernel's own way and is no denial, in
-//! `-> refused` when any error will do, and in nothing when it must succeed. A row with a denial is an attack:
+//! reason, in `-> kept removed` when it must succeed and what it took be kept, in `-> ENOENT` (or another errno)
+//! when it fails in the kernel's own way and is no denial, in `-> refused` when any error will do, and in nothing
+//! when it must succeed. A row with a denial is an attack:
 //! bare, its first refused step must succeed, and `after` must not hold.
 
+use helper_daemon::policy::OnDelete;
 use helper_daemon::policy::judge::Reason;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -26,6 +28,9 @@ pub struct Row {
     /// Zones, relative to the sandbox.
     #[serde(default = "one_zone")]
     pub zones: Vec<String>,
+    /// What becomes of what would be lost in them.
+    #[serde(default)]
+    pub on_delete: OnDelete,
     /// What is let through, relative to the sandbox.
     #[serde(default)]
     pub overrides: Vec<LetThrough>,
@@ -43,6 +48,9 @@ pub struct Row {
     /// What must be so afterwards.
     #[serde(default)]
     pub after: Vec<String>,
+    /// What must be so once everything that was kept is put back.
+    #[serde(default)]
+    pub restored: Vec<String>,
     /// Why `judge` alone can't say, where it can't.
     #[serde(default)]
     pub kernel_only: Option<String>,
@@ -94,6 +102,8 @@ pub enum Expected {
     Bare(&'static str),
     /// It is refused with `EPERM` and recorded with this reason.
     Denied(Reason),
+    /// It succeeds, and what it took is kept for this reason.
+    Kept(Reason),
     /// It fails, in whatever way, recorded or not.
     Refused,
 }
@@ -128,6 +138,10 @@ impl From<String> for Step {
             "moved-out" => Expected::Denied(Reason::MovedOut),
             "zone-moved" => Expected::Denied(Reason::ZoneMoved),
             "clobbered" => Expected::Denied(Reason::Clobbered),
+            "not-kept" => Expected::Denied(Reason::NotKept),
+            "kept removed" => Expected::Kept(Reason::Removed),
+            "kept moved-out" => Expected::Kept(Reason::MovedOut),
+            "kept clobbered" => Expected::Kept(Reason::Clobbered),
             word => match ERRNOS.iter().find(|&&errno| errno == word) {
                 Some(errno) => Expected::Bare(errno),
                 None => panic!("unknown expectation {word:?} in {written:?}"),
@@ -157,14 +171,21 @@ impl Row {
 
     /// The reasons of the denials, in order; `None` where a step may be recorded or not.
     pub fn reasons(&self) -> Option<Vec<Reason>> {
-        let steps =
-            self.steps.iter().filter(|step| !matches!(step.expected, Expected::Done | Expected::Bare(_)));
-        steps
-            .map(|step| match step.expected {
-                Expected::Denied(reason) => Some(reason),
-                _ => None,
-            })
-            .collect()
+        let steps = self.steps.iter().filter_map(|step| match step.expected {
+            Expected::Denied(reason) => Some(Some(reason)),
+            Expected::Refused => Some(None),
+            Expected::Done | Expected::Bare(_) | Expected::Kept(_) => None,
+        });
+        steps.collect()
+    }
+
+    /// The reasons for which something is kept, in order.
+    pub fn kept(&self) -> Vec<Reason> {
+        let steps = self.steps.iter().filter_map(|step| match step.expected {
+            Expected::Kept(reason) => Some(reason),
+            _ => None,
+        });
+        steps.collect()
     }
 
     /// Whether the row is run as `who`.

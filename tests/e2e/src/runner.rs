@@ -1,14 +1,15 @@
 //! Runs one row against the real kernel, bare or guarded, and says what is wrong.
 
-use crate::guard::{Mode, Stage, Watchdog, denials};
+use crate::guard::{Mode, Stage, Watchdog, denials, kept};
 use crate::person;
 use crate::row::{Expected, Row, Step, Who};
 use crate::sandbox::Sandbox;
 use crate::words::{line, words};
 use helper_daemon::denial::Denial;
+use helper_daemon::policy::OnDelete;
 use nix::errno::Errno;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 /// What came of a row's steps.
@@ -20,6 +21,8 @@ pub struct Steps {
     pub remarks: String,
     /// What the ledger has.
     pub denials: Vec<Denial>,
+    /// What was let through, and what it took is in the stash.
+    pub kept: Vec<Denial>,
     sandbox: Sandbox,
 }
 
@@ -52,6 +55,10 @@ pub fn guarded(stage: &Stage, row: &Row, who: Who) -> Vec<String> {
             wrong.push(format!("ledger: expected {expected:?}, got {got:?}"));
         }
     }
+    let got: Vec<_> = run.kept.iter().map(|kept| kept.reason).collect();
+    if row.kept() != got {
+        wrong.push(format!("stash: expected {:?}, got {:?}", row.kept(), run.kept.iter().map(brief)));
+    }
     if row.kernel_only.is_none() && row.reasons().is_some() {
         wrong.extend(differs_from_model(row, &run));
     }
@@ -71,14 +78,14 @@ fn brief(denial: &Denial) -> String {
 /// The records have the names that the model has.
 fn differs_from_model(row: &Row, run: &Steps) -> Vec<String> {
     let root = run.sandbox.root();
-    let model = match crate::model::denials(row, &root) {
-        Ok(denials) => denials,
+    let (kept, denied): (Vec<_>, Vec<_>) = match crate::model::foreseen(row, &root) {
+        Ok(foreseen) => foreseen.into_iter().partition(|foreseen| foreseen.kept),
         Err(why) => return vec![format!("model: {why}")],
     };
     // Where mounts give a place several names, any of them will do for the place that nothing came to.
     let mounts = row.steps.iter().any(|step| step.text.starts_with("bind_mount"));
     let mut wrong = Vec::new();
-    for (expected, got) in model.iter().zip(&run.denials) {
+    for (expected, got) in denied.iter().zip(&run.denials).chain(kept.iter().zip(&run.kept)) {
         let got = (got.op, &got.path, got.dest.as_ref().filter(|_| !mounts), &got.zone);
         let expected =
             (expected.op, &expected.path, expected.dest.as_ref().filter(|_| !mounts), &expected.zone);
@@ -100,7 +107,7 @@ fn compare(run: &Steps, steps: &[Step], bare: bool) -> Vec<String> {
     for (n, step) in steps.iter().enumerate() {
         let got = run.results.get(n).map_or("nothing: the driver ended", String::as_str);
         let expected = match step.expected {
-            Expected::Done => "ok",
+            Expected::Done | Expected::Kept(_) => "ok",
             Expected::Bare(errno) => errno,
             Expected::Denied(_) | Expected::Refused if bare => "ok",
             Expected::Denied(_) => "EPERM",
@@ -144,7 +151,7 @@ fn perform(stage: &Stage, row: &Row, who: Who, guard: bool) -> Steps {
     if !status.success() {
         remarks = format!("{status}; {remarks}");
     }
-    Steps { results, remarks, denials: denials(&sandbox), sandbox }
+    Steps { results, remarks, denials: denials(&sandbox), kept: kept(&sandbox), sandbox }
 }
 
 fn script(row: &Row, root: &Path) -> String {
@@ -165,8 +172,8 @@ fn named(result: &str) -> String {
 }
 
 fn guarded_mode(row: &Row, sandbox: &Sandbox) -> Mode {
-    let zones = row.zones.iter().map(|zone| sandbox.root().join(zone)).collect();
-    if row.overrides.is_empty() && row.exempt_names.is_empty() {
+    let zones: Vec<PathBuf> = row.zones.iter().map(|zone| sandbox.root().join(zone)).collect();
+    if row.overrides.is_empty() && row.exempt_names.is_empty() && row.on_delete == OnDelete::Deny {
         return Mode::Guarded { zones, policy: None };
     }
     let overrides = row.overrides.iter().map(|o| {
@@ -177,12 +184,13 @@ fn guarded_mode(row: &Row, sandbox: &Sandbox) -> Mode {
         }
     });
     let overrides: Vec<_> = overrides.collect();
+    let zone = |path: &PathBuf| serde_json::json!({"path": path, "on_delete": row.on_delete});
     let policy = serde_json::json!({
-        "protected_zones": [],
+        "protected_zones": zones.iter().map(zone).collect::<Vec<_>>(),
         "temporary_overrides": overrides,
         "exempt_names": row.exempt_names,
     });
     let path = sandbox.beside("policy.json");
     std::fs::write(&path, policy.to_string()).expect("a policy");
-    Mode::Guarded { zones, policy: Some(path) }
+    Mode::Guarded { zones: Vec::new(), policy: Some(path) }
 }

@@ -2,14 +2,15 @@
 //! killed at any moment, on a full disk, and asked for by the tree itself.
 
 use e2e::guard::{Mode, Stage, run};
-use e2e::kept::{Stash, portrait};
+use e2e::kept::{Portrait, Stash, portrait};
 use e2e::require;
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, USER, everyone, is_root};
-use helper_daemon::stash::How;
+use helper_daemon::stash::{How, Kind};
 use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::{Mode as Bits, SFlag, UtimensatFlags, mknodat, utimensat};
 use nix::sys::time::TimeSpec;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt;
@@ -257,4 +258,46 @@ fn seccomp_at_the_end_of_a_session_old_and_empty_stashes_go() {
         assert_eq!(made.map(|folder| folder.exists()), [false, true, false], "{outcome:?}");
         assert_eq!(outcome.stderr, "");
     }
+}
+
+#[test]
+fn seccomp_what_an_agent_removes_comes_back() {
+    for stage in Stage::of_every_helper() {
+        for who in everyone() {
+            for elsewhere in [None, Some(other_disk())] {
+                let sandbox = Sandbox::new(who);
+                let zone = zone(&sandbox, elsewhere.as_ref());
+                fs::create_dir(zone.join("project")).expect("a directory");
+                fill(&zone.join("project/all"), who);
+                sandbox.hand_over();
+                let owned = Command::new("chown").args(["-hR", &owner(who)]).arg(&zone).status();
+                assert!(owned.is_ok_and(|status| status.success()));
+                let before = settled(&zone, elsewhere.is_some());
+                let zone_word = zone.to_str().expect("a zone");
+                let mut agent =
+                    stage.guard(&sandbox, &["wrap", "--quiet", "--on-delete", "stash", "--zone", zone_word]);
+                agent.args(["--", "rm", "-rf"]).arg(zone.join("project"));
+                let outcome = run(&sandbox, agent);
+                assert_eq!(outcome.status.code(), Some(0), "{outcome:?}");
+                assert!(!zone.join("project").exists());
+                let (status, out, err) = restore(&stage, &sandbox, &[]);
+                assert_eq!(status, Some(0), "{out}{err}");
+                assert_eq!(settled(&zone, elsewhere.is_some()), before, "{who:?}");
+            }
+        }
+    }
+}
+
+/// A portrait without the times of directories, which emptying them changes before they are described; and, of
+/// what was copied file by file, without the other names of a file.
+fn settled(zone: &Path, copied: bool) -> BTreeMap<PathBuf, Portrait> {
+    let mut found = portrait(zone);
+    for (below, thing) in &mut found {
+        if thing.meta.kind == Kind::Directory {
+            thing.meta.modified = 0;
+        } else if copied {
+            (thing.meta.nlink, thing.first) = (1, below.clone());
+        }
+    }
+    found
 }

@@ -177,7 +177,7 @@ impl Session {
                 own.put(dir_key, &bare_name, &stat, How::Made);
                 let made = Some(Made { entry: seen.entry, stat });
                 let reply = Reply::Descriptor { fd, cloexec: flags & OFlag::O_CLOEXEC.bits() != 0, made };
-                return Ok(Done::Answered(Outcome { reply, denial: None, own_removed: false }));
+                return Ok(Done::Answered(Outcome { reply, told: None, own_removed: false }));
             }
             Creation::Directory { mode } => plain(Act::Mkdir { dir, name, mode: *mode }),
             Creation::Node { mode, dev } => plain(Act::Mknod { dir, name, mode: *mode, dev: *dev }),

@@ -163,7 +163,7 @@ mod tests {
     use endpoint_sec::linux::caller::Caller;
 
     fn keeper(zones: &[&Path]) -> ViewKeeper {
-        let zone = |path: &&Path| Zone { path: path.to_path_buf(), internal: false };
+        let zone = |path: &&Path| Zone::new(*path);
         ViewKeeper::new(Policy { zones: zones.iter().map(zone).collect(), ..Policy::default() }).unwrap()
     }
 

@@ -14,6 +14,7 @@
 //! | [`remove`], [`rename`], [`create`], [`mount`] | one operation each |
 //! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
+//! | [`keep`], [`rename_kept`] | keeping what is taken in the session's stash |
 //! | [`bare`] | what the kernel would have refused anyway |
 //! | [`who`] | acting as the caller; telling git from others |
 //! | [`known`] | what need not be asked again of a caller |
@@ -24,6 +25,7 @@
 
 mod bare;
 mod create;
+mod keep;
 mod keeper;
 mod known;
 mod mount;
@@ -32,6 +34,7 @@ mod own;
 mod reach;
 mod remove;
 mod rename;
+mod rename_kept;
 mod serve;
 mod turns;
 mod view;
@@ -43,12 +46,14 @@ pub use serve::{Seccomp, Settings, Stance};
 
 use crate::denial::Denial;
 use crate::engine::Witness;
-use crate::policy::judge::{Circumstances, Reason, Verdict, judge};
+use crate::policy::judge::{Circumstances, Loss, Reason, Verdict, judge};
 use crate::policy::operation::{Kind, Op, Operation, Place};
 use crate::policy::{Policy, has_git_component};
+use crate::stash::Store;
 use endpoint_sec::linux::caller::{Caller, Unread};
 use endpoint_sec::linux::event::{At, Event, decode};
 use endpoint_sec::linux::handle::{self, Stat};
+use endpoint_sec::linux::in_person::on_behalf_of;
 use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
 use endpoint_sec::linux::resolve::Entry;
 use keeper::ViewKeeper;
@@ -59,7 +64,7 @@ use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use turns::Turns;
 use view::{View, Where};
@@ -75,7 +80,9 @@ struct Session {
     known: Known,
     stance: Stance,
     /// es-guard's processes that the tree could reach.
-    wards: Vec<Ward>,
+    wards: RwLock<Vec<Ward>>,
+    /// Where what is let through in a zone with a stash is kept.
+    stash: Option<Store>,
     /// Files that es-guard records this session in: device and inode.
     kept: HashSet<(u64, u64)>,
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
@@ -88,8 +95,15 @@ struct Session {
 /// A call's answer, and what is recorded once it is given.
 struct Outcome {
     reply: Reply,
-    denial: Option<Box<Denial>>,
+    told: Option<Box<Told>>,
     own_removed: bool,
+}
+
+/// What is recorded of one call.
+enum Told {
+    Denied(Denial),
+    /// What would have been denied, and the entries of the stash that it takes are kept as.
+    Stashed(Denial, Vec<u64>),
 }
 
 enum Reply {
@@ -104,7 +118,7 @@ enum Reply {
 
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
-        Self { reply: Reply::Plain(answer), denial: None, own_removed: false }
+        Self { reply: Reply::Plain(answer), told: None, own_removed: false }
     }
 }
 
@@ -141,7 +155,9 @@ impl Session {
     /// Handles one call: `Err` is a refusal.
     fn handle(&self, trapped: &Trapped) -> Outcome {
         let case = Case { id: trapped.id, caller: Caller::new(trapped.tid) };
-        let done = decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event));
+        let done = on_behalf_of(case.caller, || {
+            decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event))
+        });
         done.unwrap_or_else(|unread| match unread {
             Unread::Bare(errno) => Answer::Fail(errno).into(),
             // Nobody is left to get the answer.
@@ -238,23 +254,7 @@ impl Session {
         zone: PathBuf,
         reason: Reason,
     ) -> Outcome {
-        let program = case.caller.program();
-        let denial = Denial {
-            op,
-            path,
-            dest,
-            zone,
-            reason,
-            pid: program.pid,
-            exe: program.exe,
-            argv: program.argv.iter().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect(),
-            cwd: program.cwd,
-        };
-        Outcome {
-            reply: Reply::Plain(Answer::Fail(Errno::EPERM)),
-            denial: Some(Box::new(denial)),
-            own_removed: false,
-        }
+        incident(case, op, path, dest, Loss { zone, reason }).refused()
     }
 
     /// A caller that can't be read may be removing anything.
@@ -277,6 +277,44 @@ impl Session {
             .or(policy.zones.first())
             .map(|zone| zone.path.clone())
             .unwrap_or_default()
+    }
+}
+
+/// What is asked for, by whom, and what that would harm.
+fn incident(case: Case, op: Op, path: PathBuf, dest: Option<PathBuf>, loss: Loss) -> Denial {
+    let program = case.caller.program();
+    Denial {
+        op,
+        path,
+        dest,
+        zone: loss.zone,
+        reason: loss.reason,
+        pid: program.pid,
+        exe: program.exe,
+        argv: program.argv.iter().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect(),
+        cwd: program.cwd,
+    }
+}
+
+impl Denial {
+    fn refused(self) -> Outcome {
+        let reply = Reply::Plain(Answer::Fail(Errno::EPERM));
+        Outcome { reply, told: Some(Box::new(Told::Denied(self))), own_removed: false }
+    }
+
+    /// Let through, with what it takes kept in these entries; or bare's error, or why it is denied after all.
+    fn came_to(mut self, kept: rename_kept::Kept) -> Outcome {
+        match kept {
+            Ok(Ok(entries)) => {
+                let told = Some(Box::new(Told::Stashed(self, entries)));
+                Outcome { told, ..Answer::Value(0).into() }
+            }
+            Ok(Err(errno)) => Answer::Fail(errno).into(),
+            Err(reason) => {
+                self.reason = reason;
+                self.refused()
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::view::{View, Where};
 use super::{Case, Outcome, Seen, Session};
-use crate::policy::judge::{Reason, Verdict};
+use crate::policy::judge::{Loss, Reason, Verdict};
 use crate::policy::operation::{Op, Operation, Place};
 use endpoint_sec::linux::caller::{Caller, Unread};
 use endpoint_sec::linux::event::{At, overlay_writes};
@@ -59,8 +59,8 @@ impl Session {
         let operation =
             Operation::Cover(Place { paths: view.paths_of(&case.caller, &place), ..Place::default() });
         Ok(match self.verdict(view, case, &operation).0 {
-            Verdict::Allow => Answer::Continue.into(),
-            Verdict::Deny { zone, reason } => {
+            Verdict::Allow | Verdict::Stash(_) => Answer::Continue.into(),
+            Verdict::Deny(Loss { zone, reason }) => {
                 let Operation::Cover(place) = operation else { return Ok(Answer::Continue.into()) };
                 self.deny(case, Op::Mount, place.shown().to_owned(), None, zone, reason)
             }

@@ -189,5 +189,5 @@ impl Session {
 
 fn answer(fd: OwnedFd, flags: i32, made: Option<super::create::Made>) -> Outcome {
     let cloexec = flags & OFlag::O_CLOEXEC.bits() != 0;
-    Outcome { reply: Reply::Descriptor { fd, cloexec, made }, denial: None, own_removed: false }
+    Outcome { reply: Reply::Descriptor { fd, cloexec, made }, told: None, own_removed: false }
 }

@@ -1,8 +1,11 @@
 //! unlink and rmdir.
 
 use super::bare::{self, Bare};
-use super::{Case, Outcome, Session, Where, found, lock};
-use crate::policy::judge::Verdict;
+use super::keep::Lost;
+use super::rename_kept::Kept;
+use super::{Case, Outcome, Session, Where, found, incident, lock};
+use crate::denial::Denial;
+use crate::policy::judge::{Loss, Verdict};
 use crate::policy::operation::{Op, Operation};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
@@ -49,10 +52,41 @@ impl Session {
                 }
                 Ok(Outcome { own_removed: done && is_own, ..answer.into() })
             }
-            Verdict::Deny { zone, reason } => match bare.removal(&seen, &stat, directory) {
+            Verdict::Deny(Loss { zone, reason }) => match bare.removal(&seen, &stat, directory) {
                 Some(errno) => Ok(Answer::Fail(errno).into()),
                 None => Ok(self.deny(case, operation.op(), path, None, zone, reason)),
             },
+            Verdict::Stash(losses) => match bare.removal(&seen, &stat, directory) {
+                Some(errno) => Ok(Answer::Fail(errno).into()),
+                None => {
+                    let lost = Lost { seen: &seen, stat: &stat, path: &path };
+                    let kept = self.remove_kept(case, operation.op(), &lost, losses);
+                    own.forget((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat);
+                    Ok(kept)
+                }
+            },
         }
+    }
+
+    /// Removes what is then in the stash.
+    fn remove_kept(&self, case: Case, op: Op, lost: &Lost<'_>, losses: Vec<Loss>) -> Outcome {
+        let Some(loss) = losses.into_iter().next() else { return Answer::Fail(Errno::EPERM).into() };
+        let what = incident(case, op, lost.path.to_owned(), None, loss);
+        let kept = match op {
+            Op::Rmdir => self.rmdir_described(case, lost, &what),
+            _ => self.take_away(case, lost, &what).map(|entry| Ok(vec![entry])),
+        };
+        what.came_to(kept)
+    }
+
+    /// Removes an empty directory: its description is all there is of it.
+    fn rmdir_described(&self, case: Case, lost: &Lost<'_>, what: &Denial) -> Kept {
+        let entry = self.describe(lost, what)?;
+        let act = Act::Rmdir { dir: &lost.seen.entry.dir, name: &lost.seen.entry.name };
+        let removed = self.ask(&case.caller, &act);
+        if removed.is_err() {
+            self.withdraw(&entry);
+        }
+        Ok(removed.map(|_| vec![entry.number]))
     }
 }

@@ -2,9 +2,10 @@
 
 use super::bare::{self, Bare};
 use super::own::{DirKey, How, Own};
+use super::rename_kept::Losing;
 use super::view::View;
-use super::{Case, Outcome, Seen, Session, Where, found, lock, unix_now};
-use crate::policy::judge::{Circumstances, Verdict, is_edit_by_swap};
+use super::{Case, Outcome, Seen, Session, Where, found, incident, lock, unix_now};
+use crate::policy::judge::{Circumstances, Loss, Verdict, is_edit_by_swap, moves_out};
 use crate::policy::operation::{Kind, Op, Operation, Place};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
@@ -16,8 +17,8 @@ use nix::fcntl::RenameFlags;
 use std::path::PathBuf;
 
 /// One of the two names, with what is known of it under the lock.
-struct Side<'a> {
-    seen: &'a Seen,
+pub(super) struct Side<'a> {
+    pub(super) seen: &'a Seen,
     stat: Option<Stat>,
     place: Place,
 }
@@ -101,16 +102,35 @@ impl Session {
             return Some(refusal().map_or(Answer::Value(0), Answer::Fail).into());
         }
         let operation = Operation::Rename { from: from.place.clone(), to: to.place.clone() };
-        if let Verdict::Deny { zone, reason } = self.verdict(view, case, &operation).0 {
-            let (path, dest) = (shown(view, from), shown(view, to));
-            return Some(match refusal() {
-                Some(errno) => Answer::Fail(errno).into(),
-                None => self.deny(case, Op::Rename, path, Some(dest), zone, reason),
-            });
-        }
+        let verdict = self.verdict(view, case, &operation).0;
+        let losses = match verdict {
+            Verdict::Allow => Vec::new(),
+            Verdict::Deny(Loss { zone, reason }) => {
+                let (path, dest) = (shown(view, from), shown(view, to));
+                return Some(match refusal() {
+                    Some(errno) => Answer::Fail(errno).into(),
+                    None => self.deny(case, Op::Rename, path, Some(dest), zone, reason),
+                });
+            }
+            Verdict::Stash(losses) => losses,
+        };
         if from_stat.mount_root || to.stat.is_some_and(|stat| stat.mount_root) {
             // The caller may see a mount there that this process, in another namespace, does not.
             return Some(Answer::Fail(refusal().unwrap_or(Errno::EBUSY)).into());
+        }
+        if let Some(loss) = losses.first() {
+            if let Some(errno) = refusal() {
+                return Some(Answer::Fail(errno).into());
+            }
+            let (path, dest) = (shown(view, from), shown(view, to));
+            let what = incident(case, Op::Rename, path.clone(), Some(dest.clone()), loss.clone());
+            let losing = Losing { side: from, stat: from_stat, path: &path };
+            let old = to.stat.as_ref().map(|stat| Losing { side: to, stat, path: &dest });
+            let kept = self.rename_keeping(case, &losing, (to, old), flags, &losses, &what);
+            if matches!(kept, Ok(Ok(_))) {
+                after_rename(view, own, from, from_stat, to);
+            }
+            return Some(what.came_to(kept));
         }
         let exclusive = flags | bits(RenameFlags::RENAME_NOREPLACE);
         let mut answer = if to.stat.is_none() && !to.place.paths.is_empty() {
@@ -146,22 +166,43 @@ impl Session {
         };
         let operation = Operation::Exchange { first: first.place.clone(), second: second.place.clone() };
         let (verdict, when) = self.verdict(view, case, &operation);
-        if let Verdict::Deny { zone, reason } = verdict {
+        let both = ((first, &first_stat), (second, &second_stat));
+        if verdict != Verdict::Allow {
             let bare = Bare::of(self, &case.caller);
-            let refusal = bare.exchange((first.seen, &first_stat), (second.seen, &second_stat));
-            return match refusal {
-                Some(errno) => Answer::Fail(errno).into(),
-                None => {
-                    let (path, dest) = (shown(view, first), shown(view, second));
-                    self.deny(case, Op::Exchange, path, Some(dest), zone, reason)
+            if let Some(errno) = bare.exchange((first.seen, &first_stat), (second.seen, &second_stat)) {
+                return Answer::Fail(errno).into();
+            }
+        }
+        let (path, dest) = (shown(view, first), shown(view, second));
+        match verdict {
+            Verdict::Allow => {
+                let answer = self.perform(&case.caller, &act(first.seen, second.seen, flags));
+                if matches!(answer, Answer::Value(_) | Answer::Continue) {
+                    after_exchange(view, own, both.0, both.1, when);
                 }
-            };
+                answer.into()
+            }
+            Verdict::Deny(Loss { zone, reason }) => {
+                self.deny(case, Op::Exchange, path, Some(dest), zone, reason)
+            }
+            Verdict::Stash(losses) => {
+                let Some(loss) = losses.into_iter().next() else { return Answer::Fail(Errno::EPERM).into() };
+                let what = incident(case, Op::Exchange, path.clone(), Some(dest.clone()), loss);
+                // Only one of them can be going out of protection: the other comes from there.
+                let out = if moves_out(&view.policy, &operation, when) {
+                    Losing { side: first, stat: &first_stat, path: &path }
+                } else {
+                    Losing { side: second, stat: &second_stat, path: &dest }
+                };
+                let kept = self.keeping_copy(Some(&out), &what, || {
+                    Ok(self.ask(&case.caller, &act(first.seen, second.seen, flags)).map(|_| Vec::new()))
+                });
+                if matches!(kept, Ok(Ok(_))) {
+                    after_exchange(view, own, both.0, both.1, when);
+                }
+                what.came_to(kept)
+            }
         }
-        let answer = self.perform(&case.caller, &act(first.seen, second.seen, flags));
-        if matches!(answer, Answer::Value(_) | Answer::Continue) {
-            after_exchange(view, own, (first, &first_stat), (second, &second_stat), when);
-        }
-        answer.into()
     }
 }
 
@@ -169,7 +210,7 @@ fn bits(flag: RenameFlags) -> u32 {
     flag.bits()
 }
 
-fn act<'a>(from: &'a Seen, to: &'a Seen, flags: u32) -> Act<'a> {
+pub(super) fn act<'a>(from: &'a Seen, to: &'a Seen, flags: u32) -> Act<'a> {
     Act::Rename { from: (&from.entry.dir, &from.entry.name), to: (&to.entry.dir, &to.entry.name), flags }
 }
 

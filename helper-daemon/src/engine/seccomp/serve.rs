@@ -10,9 +10,10 @@ use super::known::Known;
 use super::own::Own;
 use super::turns::Turns;
 use super::who::Who;
-use super::{Outcome, Reply, Session, Ward, lock};
+use super::{Outcome, Reply, Session, Told, Ward, lock};
 use crate::engine::Witness;
 use crate::policy::Policy;
+use crate::stash::Store;
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::filter::Options;
 use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
@@ -22,7 +23,7 @@ use nix::poll::PollTimeout;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ pub struct Settings {
     pub wards: Vec<Ward>,
     /// Files that es-guard records the session in: device and inode.
     pub kept: Vec<(u64, u64)>,
+    /// Where what is let through in a zone with a stash is kept.
+    pub stash: Option<Store>,
 }
 
 /// A running engine of one session.
@@ -99,7 +102,7 @@ impl Seccomp {
         settings: Settings,
         witness: Arc<dyn Witness>,
     ) -> Result<Self, StartError> {
-        let Settings { policy, stance, wards, kept } = settings;
+        let Settings { policy, stance, wards, kept, stash } = settings;
         let session = Session {
             listener,
             view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
@@ -107,7 +110,8 @@ impl Seccomp {
             who: Who::new().map_err(StartError::Credentials)?,
             known: Known::new().map_err(StartError::View)?,
             stance,
-            wards,
+            wards: RwLock::new(wards),
+            stash,
             kept: kept.into_iter().collect(),
             confined: AtomicBool::new(false),
             turns: Turns::default(),
@@ -143,6 +147,11 @@ impl Seccomp {
     /// Waits until no process is left in the tree.
     pub fn wait_until_deserted(&self) {
         while !self.shared.session.listener.is_deserted(PollTimeout::NONE) {}
+    }
+
+    /// One more of es-guard's processes that the tree could reach.
+    pub fn add_ward(&self, ward: Ward) {
+        self.shared.session.add_ward(ward);
     }
 
     /// Judges by another policy from the next call on.
@@ -233,15 +242,18 @@ impl Session {
         let handled = catch_unwind(AssertUnwindSafe(|| self.handle(trapped)));
         // Whatever goes wrong in judging, the call is refused.
         let outcome = handled.unwrap_or_else(|_| Answer::Fail(Errno::EPERM).into());
-        let Outcome { reply, denial, own_removed } = outcome;
-        let denial = denial.map(|denial| (self.turns.take(), denial));
+        let Outcome { reply, told, own_removed } = outcome;
+        let told = told.map(|told| (self.turns.take(), told));
         match reply {
             // A caller that is gone gets no answer, and needs none.
             Reply::Plain(answer) => drop(self.listener.answer(trapped.id, answer)),
             Reply::Descriptor { fd, cloexec, made } => self.hand_over(trapped.id, fd, cloexec, made),
         }
-        if let Some((turn, denial)) = denial {
-            self.turns.tell(turn, || self.witness.denied(*denial));
+        if let Some((turn, told)) = told {
+            self.turns.tell(turn, || match *told {
+                Told::Denied(denial) => self.witness.denied(denial),
+                Told::Stashed(what, entries) => self.witness.stashed(what, entries),
+            });
         }
         if own_removed {
             self.witness.own_removed();

@@ -6,7 +6,7 @@
 
 use super::view::{View, Where};
 use super::{Case, Outcome, Seen, Session, Stance, bare};
-use crate::policy::judge::{Circumstances, Reason, Verdict, judge};
+use crate::policy::judge::{Circumstances, Loss, Reason, Verdict, judge};
 use crate::policy::operation::{Op, Operation, Place};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
@@ -94,8 +94,10 @@ impl Session {
         let place = Place { paths, ..Place::default() };
         let path = place.shown().to_owned();
         match judge(&view.policy, &Operation::Write(place), Circumstances::default()) {
-            Verdict::Deny { zone, reason } => Some(self.deny(case, Op::Write, path, None, zone, reason)),
-            Verdict::Allow => None,
+            Verdict::Deny(Loss { zone, reason }) => {
+                Some(self.deny(case, Op::Write, path, None, zone, reason))
+            }
+            Verdict::Allow | Verdict::Stash(_) => None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The shape of the policy file's JSON, and what is said where it has another: texts or objects, paths that are
 //! absolute, nothing twice, no key that is not known.
 
+use crate::policy::OnDelete;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
 use std::fmt;
@@ -43,6 +44,8 @@ pub(super) struct Raw {
 #[serde(deny_unknown_fields)]
 struct ZoneObject {
     path: RawPath,
+    #[serde(default)]
+    on_delete: Option<OnDelete>,
 }
 
 #[derive(serde::Deserialize)]
@@ -57,6 +60,7 @@ struct OverrideObject {
 
 pub(super) struct RawZone {
     pub(super) path: RawPath,
+    pub(super) on_delete: Option<OnDelete>,
 }
 
 pub(super) struct RawOverride {
@@ -124,7 +128,7 @@ impl<'de, O: Deserialize<'de> + From<RawPath>> Visitor<'de> for StringOr<O> {
 
 impl From<RawPath> for ZoneObject {
     fn from(path: RawPath) -> Self {
-        Self { path }
+        Self { path, on_delete: None }
     }
 }
 
@@ -136,8 +140,8 @@ impl From<RawPath> for OverrideObject {
 
 impl<'de> Deserialize<'de> for RawZone {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let ZoneObject { path } = deserializer.deserialize_any(StringOr(PhantomData))?;
-        Ok(Self { path })
+        let ZoneObject { path, on_delete } = deserializer.deserialize_any(StringOr(PhantomData))?;
+        Ok(Self { path, on_delete })
     }
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn zone(path: &str) -> Zone {
-    Zone { path: path.into(), internal: false }
+    Zone::new(path)
 }
 
 fn policy() -> Policy {
@@ -27,8 +27,8 @@ fn free(path: &str) -> Place {
 
 fn reason(operation: Operation) -> Option<Reason> {
     match judge(&policy(), &operation, Circumstances::default()) {
-        Verdict::Allow => None,
-        Verdict::Deny { reason, .. } => Some(reason),
+        Verdict::Deny(loss) => Some(loss.reason),
+        _ => None,
     }
 }
 
@@ -106,7 +106,9 @@ fn git_works_in_its_own_directory() {
     assert_eq!(judge(&policy(), &unlink, git), Verdict::Allow);
     assert_eq!(reason(unlink), Some(Reason::Removed));
     let out = Operation::Rename { from: old("/p/a"), to: free("/p/.git/a") };
-    let Verdict::Deny { reason, .. } = judge(&policy(), &out, git) else { panic!("moved out of protection") };
+    let Verdict::Deny(Loss { reason, .. }) = judge(&policy(), &out, git) else {
+        panic!("moved out of protection")
+    };
     assert_eq!(reason, Reason::MovedOut);
 }
 
@@ -136,7 +138,8 @@ fn another_layers_zone_is_no_place_to_move_things_to() {
     let out = Operation::Rename { from: old("/p/a"), to: free("/q/a") };
     let swap = Operation::Exchange { first: own("/q/new"), second: old("/p/a") };
     for operation in [out, swap] {
-        let Verdict::Deny { zone, reason } = judge(&layered(), &operation, Circumstances::default()) else {
+        let Verdict::Deny(Loss { zone, reason }) = judge(&layered(), &operation, Circumstances::default())
+        else {
             panic!("{operation:?}")
         };
         assert_eq!((zone, reason), ("/p".into(), Reason::MovedOut));

@@ -60,6 +60,16 @@ pub fn denials(sandbox: &Sandbox) -> Vec<Denial> {
     found
 }
 
+/// What was let through in the sandbox's sessions, and what it took is in their stashes.
+pub fn kept(sandbox: &Sandbox) -> Vec<Denial> {
+    let lines = ledgers(sandbox).iter().flat_map(|path| ended(path).lines).collect::<Vec<_>>();
+    let kept = lines.into_iter().filter_map(|line| match line.record {
+        ledger::Record::Stash(record) => Some(record.what.into()),
+        _ => None,
+    });
+    kept.collect()
+}
+
 /// A ledger, once its session has ended.
 fn ended(path: &Path) -> ledger::Contents {
     let mut contents = read(path);

@@ -14,7 +14,7 @@ use helper_daemon::policy::operation::Op;
 use session::Session;
 use std::path::{Path, PathBuf};
 
-/// A denial as the model foresees it.
+/// A denial, or what is let through and kept, as the model foresees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreseen {
     /// Which operation.
@@ -27,13 +27,14 @@ pub struct Foreseen {
     pub zone: PathBuf,
     /// Why.
     pub reason: Reason,
+    /// Whether it is let through, and what it takes is kept.
+    pub kept: bool,
 }
 
-/// The denials that a row's steps lead to in a sandbox at `root`, or the first step at which the model and
-/// the row disagree.
-pub fn denials(row: &Row, root: &Path) -> Result<Vec<Foreseen>, String> {
-    let (denials, _) = play(row, root)?;
-    Ok(denials)
+/// What a row's steps lead to in a sandbox at `root`, or the first step at which the model and the row disagree.
+pub fn foreseen(row: &Row, root: &Path) -> Result<Vec<Foreseen>, String> {
+    let (foreseen, _) = play(row, root)?;
+    Ok(foreseen)
 }
 
 /// Everything in which the model and the row disagree.
@@ -47,7 +48,7 @@ pub fn check(row: &Row) -> Vec<String> {
 
 fn play(row: &Row, root: &Path) -> Result<(Vec<Foreseen>, Session), String> {
     let mut session = Session::new(row, root);
-    let mut denials = Vec::new();
+    let mut foreseen = Vec::new();
     for (n, step) in row.steps.iter().enumerate() {
         let told = |what: String| format!("step {}, {}: {what}", n + 1, step.text);
         if let Some(text) = step.of_person() {
@@ -59,8 +60,11 @@ fn play(row: &Row, root: &Path) -> Result<(Vec<Foreseen>, Session), String> {
         }
         let got = session.step(&step.text).map_err(told)?;
         match (step.expected, got) {
-            (Expected::Denied(expected), Some(got)) if expected == got.reason => denials.push(got),
-            (Expected::Refused, Some(got)) => denials.push(got),
+            (Expected::Denied(expected), Some(got)) if !got.kept && expected == got.reason => {
+                foreseen.push(got)
+            }
+            (Expected::Kept(expected), Some(got)) if got.kept && expected == got.reason => foreseen.push(got),
+            (Expected::Refused, Some(got)) if !got.kept => foreseen.push(got),
             (Expected::Done, None) => {}
             (expected, got) => {
                 let got = got.map_or("allowed".to_owned(), |got| got.reason.word().to_owned());
@@ -68,5 +72,5 @@ fn play(row: &Row, root: &Path) -> Result<(Vec<Foreseen>, Session), String> {
             }
         }
     }
-    Ok((denials, session))
+    Ok((foreseen, session))
 }

@@ -5,7 +5,7 @@ use super::tree::{Body, Ino, Name, Tree};
 use super::walk::{Position, View};
 use crate::row::Row;
 use crate::words::words;
-use helper_daemon::policy::judge::{Circumstances, Verdict, is_edit_by_swap, judge};
+use helper_daemon::policy::judge::{Circumstances, Loss, Verdict, is_edit_by_swap, judge};
 use helper_daemon::policy::operation::{Kind, Operation, Place};
 use helper_daemon::policy::{Override, Policy, Zone};
 use std::collections::{BTreeMap, HashMap};
@@ -50,7 +50,7 @@ impl Session {
         for step in &row.setup {
             session.person(step);
         }
-        let zone = |zone: &String| Zone { path: session.resolved(zone), internal: false };
+        let zone = |zone: &String| Zone { on_delete: row.on_delete, ..Zone::new(session.resolved(zone)) };
         let zones = row.zones.iter().map(zone).collect();
         let overrides = row.overrides.iter().map(|o| Override {
             path: root.join(&o.path),
@@ -277,7 +277,11 @@ impl Session {
 
     fn judged(&self, operation: &Operation) -> Option<Foreseen> {
         let when = Circumstances { now: NOW, git: false };
-        let Verdict::Deny { zone, reason } = judge(&self.policy, operation, when) else { return None };
+        let (Loss { zone, reason }, kept) = match judge(&self.policy, operation, when) {
+            Verdict::Allow => return None,
+            Verdict::Deny(loss) => (loss, false),
+            Verdict::Stash(losses) => (losses.into_iter().next()?, true),
+        };
         let (path, dest) = match operation {
             Operation::Unlink(place) | Operation::Rmdir(place) => (place, None),
             Operation::Rename { from, to } => (from, Some(to)),
@@ -285,7 +289,7 @@ impl Session {
             Operation::Write(place) | Operation::Cover(place) => (place, None),
         };
         let dest = dest.map(|dest| dest.shown().to_owned());
-        Some(Foreseen { op: operation.op(), path: path.shown().to_owned(), dest, zone, reason })
+        Some(Foreseen { op: operation.op(), path: path.shown().to_owned(), dest, zone, reason, kept })
     }
 
     fn guarded(&self, place: &Place) -> bool {
@@ -300,7 +304,7 @@ impl Session {
         }
         let operation = if directory { Operation::Rmdir(facts) } else { Operation::Unlink(facts) };
         let judged = self.judged(&operation);
-        if judged.is_none() {
+        if happens(&judged) {
             self.tree.take(key.0, &key.1);
             self.own.remove(&key);
         }
@@ -316,7 +320,7 @@ impl Session {
             return Ok(None);
         }
         let judged = self.judged(&Operation::Rename { from: old.clone(), to: new.clone() });
-        if judged.is_some() {
+        if !happens(&judged) {
             return Ok(judged);
         }
         let mine = self.own.remove(&from).is_some() || !self.guarded(&old);
@@ -327,14 +331,14 @@ impl Session {
         if mine && free {
             self.own.insert(to, ino);
         }
-        Ok(None)
+        Ok(judged)
     }
 
     fn exchange(&mut self, first: (&[u8], &[u8]), second: (&[u8], &[u8])) -> Judged {
         let (first, second) = (self.place(first.0, first.1)?, self.place(second.0, second.1)?);
         let (one, other) = (self.facts(&first), self.facts(&second));
         let judged = self.judged(&Operation::Exchange { first: one.clone(), second: other.clone() });
-        if judged.is_some() {
+        if !happens(&judged) {
             return Ok(judged);
         }
         let nothing = || "an exchange needs two".to_owned();
@@ -354,7 +358,7 @@ impl Session {
         if at_second {
             self.own.insert(second, one_ino);
         }
-        Ok(None)
+        Ok(judged)
     }
 
     fn create(&mut self, base: &[u8], path: &[u8], body: Body) -> Judged {
@@ -410,4 +414,9 @@ impl Session {
         content.extend_from_slice(text);
         Ok(None)
     }
+}
+
+/// Whether what was judged comes about.
+fn happens(judged: &Option<Foreseen>) -> bool {
+    judged.as_ref().is_none_or(|foreseen| foreseen.kept)
 }
