@@ -28,7 +28,7 @@ pub use descent::TreeError;
 pub use discard::discard;
 pub use index::{Contents, Index, read};
 pub use looks::{Lost, Trait};
-pub use store::{Entry, Store};
+pub use store::{Entry, Store, name_of};
 
 use crate::encoding::path_text;
 use crate::policy::judge::Reason;
@@ -170,4 +170,6 @@ pub enum Why {
     Restored,
     /// The repository has its content.
     InGit,
+    /// It was made anew where it was, by the program that had removed it.
+    Replaced,
 }

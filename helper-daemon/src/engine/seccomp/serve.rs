@@ -8,6 +8,7 @@ use super::create::Made;
 use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
+use super::settle::Ends;
 use super::turns::Turns;
 use super::who::Who;
 use super::{Outcome, Reply, Session, Told, Ward, lock};
@@ -104,9 +105,9 @@ impl Seccomp {
     ) -> Result<Self, StartError> {
         let Settings { policy, stance, wards, kept, stash } = settings;
         let session = Session {
-            listener,
             view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
             own: Mutex::new(Own::default()),
+            ends: Ends::new(&listener).map_err(StartError::View)?,
             who: Who::new().map_err(StartError::Credentials)?,
             known: Known::new().map_err(StartError::View)?,
             stance,
@@ -116,6 +117,7 @@ impl Seccomp {
             confined: AtomicBool::new(false),
             turns: Turns::default(),
             witness,
+            listener,
         };
         let shared = Arc::new(Shared {
             session,
@@ -135,13 +137,14 @@ impl Seccomp {
     }
 
     /// Waits until whatever was answered by now has been told of, too: a caller may end before its denial is
-    /// recorded. A call that hangs in a file system is not waited for.
+    /// recorded. A call that hangs in a file system is not waited for. What ended processes held is then settled.
     pub fn settle(&self) {
         let answered = self.shared.events.load(Ordering::SeqCst);
         let patience = Instant::now() + Duration::from_secs(1);
         while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < patience {
             thread::sleep(Duration::from_micros(50));
         }
+        self.shared.session.settle_ended();
     }
 
     /// Waits until no process is left in the tree.
@@ -168,7 +171,7 @@ impl Shared {
     }
 
     /// Receives and answers until another thread does.
-    fn serve(&self) {
+    fn serve(self: &Arc<Self>) {
         // Without a mask of its own this thread could not create files for callers: it then only lets the
         // kernel go on.
         if own_umask().is_err() {
@@ -200,8 +203,18 @@ impl Shared {
             }
             self.session.attend(&trapped);
             self.finished.fetch_add(1, Ordering::SeqCst);
+            if self.session.ends.want_thread() {
+                self.add_settler();
+            }
         }
         self.threads.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Without this thread what is held is settled when the tree next asks for something, and at its end.
+    fn add_settler(self: &Arc<Self>) {
+        let shared = self.clone();
+        let settle = move || shared.session.settle_as_they_end();
+        let _ = thread::Builder::new().name("settler".into()).stack_size(1 << 20).spawn(settle);
     }
 
     fn watch(self: Arc<Self>) {
@@ -245,13 +258,17 @@ impl Session {
             Reply::Descriptor { fd, cloexec, made } => self.hand_over(trapped.id, fd, cloexec, made),
         }
         if let Some((turn, told)) = told {
-            self.turns.tell(turn, || match *told {
-                Told::Denied(denial) => self.witness.denied(denial),
-                Told::Stashed(what, entries) => self.witness.stashed(what, entries),
-            });
+            self.turns.tell(turn, || self.tell(*told));
         }
         if own_removed {
             self.witness.own_removed();
+        }
+    }
+
+    pub(super) fn tell(&self, told: Told) {
+        match told {
+            Told::Denied(denial) => self.witness.denied(denial),
+            Told::Stashed(what, entries) => self.witness.stashed(what, entries),
         }
     }
 

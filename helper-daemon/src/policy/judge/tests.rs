@@ -101,7 +101,7 @@ fn any_alias_in_a_zone_is_enough() {
 
 #[test]
 fn git_works_in_its_own_directory() {
-    let git = Circumstances { now: 0, git: true };
+    let git = Circumstances { git: true, ..Circumstances::default() };
     let unlink = Operation::Unlink(old("/p/.git/index.lock"));
     assert_eq!(judge(&policy(), &unlink, git), Verdict::Allow);
     assert_eq!(reason(unlink), Some(Reason::Removed));
