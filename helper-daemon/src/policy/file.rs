@@ -182,7 +182,7 @@ mod tests {
             ),
             (
                 "{\"replacers\": [\"bin/patch\"]}",
-                "line 1, column 26: found \"bin/patch\", expected a single file name",
+                "line 1, column 27: found \"bin/patch\", expected a single file name",
             ),
             ("{\"protected_zones\": [],}", "line 1, column 24: trailing comma"),
             ("{} x", "line 1, column 4: trailing characters"),

@@ -191,3 +191,94 @@ fn await_name(awaited: &mut HashMap<DirKey, HashMap<Vec<u8>, Awaited>>, spot: &S
     let names = awaited.entry(spot.dir).or_default();
     names.entry(spot.name.to_bytes().to_vec()).or_default().by.push(pid);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::judge::Reason;
+    use crate::policy::operation::Op;
+    use endpoint_sec::linux::handle::Handle;
+    use nix::unistd::Pid;
+    use std::ffi::CStr;
+    use std::path::Path;
+
+    const DIR: DirKey = (1, 2);
+    const PID: i32 = 7;
+
+    fn stat(dir: &Path, name: &CStr) -> Stat {
+        std::fs::write(dir.join(name.to_str().unwrap()), "").unwrap();
+        Handle::open(dir).unwrap().stat_entry(name).unwrap()
+    }
+
+    fn spot(name: &CStr) -> Spot {
+        Spot { dir: DIR, name: name.to_owned(), path: Path::new("/z").join(name.to_str().unwrap()) }
+    }
+
+    fn held_by(pids: &[i32]) -> Held {
+        let mut held = Held::default();
+        for pid in pids {
+            held.meet(*pid, PidFd::open(Pid::this()).unwrap());
+        }
+        held
+    }
+
+    fn hold(entry: u64, file: &Stat, from: &CStr, awaited: &CStr) -> Hold {
+        let what = Denial {
+            op: Op::Unlink,
+            path: spot(from).path,
+            dest: None,
+            zone: "/z".into(),
+            reason: Reason::Removed,
+            pid: PID,
+            exe: "/bin/tar".into(),
+            argv: Vec::new(),
+            cwd: "/".into(),
+        };
+        Hold { entry, file: file.into(), from: spot(from), awaited: spot(awaited), what }
+    }
+
+    #[test]
+    fn a_name_is_awaited_until_its_last_hold_is_released() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new] = [c"old", c"new"].map(|name| stat(dir.path(), name));
+        let mut held = held_by(&[PID, 8]);
+        assert!(!held.put(DIR, b"f", &new));
+        held.hold(PID, hold(0, &old, c"f", c"f"));
+        held.hold(8, hold(1, &new, c"f", c"f"));
+        assert!(held.put(DIR, b"f", &new) && !held.put(DIR, b"g", &new) && !held.put((1, 3), b"f", &new));
+        assert!(held.is_made_anew(PID, DIR, b"f", &new) && !held.is_made_anew(9, DIR, b"f", &new));
+        assert!(!held.is_made_anew(PID, DIR, b"f", &old));
+        for pid in [PID, 8] {
+            assert!(held.put(DIR, b"f", &new));
+            for hold in held.take(pid) {
+                assert_eq!(held.made(DIR, b"f"), Some((&new).into()));
+                held.release(pid, &hold.awaited);
+            }
+        }
+        assert!(!held.put(DIR, b"f", &new) && held.awaited.is_empty() && held.len() == 0);
+    }
+
+    #[test]
+    fn what_was_renamed_is_known_by_its_first_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = Identity::from(&stat(dir.path(), c"old"));
+        let mut held = held_by(&[PID]);
+        held.moved(PID, file, spot(c"f"), (DIR, b"g"));
+        held.moved(PID, file, spot(c"g"), (DIR, b"h"));
+        assert_eq!(held.first_name(PID, file), Some(&spot(c"f")));
+        assert!(held.awaited[&DIR].contains_key(b"f".as_slice()) && held.awaited[&DIR].len() == 1);
+        held.moved(PID, file, spot(c"h"), (DIR, b"f"));
+        assert_eq!(held.first_name(PID, file), None);
+        assert!(held.awaited.is_empty());
+    }
+
+    #[test]
+    fn processes_end_by_themselves_or_all_together() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let mut held = held_by(&[PID]);
+        held.meet(8, PidFd::open(Pid::from_raw(child.id() as i32)).unwrap());
+        child.wait().unwrap();
+        assert_eq!(held.ended(false), [8]);
+        assert_eq!(held.ended(true).len(), 2);
+    }
+}
