@@ -85,7 +85,9 @@ impl Stash {
     /// in part.
     pub(crate) fn left(&self) -> impl DoubleEndedIterator<Item = &(Timestamp, Kept)> {
         self.contents.kept.iter().filter(|(_, kept)| match (self.gone(kept.entry), kept.how) {
-            (Some(Why::NotTaken | Why::InGit), _) | (Some(Why::Restored), How::Described) => false,
+            (Some(Why::NotTaken | Why::InGit | Why::Replaced), _) | (Some(Why::Restored), How::Described) => {
+                false
+            }
             (None, How::Described) => true,
             (None | Some(Why::Restored), _) => self.there.contains(&kept.entry),
         })

@@ -31,7 +31,7 @@ pub use discard::discard;
 pub use index::{Contents, Index, read};
 pub use looks::{Lost, Trait};
 pub use shift::shift;
-pub use store::{Entry, Store};
+pub use store::{Entry, Store, name_of};
 pub use weight::weigh;
 
 use crate::encoding::path_text;
@@ -174,4 +174,6 @@ pub enum Why {
     Restored,
     /// The repository has its content.
     InGit,
+    /// It was made anew where it was, by the program that had removed it.
+    Replaced,
 }

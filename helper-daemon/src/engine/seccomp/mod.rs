@@ -16,8 +16,9 @@
 //! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
 //! | [`keep`], [`rename_kept`] | keeping what is taken in the session's stash |
+//! | [`held`], [`hold`], [`settle`] | what replacers remove: held until it is made again, or put back |
 //! | [`bare`] | what the kernel would have refused anyway |
-//! | [`who`] | acting as the caller; telling git from others |
+//! | [`who`] | acting as the caller; telling git and replacers from others |
 //! | [`known`] | what need not be asked again of a caller |
 //!
 //! One lock a session is held around judging and acting on everything that is not plainly outside all zones.
@@ -26,6 +27,8 @@
 
 mod bare;
 mod create;
+mod held;
+mod hold;
 mod keep;
 mod keeper;
 mod known;
@@ -38,6 +41,7 @@ mod remove;
 mod rename;
 mod rename_kept;
 mod serve;
+mod settle;
 mod turns;
 mod view;
 mod who;
@@ -64,6 +68,7 @@ use keeper::ViewKeeper;
 use known::Known;
 use nix::errno::Errno;
 use own::Own;
+use settle::Ends;
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -97,6 +102,7 @@ struct Session {
     confined: AtomicBool,
     /// What overlays that the session mounted write to.
     written_to: Mutex<Vec<Stat>>,
+    ends: Ends,
     turns: Turns,
     witness: Arc<dyn Witness>,
 }
@@ -164,6 +170,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Session {
     /// Handles one call: `Err` is a refusal.
     fn handle(&self, trapped: &Trapped) -> Outcome {
+        self.settle_due();
         let case = Case { id: trapped.id, caller: Caller::new(trapped.tid) };
         let done = on_behalf_of(case.caller, || {
             decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event))
@@ -246,12 +253,23 @@ impl Session {
         };
         let git_matters =
             places.iter().flatten().flat_map(|place| &place.paths).any(|p| has_git_component(p));
-        Circumstances { now: unix_now(), git: git_matters && self.who.is_git(view, &case.caller) }
+        let git = git_matters && self.who.is_git(view, &case.caller);
+        Circumstances { now: unix_now(), git, replacer: false }
     }
 
     fn verdict(&self, view: &View, case: Case, operation: &Operation) -> (Verdict, Circumstances) {
         let when = self.circumstances(view, case, operation);
-        (judge(&view.policy, operation, when), when)
+        let verdict = judge(&view.policy, operation, when);
+        if !matches!(verdict, Verdict::Deny(_)) {
+            return (verdict, when);
+        }
+        let as_replacer = Circumstances { replacer: true, ..when };
+        let may_be = judge(&view.policy, operation, as_replacer);
+        // Who asks is looked up only where it matters.
+        if may_be == verdict || !self.who.is_replacer(view, &case.caller) {
+            return (verdict, when);
+        }
+        (may_be, as_replacer)
     }
 
     /// A refusal with its record.

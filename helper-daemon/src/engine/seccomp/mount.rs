@@ -61,7 +61,7 @@ impl Session {
             Operation::Cover(Place { paths: view.paths_of(&case.caller, &place), ..Place::default() });
         Ok(match self.verdict(view, case, &operation).0 {
             Verdict::Allow | Verdict::Stash(_) => Answer::Continue.into(),
-            Verdict::Deny(Loss { zone, reason }) => {
+            Verdict::Deny(Loss { zone, reason }) | Verdict::Hold(Loss { zone, reason }) => {
                 let Operation::Cover(place) = operation else { return Ok(Answer::Continue.into()) };
                 self.deny(case, Op::Mount, place.shown().to_owned(), None, zone, reason)
             }

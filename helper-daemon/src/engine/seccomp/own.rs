@@ -7,6 +7,7 @@
 //! The key is random and never leaves this process, so nobody can aim for a collision; by chance, with a
 //! million names kept, one look-up in 10^13 meets one.
 
+use super::held::Held;
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use nix::dir::Dir;
 use nix::fcntl::OFlag;
@@ -35,6 +36,8 @@ pub(super) enum How {
 pub(super) struct Own {
     key: RandomState,
     names: HashSet<u64, BuildHasherDefault<Keyed>>,
+    /// What is made where something is held is not the session's own.
+    pub(super) held: Held,
 }
 
 impl Own {
@@ -50,8 +53,10 @@ impl Own {
         if !stat.can_be_told() {
             return;
         }
-        let mark = self.mark(dir, name, stat, how);
-        self.names.insert(mark);
+        if !self.held.put(dir, name, stat) {
+            let mark = self.mark(dir, name, stat, how);
+            self.names.insert(mark);
+        }
     }
 
     /// Records a name that came in from where nothing is protected.

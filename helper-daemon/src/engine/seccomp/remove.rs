@@ -57,6 +57,13 @@ impl Session {
                 Some(errno) => Ok(Answer::Fail(errno).into()),
                 None => Ok(self.deny(case, operation.op(), path, None, zone, reason)),
             },
+            Verdict::Hold(loss) => match bare.removal(&seen, &stat, directory) {
+                Some(errno) => Ok(Answer::Fail(errno).into()),
+                None => {
+                    let lost = Lost { seen: &seen, stat: &stat, path: &path };
+                    Ok(self.hold(case, &mut own, &lost, loss))
+                }
+            },
             Verdict::Stash(losses) => match bare.removal(&seen, &stat, directory) {
                 Some(errno) => Ok(Answer::Fail(errno).into()),
                 None => {

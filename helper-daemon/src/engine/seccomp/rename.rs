@@ -114,7 +114,7 @@ impl Session {
         let verdict = self.verdict(view, case, &operation).0;
         let losses = match verdict {
             Verdict::Allow => Vec::new(),
-            Verdict::Deny(Loss { zone, reason }) => {
+            Verdict::Deny(Loss { zone, reason }) | Verdict::Hold(Loss { zone, reason }) => {
                 let (path, dest) = (shown(view, from), shown(view, to));
                 return Some(match refusal() {
                     Some(errno) => Answer::Fail(errno).into(),
@@ -138,6 +138,7 @@ impl Session {
             let kept = self.rename_keeping(case, &losing, (to, old), flags, &losses, &what);
             if matches!(kept, Ok(Ok(_))) {
                 after_rename(view, own, from, from_stat, to);
+                self.note_move(case, view, own, (from.seen, from_stat, &from.place), to.seen);
             }
             return Some(what.came_to(kept));
         }
@@ -157,6 +158,7 @@ impl Session {
         }
         if matches!(answer, Answer::Value(_) | Answer::Continue) {
             after_rename(view, own, from, from_stat, to);
+            self.note_move(case, view, own, (from.seen, from_stat, &from.place), to.seen);
         }
         let deed = if answer == Answer::Value(0) { deed(view, from, to) } else { None };
         Some(Outcome { deed: deed.map(Box::new), ..answer.into() })
@@ -192,7 +194,7 @@ impl Session {
                 }
                 answer.into()
             }
-            Verdict::Deny(Loss { zone, reason }) => {
+            Verdict::Deny(Loss { zone, reason }) | Verdict::Hold(Loss { zone, reason }) => {
                 self.deny(case, Op::Exchange, path, Some(dest), zone, reason)
             }
             Verdict::Stash(losses) => {
@@ -267,6 +269,9 @@ fn after_rename(view: &View, own: &mut Own, from: &Side<'_>, from_stat: &Stat, t
     let name_was_free = to.stat.is_none() || replaced_own;
     if name_was_free && covered(view, &to.place) {
         arrive(view, own, from, came, to);
+    } else if came.is_some() || !covered(view, &from.place) {
+        // Saved over what was made in the place of something that is held.
+        own.held.put(key(to.seen), to.seen.entry.bare_name(), from_stat);
     }
 }
 

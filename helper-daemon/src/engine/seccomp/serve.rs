@@ -8,6 +8,7 @@ use super::create::Made;
 use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
+use super::settle::Ends;
 use super::turns::Turns;
 use super::who::Who;
 use super::{Outcome, Reply, Session, Told, Ward, lock};
@@ -107,9 +108,9 @@ impl Seccomp {
     ) -> Result<Self, StartError> {
         let Settings { policy, stance, wards, kept, stash, clerk } = settings;
         let session = Session {
-            listener,
             view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
             own: Mutex::new(Own::default()),
+            ends: Ends::new(&listener).map_err(StartError::View)?,
             who: Who::new().map_err(StartError::Credentials)?,
             known: Known::new().map_err(StartError::View)?,
             stance,
@@ -121,6 +122,7 @@ impl Seccomp {
             written_to: Mutex::default(),
             turns: Turns::default(),
             witness,
+            listener,
         };
         let shared = Arc::new(Shared {
             session,
@@ -140,13 +142,14 @@ impl Seccomp {
     }
 
     /// Waits until whatever was answered by now has been told of, too: a caller may end before its denial is
-    /// recorded. A call that hangs in a file system is not waited for.
+    /// recorded. A call that hangs in a file system is not waited for. What ended processes held is then settled.
     pub fn settle(&self) {
         let answered = self.shared.events.load(Ordering::SeqCst);
         let patience = Instant::now() + Duration::from_secs(1);
         while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < patience {
             thread::sleep(Duration::from_micros(50));
         }
+        self.shared.session.settle_ended();
     }
 
     /// Waits until no process is left in the tree.
@@ -178,7 +181,7 @@ impl Shared {
     }
 
     /// Receives and answers until another thread does.
-    fn serve(&self) {
+    fn serve(self: &Arc<Self>) {
         // Without a mask of its own this thread could not create files for callers: it then only lets the
         // kernel go on.
         if own_umask().is_err() {
@@ -210,8 +213,18 @@ impl Shared {
             }
             self.session.attend(&trapped);
             self.finished.fetch_add(1, Ordering::SeqCst);
+            if self.session.ends.want_thread() {
+                self.add_settler();
+            }
         }
         self.threads.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Without this thread what is held is settled when the tree next asks for something, and at its end.
+    fn add_settler(self: &Arc<Self>) {
+        let shared = self.clone();
+        let settle = move || shared.session.settle_as_they_end();
+        let _ = thread::Builder::new().name("settler".into()).stack_size(1 << 20).spawn(settle);
     }
 
     fn watch(self: Arc<Self>) {
@@ -260,13 +273,17 @@ impl Session {
             }
         }
         if let Some((turn, told)) = told {
-            self.turns.tell(turn, || match *told {
-                Told::Denied(denial) => self.witness.denied(denial),
-                Told::Stashed(what, entries) => self.witness.stashed(what, entries),
-            });
+            self.turns.tell(turn, || self.tell(*told));
         }
         if let Some(deed) = deed {
             self.witness.own(*deed);
+        }
+    }
+
+    pub(super) fn tell(&self, told: Told) {
+        match told {
+            Told::Denied(denial) => self.witness.denied(denial),
+            Told::Stashed(what, entries) => self.witness.stashed(what, entries),
         }
     }
 

@@ -276,10 +276,10 @@ impl Session {
     }
 
     fn judged(&self, operation: &Operation) -> Option<Foreseen> {
-        let when = Circumstances { now: NOW, git: false };
+        let when = Circumstances { now: NOW, ..Circumstances::default() };
         let (Loss { zone, reason }, kept) = match judge(&self.policy, operation, when) {
             Verdict::Allow => return None,
-            Verdict::Deny(loss) => (loss, false),
+            Verdict::Deny(loss) | Verdict::Hold(loss) => (loss, false),
             Verdict::Stash(losses) => (losses.into_iter().next()?, true),
         };
         let (path, dest) = match operation {
@@ -344,7 +344,7 @@ impl Session {
         let nothing = || "an exchange needs two".to_owned();
         let one_ino = self.tree.get(first.0, &first.1).ok_or_else(nothing)?;
         let other_ino = self.tree.get(second.0, &second.1).ok_or_else(nothing)?;
-        let when = Circumstances { now: NOW, git: false };
+        let when = Circumstances { now: NOW, ..Circumstances::default() };
         let swap = is_edit_by_swap(&self.policy, &one, &other, when)
             || is_edit_by_swap(&self.policy, &other, &one, when);
         let (one_own, other_own) = (self.own.remove(&first).is_some(), self.own.remove(&second).is_some());
