@@ -114,6 +114,7 @@ impl Session {
     ) -> Result<New, Unread> {
         let mut own = lock(&self.own);
         let recorded = self.recorded_as(view, case, &seen);
+        let recorded = recorded.filter(|path| self.makes_own(&mut own, view, case, &seen, path));
         let mut own = recorded.is_some().then_some(&mut *own);
         self.known.take_on_mask(&case.caller)?;
         let act = Act::Open { dir: &seen.entry.dir, name: &seen.entry.name, flags, mode };
@@ -153,6 +154,7 @@ impl Session {
         }
         let covered = paths.into_iter().find(|path| view.policy.covers(path));
         let recorded = covered.filter(|_| !seen.entry.is_special());
+        let recorded = recorded.filter(|path| self.makes_own(&mut own, &view, case, &seen, path));
         if recorded.is_none() && !always {
             // A directory that holds a zone is not plainly outside: a zone may be one name in it.
             let plainly = || view.touches(&case.caller, &seen.entry.dir).is_none();

@@ -17,6 +17,7 @@
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
 //! | [`keep`], [`rename_kept`] | keeping what is taken in the session's stash |
 //! | [`held`], [`hold`], [`settle`] | what replacers remove: held until it is made again, or put back |
+//! | [`by_git`], [`sort`] | letting git take what it tracks, and looking at that afterwards |
 //! | [`bare`] | what the kernel would have refused anyway |
 //! | [`who`] | acting as the caller; telling git and replacers from others |
 //! | [`known`] | what need not be asked again of a caller |
@@ -26,6 +27,7 @@
 //! rename can overtake a verdict.
 
 mod bare;
+mod by_git;
 mod create;
 mod held;
 mod hold;
@@ -42,6 +44,7 @@ mod rename;
 mod rename_kept;
 mod serve;
 mod settle;
+mod sort;
 mod turns;
 mod view;
 mod who;
@@ -69,6 +72,7 @@ use known::Known;
 use nix::errno::Errno;
 use own::Own;
 use settle::Ends;
+use sort::{Aside, Heap};
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -92,10 +96,10 @@ struct Session {
     wards: RwLock<Vec<Ward>>,
     /// Where what is let through in a zone with a stash is kept.
     stash: Option<Store>,
+    heap: Heap,
     /// Files that es-guard records this session in: device and inode.
     kept: HashSet<(u64, u64)>,
     /// Who reads repositories.
-    #[expect(dead_code, reason = "it lives as long as the session does")]
     clerk: Clerk,
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
@@ -120,6 +124,8 @@ enum Told {
     Denied(Denial),
     /// What would have been denied, and the entries of the stash that it takes are kept as.
     Stashed(Denial, Vec<u64>),
+    /// What git took, to be looked at first.
+    Aside(Aside),
 }
 
 enum Reply {
@@ -254,7 +260,7 @@ impl Session {
         let git_matters =
             places.iter().flatten().flat_map(|place| &place.paths).any(|p| has_git_component(p));
         let git = git_matters && self.who.is_git(view, &case.caller);
-        Circumstances { now: unix_now(), git, replacer: false }
+        Circumstances { now: unix_now(), git, ..Circumstances::default() }
     }
 
     fn verdict(&self, view: &View, case: Case, operation: &Operation) -> (Verdict, Circumstances) {

@@ -38,6 +38,8 @@ pub(super) struct Own {
     names: HashSet<u64, BuildHasherDefault<Keyed>>,
     /// What is made where something is held is not the session's own.
     pub(super) held: Held,
+    /// Names that git has removed something older from.
+    taken_by_git: HashSet<u64, BuildHasherDefault<Keyed>>,
 }
 
 impl Own {
@@ -81,6 +83,24 @@ impl Own {
             self.names.shrink_to(1024);
         }
         taken.into_iter().flatten().next()
+    }
+
+    /// Records that git has removed something older.
+    pub(super) fn taken_by_git(&mut self, dir: DirKey, name: &[u8]) {
+        let mark = self.key.hash_one((dir, name));
+        self.taken_by_git.insert(mark);
+    }
+
+    /// Whether git has removed something older from a name.
+    pub(super) fn was_taken_by_git(&self, dir: DirKey, name: &[u8]) -> bool {
+        !self.taken_by_git.is_empty() && self.taken_by_git.contains(&self.key.hash_one((dir, name)))
+    }
+
+    /// Somebody else has made something at that name.
+    pub(super) fn forget_taken(&mut self, dir: DirKey, name: &[u8]) {
+        if !self.taken_by_git.is_empty() {
+            self.taken_by_git.remove(&self.key.hash_one((dir, name)));
+        }
     }
 
     /// Forgets what stood at a name.

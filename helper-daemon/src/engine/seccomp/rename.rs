@@ -1,6 +1,7 @@
 //! rename, with each of its flags.
 
 use super::bare::{self, Bare};
+use super::by_git::ForGit;
 use super::own::{DirKey, How, Own};
 use super::rename_kept::Losing;
 use super::view::View;
@@ -111,8 +112,13 @@ impl Session {
             return Some(refusal().map_or(Answer::Value(0), Answer::Fail).into());
         }
         let operation = Operation::Rename { from: from.place.clone(), to: to.place.clone() };
-        let verdict = self.verdict(view, case, &operation).0;
-        let losses = match verdict {
+        let (verdict, when) = self.verdict(view, case, &operation);
+        let for_git = if verdict != Verdict::Allow && refusal().is_none() {
+            self.verdict_for_git(view, case, &operation, to.seen, (verdict, when))
+        } else {
+            ForGit::from(verdict)
+        };
+        let losses = match for_git.verdict.clone() {
             Verdict::Allow => Vec::new(),
             Verdict::Deny(Loss { zone, reason }) | Verdict::Hold(Loss { zone, reason }) => {
                 let (path, dest) = (shown(view, from), shown(view, to));
@@ -140,7 +146,7 @@ impl Session {
                 after_rename(view, own, from, from_stat, to);
                 self.note_move(case, view, own, (from.seen, from_stat, &from.place), to.seen);
             }
-            return Some(what.came_to(kept));
+            return Some(for_git.sorted_later(what.came_to(kept)));
         }
         let exclusive = flags | bits(RenameFlags::RENAME_NOREPLACE);
         let mut answer = if to.stat.is_none() && !to.place.paths.is_empty() {

@@ -9,6 +9,7 @@ use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
 use super::settle::Ends;
+use super::sort::Heap;
 use super::turns::Turns;
 use super::who::Who;
 use super::{Outcome, Reply, Session, Told, Ward, lock};
@@ -35,6 +36,9 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const IDLE_LOOKS: u32 = 50;
 /// Threads that may hang in a file system at once; beyond it callers wait.
 const MAX_THREADS: usize = 64;
+
+/// How long the end of a session waits for what git took to be looked at.
+const SORTING: Duration = Duration::from_secs(60);
 
 /// What the guard has to expect of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +120,7 @@ impl Seccomp {
             stance,
             wards: RwLock::new(wards),
             stash,
+            heap: Heap::default(),
             kept: kept.into_iter().collect(),
             clerk,
             confined: AtomicBool::new(false),
@@ -150,6 +155,7 @@ impl Seccomp {
             thread::sleep(Duration::from_micros(50));
         }
         self.shared.session.settle_ended();
+        self.shared.session.heap.settle(SORTING);
     }
 
     /// Waits until no process is left in the tree.
@@ -216,6 +222,9 @@ impl Shared {
             if self.session.ends.want_thread() {
                 self.add_settler();
             }
+            if self.session.heap.wants_thread() {
+                self.add_sorter();
+            }
         }
         self.threads.fetch_sub(1, Ordering::SeqCst);
     }
@@ -225,6 +234,13 @@ impl Shared {
         let shared = self.clone();
         let settle = move || shared.session.settle_as_they_end();
         let _ = thread::Builder::new().name("settler".into()).stack_size(1 << 20).spawn(settle);
+    }
+
+    /// Without this thread everything that git takes stays in the stash, untold.
+    fn add_sorter(self: &Arc<Self>) {
+        let shared = self.clone();
+        let sort = move || shared.session.sort();
+        let _ = thread::Builder::new().name("sorter".into()).stack_size(1 << 20).spawn(sort);
     }
 
     fn watch(self: Arc<Self>) {
@@ -284,6 +300,7 @@ impl Session {
         match told {
             Told::Denied(denial) => self.witness.denied(denial),
             Told::Stashed(what, entries) => self.witness.stashed(what, entries),
+            Told::Aside(aside) => self.heap.put(aside),
         }
     }
 
