@@ -7,7 +7,7 @@
 
 use super::own::{DirKey, How};
 use super::view::View;
-use super::{Case, Outcome, Reply, Seen, Session, Stance, Where, lock};
+use super::{Case, Outcome, Reply, Seen, Session, Stance, Where};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::{At, Creation};
@@ -68,7 +68,7 @@ impl Session {
             Err(unread) if self.stance == Stance::Withstands => {
                 // What is linked the kernel looks up before the new name.
                 if let Creation::Link { from, flags } = what {
-                    self.source(&lock(&self.own), case, from, *flags)?;
+                    self.source(&self.own(), case, from, *flags)?;
                 }
                 return Err(unread);
             }
@@ -110,7 +110,7 @@ impl Session {
         flags: i32,
         mode: u32,
     ) -> Result<New, Unread> {
-        let mut own = lock(&self.own);
+        let mut own = self.own();
         let recorded = self.is_recorded(view, case, &seen);
         let mut own = recorded.then_some(&mut *own);
         self.known.take_on_mask(&case.caller)?;
@@ -137,7 +137,7 @@ impl Session {
         let seen = self.see(case, at)?;
         let view = self.view();
         // Under the lock no directory of the tree moves in or out of a zone.
-        let mut own = lock(&self.own);
+        let mut own = self.own();
         let paths = match view.locate(&case.caller, &seen) {
             Where::Known(paths) => paths,
             Where::Outside | Where::Unclear => Vec::new(),

@@ -159,7 +159,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Session {
     /// Handles one call: `Err` is a refusal.
     fn handle(&self, trapped: &Trapped) -> Outcome {
-        self.settle_due();
         let case = Case { id: trapped.id, caller: Caller::new(trapped.tid) };
         let done = decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event));
         done.unwrap_or_else(|unread| match unread {

@@ -144,7 +144,10 @@ impl Seccomp {
         while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < patience {
             thread::sleep(Duration::from_micros(50));
         }
-        self.shared.session.settle_ended();
+        // What can't be settled in that time stays in the stash.
+        while !self.shared.session.settle_now() && Instant::now() < patience {
+            thread::sleep(Duration::from_micros(50));
+        }
     }
 
     /// Waits until no process is left in the tree.
@@ -262,6 +265,9 @@ impl Session {
         }
         if own_removed {
             self.witness.own_removed();
+        }
+        if self.ends.has_settled() {
+            self.conclude();
         }
     }
 
