@@ -7,7 +7,7 @@
 
 use super::own::{DirKey, How};
 use super::view::View;
-use super::{Case, Outcome, Reply, Seen, Session, Stance, Where, lock};
+use super::{Case, Outcome, Reply, Seen, Session, Stance, Where};
 use crate::deeds::Deed;
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
@@ -46,14 +46,14 @@ pub(super) enum New {
 
 /// What becomes of a creation.
 enum Done {
-    Answered(Outcome),
+    Answered(Box<Outcome>),
     /// Nothing would be recorded, and nothing is refused.
     NotOurs,
 }
 
 impl From<Answer> for Done {
     fn from(answer: Answer) -> Self {
-        Done::Answered(answer.into())
+        Done::Answered(Box::new(answer.into()))
     }
 }
 
@@ -66,11 +66,11 @@ impl Session {
             return self.open(case, at, *flags, *mode);
         }
         match self.create_performed(case, at, what) {
-            Ok(Done::Answered(outcome)) => return Ok(outcome),
+            Ok(Done::Answered(outcome)) => return Ok(*outcome),
             Err(unread) if self.stance == Stance::Withstands => {
                 // What is linked the kernel looks up before the new name.
                 if let Creation::Link { from, flags } = what {
-                    self.source(&lock(&self.own), case, from, *flags)?;
+                    self.source(&self.own(), case, from, *flags)?;
                 }
                 return Err(unread);
             }
@@ -112,7 +112,7 @@ impl Session {
         flags: i32,
         mode: u32,
     ) -> Result<New, Unread> {
-        let mut own = lock(&self.own);
+        let mut own = self.own();
         let recorded = self.recorded_as(view, case, &seen);
         let recorded = recorded.filter(|path| self.makes_own(&mut own, view, case, &seen, path));
         let mut own = recorded.is_some().then_some(&mut *own);
@@ -144,13 +144,13 @@ impl Session {
         let seen = self.see(case, at)?;
         let view = self.view();
         // Under the lock no directory of the tree moves in or out of a zone.
-        let mut own = lock(&self.own);
+        let mut own = self.own();
         let paths = match view.locate(&case.caller, &seen) {
             Where::Known(paths) => paths,
             Where::Outside | Where::Unclear => Vec::new(),
         };
         if let Some(refused) = self.sealed_making(case, &view, &seen, &paths) {
-            return Ok(Done::Answered(refused));
+            return Ok(Done::Answered(Box::new(refused)));
         }
         let covered = paths.into_iter().find(|path| view.policy.covers(path));
         let recorded = covered.filter(|_| !seen.entry.is_special());
@@ -187,7 +187,7 @@ impl Session {
                 let made = Some(Made { entry: seen.entry, stat });
                 let reply = Reply::Descriptor { fd, cloexec: flags & OFlag::O_CLOEXEC.bits() != 0, made };
                 let deed = recorded.map(|path| Deed::Made(path).into());
-                return Ok(Done::Answered(Outcome { reply, told: None, deed }));
+                return Ok(Done::Answered(Box::new(Outcome { reply, told: None, deed })));
             }
             Creation::Directory { mode } => plain(Act::Mkdir { dir, name, mode: *mode }),
             Creation::Node { mode, dev } => plain(Act::Mknod { dir, name, mode: *mode, dev: *dev }),
@@ -201,7 +201,7 @@ impl Session {
                     return Ok(Answer::Fail(Errno::EPERM).into());
                 };
                 if let Some(refused) = self.sealed_source(case, &view, &source) {
-                    return Ok(Done::Answered(refused));
+                    return Ok(Done::Answered(Box::new(refused)));
                 }
                 (how, linked) = (how_linked(&source), Some(source.stat.ino));
                 let from_name = source.name.as_deref();
@@ -226,7 +226,7 @@ impl Session {
                     self.record(&mut own, &seen, dir_key, how, linked);
                 }
                 let deed = recorded.map(|path| Deed::Made(path).into());
-                Done::Answered(Outcome { deed, ..Answer::Value(0).into() })
+                Done::Answered(Box::new(Outcome { deed, ..Answer::Value(0).into() }))
             }
             Err(errno) => Answer::Fail(errno).into(),
         })

@@ -176,7 +176,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Session {
     /// Handles one call: `Err` is a refusal.
     fn handle(&self, trapped: &Trapped) -> Outcome {
-        self.settle_due();
         let case = Case { id: trapped.id, caller: Caller::new(trapped.tid) };
         let done = on_behalf_of(case.caller, || {
             decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event))

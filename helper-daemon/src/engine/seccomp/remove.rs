@@ -3,7 +3,7 @@
 use super::bare::{self, Bare};
 use super::keep::Lost;
 use super::rename_kept::Kept;
-use super::{Case, Outcome, Session, Where, found, incident, lock};
+use super::{Case, Outcome, Session, Where, found, incident};
 use crate::deeds::Deed;
 use crate::denial::Denial;
 use crate::policy::judge::{Loss, Verdict};
@@ -23,7 +23,7 @@ impl Session {
         if seen.entry.is_special() || view.plainly_outside(seen.dir.mount) {
             return Ok(self.perform(&case.caller, &act).into());
         }
-        let mut own = lock(&self.own);
+        let mut own = self.own();
         // What was seen before the lock may have moved meanwhile; where it lies is asked under it.
         let paths = match view.locate(&case.caller, &seen) {
             Where::Outside => return Ok(self.perform(&case.caller, &act).into()),

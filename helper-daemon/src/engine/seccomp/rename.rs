@@ -5,7 +5,7 @@ use super::by_git::ForGit;
 use super::own::{DirKey, How, Own};
 use super::rename_kept::Losing;
 use super::view::View;
-use super::{Case, Outcome, Seen, Session, Where, found, incident, lock, unix_now};
+use super::{Case, Outcome, Seen, Session, Where, found, incident, unix_now};
 use crate::deeds::Deed;
 use crate::policy::judge::{Circumstances, Loss, Verdict, is_edit_by_swap, moves_out};
 use crate::policy::operation::{Kind, Op, Operation, Place};
@@ -35,7 +35,7 @@ impl Session {
         if refused || (outside(&from) && outside(&to)) {
             return Ok(self.perform(&case.caller, &act(&from, &to, flags)).into());
         }
-        let mut own = lock(&self.own);
+        let mut own = self.own();
         // A name that is free when it is judged and taken when it is acted on is judged again.
         for _ in 0..3 {
             if let Some(outcome) = self.rename_locked(case, &view, &mut own, &from, &to, flags)? {

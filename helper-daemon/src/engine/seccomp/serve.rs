@@ -154,7 +154,10 @@ impl Seccomp {
         while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < patience {
             thread::sleep(Duration::from_micros(50));
         }
-        self.shared.session.settle_ended();
+        // What can't be settled in that time stays in the stash.
+        while !self.shared.session.settle_now() && Instant::now() < patience {
+            thread::sleep(Duration::from_micros(50));
+        }
         self.shared.session.heap.settle(SORTING);
     }
 
@@ -293,6 +296,9 @@ impl Session {
         }
         if let Some(deed) = deed {
             self.witness.own(*deed);
+        }
+        if self.ends.has_settled() {
+            self.conclude();
         }
     }
 

@@ -4,10 +4,11 @@
 //! is put back, and recorded as denied. In every other case it stays in the stash, and is recorded as kept: a
 //! person has put something there, it is of another type, or its directory is somewhere else.
 //!
-//! A thread waits for the processes. Before anything of the tree is judged, those that have ended are seen to:
-//! whoever has waited for one finds what it removed at its place.
+//! A thread waits for the processes. Before anything in a zone is judged, those that have ended are seen to, under
+//! the same lock: whoever has waited for one can't come before what it removed.
 
 use super::held::{Held, Hold, Identity, Spot};
+use super::own::Own;
 use super::{Session, Told, lock};
 use crate::stash::Why;
 use endpoint_sec::linux::handle::Handle;
@@ -18,8 +19,8 @@ use nix::poll::PollTimeout;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::cmp::Reverse;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 /// The ends of processes that hold something.
 pub(super) struct Ends {
@@ -27,8 +28,11 @@ pub(super) struct Ends {
     /// How many processes are waited for.
     expected: AtomicUsize,
     has_thread: AtomicBool,
-    /// Held while some are seen to.
-    settling: Mutex<()>,
+    /// What became of what ended processes held, not yet discarded or recorded.
+    settled: Mutex<Vec<(Hold, Fate)>>,
+    unconcluded: AtomicBool,
+    /// Held while that is done.
+    concluding: Mutex<()>,
 }
 
 /// What becomes of one thing that is held.
@@ -44,8 +48,14 @@ impl Ends {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         // That nobody is left in the tree is told unasked.
         epoll.add(listener, EpollEvent::new(EpollFlags::empty(), 0))?;
-        let (expected, has_thread) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Ok(Self { epoll, expected, has_thread, settling: Mutex::new(()) })
+        Ok(Self {
+            epoll,
+            expected: AtomicUsize::new(0),
+            has_thread: AtomicBool::new(false),
+            settled: Mutex::default(),
+            unconcluded: AtomicBool::new(false),
+            concluding: Mutex::default(),
+        })
     }
 
     /// Waits for the process's end until the descriptor is closed.
@@ -62,40 +72,58 @@ impl Ends {
         self.expected.load(Ordering::Relaxed) != 0 && !self.has_thread.swap(true, Ordering::SeqCst)
     }
 
+    /// Whether something has been settled and not yet discarded or recorded.
+    pub(super) fn has_settled(&self) -> bool {
+        self.unconcluded.load(Ordering::Relaxed)
+    }
+
     fn any(&self, timeout: EpollTimeout) -> bool {
         !matches!(self.epoll.wait(&mut [EpollEvent::empty()], timeout), Ok(0) | Err(_))
     }
 }
 
 impl Session {
+    /// The lock around judge and act. What ended processes held has been settled by then.
+    pub(super) fn own(&self) -> MutexGuard<'_, Own> {
+        let mut own = lock(&self.own);
+        if self.ends.expected.load(Ordering::SeqCst) != 0 && self.ends.any(EpollTimeout::ZERO) {
+            self.settle(&mut own.held);
+        }
+        own
+    }
+
     /// Sees to processes as they end, until none is left in the tree.
     pub(super) fn settle_as_they_end(&self) {
         while !self.listener.is_deserted(PollTimeout::ZERO) {
             if self.ends.any(EpollTimeout::NONE) {
-                self.settle_ended();
+                drop(self.own());
+                self.conclude();
             }
         }
-        self.settle_ended();
+        self.settle(&mut lock(&self.own).held);
+        self.conclude();
     }
 
-    /// Sees to what has ended, if anything has.
-    pub(super) fn settle_due(&self) {
-        if self.ends.expected.load(Ordering::SeqCst) != 0 && self.ends.any(EpollTimeout::ZERO) {
-            self.settle_ended();
+    /// Sees to every process that has ended; `false` where a call that hangs in a file system has the lock.
+    pub(super) fn settle_now(&self) -> bool {
+        if self.ends.expected.load(Ordering::SeqCst) != 0 {
+            match self.own.try_lock() {
+                Ok(mut own) => self.settle(&mut own.held),
+                Err(TryLockError::Poisoned(poisoned)) => self.settle(&mut poisoned.into_inner().held),
+                Err(TryLockError::WouldBlock) => return false,
+            }
         }
+        self.conclude();
+        true
     }
 
-    /// Sees to every process that has ended, and returns when that is done, by whichever thread.
-    pub(super) fn settle_ended(&self) {
-        let _one_at_a_time = lock(&self.ends.settling);
-        let mut fates = {
-            let mut own = lock(&self.own);
-            let fates = self.settle_names(&mut own.held);
-            self.ends.expect(own.held.len());
-            fates
-        };
-        fates.sort_by_key(|(hold, _)| hold.entry);
-        for (hold, fate) in fates {
+    /// Discards and records what has been settled. Returns when that is done, by whichever thread.
+    pub(super) fn conclude(&self) {
+        let _one_at_a_time = lock(&self.ends.concluding);
+        self.ends.unconcluded.store(false, Ordering::SeqCst);
+        let mut settled = std::mem::take(&mut *lock(&self.ends.settled));
+        settled.sort_by_key(|(hold, _)| hold.entry);
+        for (hold, fate) in settled {
             let told = match fate {
                 Fate::Replaced => {
                     self.discard_as(hold.entry, Why::Replaced);
@@ -108,21 +136,23 @@ impl Session {
         }
     }
 
-    /// Puts back what is to be, under the lock around judge and act.
-    fn settle_names(&self, held: &mut Held) -> Vec<(Hold, Fate)> {
+    /// Puts back what is to be. What takes longer is left for later: nobody waits for it.
+    fn settle(&self, held: &mut Held) {
         let ended = held.ended(self.listener.is_deserted(PollTimeout::ZERO));
         let mut holds: Vec<(i32, Hold)> = Vec::new();
         for pid in ended {
             holds.extend(held.take(pid).into_iter().map(|hold| (pid, hold)));
         }
+        self.ends.expect(held.len());
         // Of several things that stood at one name, it is the last one that is put back.
         holds.sort_by_key(|(_, hold)| Reverse(hold.entry));
-        let settle = |(pid, hold): (i32, Hold)| {
+        let mut settled = lock(&self.ends.settled);
+        for (pid, hold) in holds {
             let fate = self.fate(held, &hold);
             held.release(pid, &hold.awaited);
-            (hold, fate)
-        };
-        holds.into_iter().map(settle).collect()
+            settled.push((hold, fate));
+        }
+        self.ends.unconcluded.store(!settled.is_empty(), Ordering::SeqCst);
     }
 
     fn fate(&self, held: &Held, hold: &Hold) -> Fate {
