@@ -3,7 +3,7 @@
  *
  *   driver FILE
  *
- * FILE has one step a line: words separated by spaces, bytes escaped as %XX. After each step a line
+ * FILE (`-` is standard input) has one step a line: words separated by spaces, bytes escaped as %XX. After each step a line
  * "NUMBER RESULT" goes to standard output: 0 or the negated errno. `ask` prints "NUMBER ask" and waits for
  * a line on standard input: meanwhile the person, outside the session, does something.
  *
@@ -398,11 +398,11 @@ static long perform(int n, char **w)
 	if (IS("bind_socket", 1))
 		return bind_socket(w[1]);
 	if (IS("write", 2))
-		return write_text(w[1], 0, w[2]);
+		return write_text(w[1], flags_of(w[3]), w[2]);
 	if (IS("save", 2))
-		return write_text(w[1], O_CREAT | O_TRUNC, w[2]);
+		return write_text(w[1], O_CREAT | O_TRUNC | flags_of(w[3]), w[2]);
 	if (IS("append", 2))
-		return write_text(w[1], O_APPEND, w[2]);
+		return write_text(w[1], O_APPEND | flags_of(w[3]), w[2]);
 	if (IS("read", 2))
 		return read_text(w[1], w[2]);
 	if (IS("truncate", 1))
@@ -431,6 +431,8 @@ static long perform(int n, char **w)
 		return open_kept(w[2], O_PATH | O_DIRECTORY, w[1]);
 	if (IS("openfd", 3))
 		return open_kept(w[2], flags_of(w[3]), w[1]);
+	if (IS("close", 1))
+		return result(close(number_of_fd(w[1])));
 	if (IS("chroot", 1))
 		return result(chroot(w[1]));
 	if (IS("pivot_root", 1))
@@ -475,7 +477,7 @@ static int split(char *line, char **words)
 
 int main(int argc, char **argv)
 {
-	FILE *steps = argc == 2 ? fopen(argv[1], "re") : NULL;
+	FILE *steps = argc != 2 ? NULL : !strcmp(argv[1], "-") ? stdin : fopen(argv[1], "re");
 	char *words[WORDS + 2] = {0}, answer[16];
 #ifdef MAP_32BIT
 	int where = MAP_32BIT;

@@ -20,6 +20,7 @@ pub mod parallel;
 pub mod person;
 pub mod places;
 pub mod play;
+pub mod random;
 pub mod require;
 pub mod row;
 pub mod runner;

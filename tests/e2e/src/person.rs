@@ -5,10 +5,11 @@ use crate::words::words;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{Mode, SFlag, makedev, mkdirat, mknod};
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -17,11 +18,19 @@ use std::path::{Path, PathBuf};
 /// # Panics
 /// When it can't be done: the row is wrong.
 pub fn does(root: &Path, text: &str) {
+    tries(root, text).unwrap_or_else(|error| panic!("{text}: {error}"));
+}
+
+/// Does one thing in the sandbox at `root`, if it can be done.
+///
+/// # Panics
+/// When it is nothing that a person does.
+pub fn tries(root: &Path, text: &str) -> io::Result<()> {
     let words = words(text, &root.to_string_lossy());
     let at = |n: usize| root.join(OsStr::from_bytes(&words[n]));
-    let done = match words[0].as_slice() {
+    match words[0].as_slice() {
         b"dir" => fs::create_dir_all(at(1)),
-        b"file" => with_parent(&at(1)).and_then(|()| fs::write(at(1), &words[2])),
+        b"file" => with_parent(&at(1)).and_then(|()| write(&at(1), &words[2])),
         b"symlink" => with_parent(&at(2)).and_then(|()| symlink(OsStr::from_bytes(&words[1]), at(2))),
         b"link" => fs::hard_link(at(1), at(2)),
         b"socket" => with_parent(&at(1)).and_then(|()| UnixListener::bind(at(1)).map(drop)),
@@ -38,8 +47,14 @@ pub fn does(root: &Path, text: &str) {
         // Done last, by the sandbox: everything else is handed to the one who runs.
         b"roots" => Ok(()),
         other => panic!("the person can't {}", String::from_utf8_lossy(other)),
-    };
-    done.unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+}
+
+/// Makes a file or saves one in place. A fifo without a reader is not waited for.
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    options.open(path)?.write_all(content)
 }
 
 fn octal(word: &[u8]) -> u32 {
@@ -50,7 +65,7 @@ fn number(word: &[u8]) -> usize {
     String::from_utf8_lossy(word).parse().expect("a number")
 }
 
-fn with_parent(path: &Path) -> std::io::Result<()> {
+fn with_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)
 }
 

@@ -3,7 +3,8 @@
 //!
 //! `ES_GUARD_TEST_BIN` names a directory with es-guard and the attacks, already built (see
 //! [`Stage`](crate::guard::Stage)), `ES_GUARD_TEST_HELPER` the socket of a system helper that runs already; `ES_GUARD_TEST_PACE` is `long` or `slow`, see [`Pace`]; `ES_GUARD_TEST_ROWS`
-//! takes only the rows of the corpus whose name has it.
+//! takes only the rows of the corpus whose name has it. `ES_GUARD_TEST_SEED` and `ES_GUARD_TEST_SCRIPTS` are the number
+//! that random scripts are made from, and how many of them.
 
 /// How much is tried, and how long is waited for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

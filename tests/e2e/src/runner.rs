@@ -162,7 +162,7 @@ fn script(row: &Row, root: &Path) -> String {
     row.steps.iter().map(step).collect()
 }
 
-fn named(result: &str) -> String {
+pub(crate) fn named(result: &str) -> String {
     match result.parse::<i32>() {
         Ok(0) => "ok".to_owned(),
         Ok(84) | Ok(-84) => "another content".to_owned(),

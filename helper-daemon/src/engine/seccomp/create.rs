@@ -49,6 +49,8 @@ enum Done {
     Answered(Box<Outcome>),
     /// Nothing would be recorded, and nothing is refused.
     NotOurs,
+    /// A file is opened by a symlink: if it is not there yet, it is made where that leads.
+    ThroughLink,
 }
 
 impl From<Answer> for Done {
@@ -67,6 +69,11 @@ impl Session {
         }
         match self.create_performed(case, at, what) {
             Ok(Done::Answered(outcome)) => return Ok(*outcome),
+            Ok(Done::ThroughLink) => {
+                if let Creation::Open { flags, mode } = what {
+                    return self.open(case, at, *flags, *mode);
+                }
+            }
             Err(unread) if self.stance == Stance::Withstands => {
                 // What is linked the kernel looks up before the new name.
                 if let Creation::Link { from, flags } = what {
@@ -180,6 +187,7 @@ impl Session {
                     Err(Errno::EEXIST) if flags & OFlag::O_EXCL.bits() != 0 => {
                         return Ok(Answer::Fail(Errno::EEXIST).into());
                     }
+                    Err(Errno::EEXIST) if is_symlink(&seen) => return Ok(Done::ThroughLink),
                     Err(_) => return Ok(Done::NotOurs),
                 };
                 let stat = identify_fd(fd.as_fd()).map_err(Unread::Bare)?;
@@ -281,14 +289,27 @@ impl Session {
         // In procfs the entry that was seen may be this process's own; the walk knows the caller's.
         let in_procfs = follow && seen.entry.dir.in_procfs().map_err(Unread::Bare)?;
         let stat = if in_procfs { None } else { Some(seen.entry.identify().map_err(Unread::Bare)?) };
-        let Some(stat) = stat.filter(|stat| !(follow && stat.kind == handle::Kind::Symlink)) else {
+        // A slash at the end asks for a directory, at the end of a link, too.
+        let slash = seen.entry.wants_directory();
+        let Some(stat) = stat.filter(|stat| !((follow || slash) && stat.kind == handle::Kind::Symlink))
+        else {
             let handle = self.search(&case.caller, || resolve::target(&case.caller, from))?;
             let stat = handle.stat().map_err(Unread::Bare)?;
+            if slash && stat.kind != handle::Kind::Directory {
+                return Err(Unread::Bare(Errno::ENOTDIR));
+            }
             return Ok(Some(Source { handle, name: None, stat, own: None }));
         };
+        if slash && stat.kind != handle::Kind::Directory {
+            return Err(Unread::Bare(Errno::ENOTDIR));
+        }
         let own = own.how((seen.dir.dev, seen.dir.ino), name.to_bytes(), &stat);
         Ok(Some(Source { handle: seen.entry.dir, name: Some(name), stat, own }))
     }
+}
+
+fn is_symlink(seen: &Seen) -> bool {
+    seen.entry.stat().is_ok_and(|stat| stat.kind == handle::Kind::Symlink)
 }
 
 /// A link to the session's own is its own; one to a file without a name (`O_TMPFILE`) gives it its first.

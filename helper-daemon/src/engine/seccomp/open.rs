@@ -52,7 +52,9 @@ impl Session {
         let has = |flag: OFlag| flags & flag.bits() == flag.bits();
         let fails = |errno| Ok(Some(Answer::Fail(errno).into()));
         let new_only = has(OFlag::O_CREAT | OFlag::O_EXCL);
-        let last = self.last(case, at, !new_only && !has(OFlag::O_NOFOLLOW))?;
+        // With a slash at its end no name is made nor followed.
+        let slash = has(OFlag::O_CREAT) && at.path.ends_with(b"/");
+        let last = self.last(case, at, !new_only && !slash && !has(OFlag::O_NOFOLLOW))?;
         let view = self.view();
         let entry = match last {
             Last::Object(object) => {
@@ -68,8 +70,10 @@ impl Session {
         if seen.entry.is_special() {
             return fails(if new_only { Errno::EEXIST } else { Errno::EISDIR });
         }
+        if has(OFlag::O_CREAT) && seen.entry.wants_directory() {
+            return fails(Errno::EISDIR);
+        }
         let stat = match there(seen.entry.stat()).map_err(Unread::Bare)? {
-            None if has(OFlag::O_CREAT) && seen.entry.wants_directory() => return fails(Errno::EISDIR),
             None if has(OFlag::O_CREAT) => {
                 return match self.sealed_entry(case, &view, &seen) {
                     Some(refused) => Ok(Some(refused)),

@@ -13,9 +13,11 @@ use nix::dir::Dir;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use std::collections::HashSet;
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 /// A directory: device and inode number.
 pub(super) type DirKey = (u64, u64);
@@ -108,19 +110,28 @@ impl Own {
         self.take(dir, name, stat);
     }
 
-    /// Whether everything below a directory is the session's own.
-    pub(super) fn has_all_below(&self, dir: &Handle, name: &CStr) -> bool {
-        let mut left = MAX_TREE;
-        visit(dir, name, &mut left, &mut |key, name, stat| self.has(key, name, stat))
+    /// Whether everything below a directory is the session's own, but for what `is_free`: nothing guards it, nor
+    /// what is below it, and whose it is was never recorded.
+    pub(super) fn has_all_below(&self, dir: &Handle, name: &CStr, is_free: impl Fn(&Path) -> bool) -> bool {
+        let (mut left, mut below) = (MAX_TREE, PathBuf::new());
+        visit(dir, name, &mut below, &mut left, &mut |key, below, name, stat| {
+            if self.has(key, name, stat) {
+                Next::Deeper
+            } else if is_free(below) {
+                Next::Past
+            } else {
+                Next::Stop
+            }
+        })
     }
 
     /// Takes over everything below a directory: it has just come in from where nothing was protected.
     pub(super) fn adopt_below(&mut self, dir: &Handle, name: &CStr) {
-        let mut left = MAX_TREE;
+        let (mut left, mut below) = (MAX_TREE, PathBuf::new());
         let mut names = Vec::new();
-        let complete = visit(dir, name, &mut left, &mut |key, name, stat| {
+        let complete = visit(dir, name, &mut below, &mut left, &mut |key, _, name, stat| {
             names.push(self.mark(key, name, stat, how_arrived(stat)));
-            stat.can_be_told()
+            if stat.can_be_told() { Next::Deeper } else { Next::Stop }
         });
         if complete {
             self.names.extend(names);
@@ -140,15 +151,27 @@ fn how_arrived(stat: &Stat) -> How {
 
 /// Whether `each` holds for everything below a directory, and all of it could be looked at.
 pub(super) fn all_below(dir: &Handle, name: &CStr, mut each: impl FnMut(&Stat) -> bool) -> bool {
-    visit(dir, name, &mut { MAX_TREE }, &mut |_, _, stat| each(stat))
+    let mut each = |_: DirKey, _: &Path, _: &[u8], stat: &Stat| {
+        if each(stat) { Next::Deeper } else { Next::Stop }
+    };
+    visit(dir, name, &mut PathBuf::new(), &mut { MAX_TREE }, &mut each)
 }
 
-/// Calls `each` for everything below a directory; `false` as soon as it says so, or the tree can't be read.
+/// How a visit goes on.
+enum Next {
+    Deeper,
+    Past,
+    Stop,
+}
+
+/// Calls `each` for everything below a directory, with its path from there; `false` as soon as it says so, or the
+/// tree can't be read.
 fn visit(
     dir: &Handle,
     name: &CStr,
+    below: &mut PathBuf,
     left: &mut usize,
-    each: &mut impl FnMut(DirKey, &[u8], &Stat) -> bool,
+    each: &mut impl FnMut(DirKey, &Path, &[u8], &Stat) -> Next,
 ) -> bool {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let Ok(handle) = Handle::open_at(dir.as_fd(), name, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) else {
@@ -165,10 +188,14 @@ fn visit(
         let Ok(stat) = handle.identify(name) else { return false };
         let Some(rest) = left.checked_sub(1) else { return false };
         *left = rest;
-        if !each((here.dev, here.ino), name.to_bytes(), &stat) {
-            return false;
-        }
-        if stat.kind == Kind::Directory && !visit(&handle, name, left, each) {
+        below.push(OsStr::from_bytes(name.to_bytes()));
+        let goes_on = match each((here.dev, here.ino), below, name.to_bytes(), &stat) {
+            Next::Deeper => stat.kind != Kind::Directory || visit(&handle, name, below, left, each),
+            Next::Past => true,
+            Next::Stop => false,
+        };
+        below.pop();
+        if !goes_on {
             return false;
         }
     }
@@ -198,7 +225,6 @@ impl Hasher for Keyed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     fn look(dir: &Path, name: &CStr) -> (Handle, DirKey, Stat) {
         let handle = Handle::open(dir).unwrap();
@@ -244,11 +270,12 @@ mod tests {
         std::fs::write(dir.path().join("d/e/f"), "").unwrap();
         let mut own = Own::default();
         let (handle, ..) = look(dir.path(), c"d");
-        assert!(!own.has_all_below(&handle, c"d"));
+        assert!(!own.has_all_below(&handle, c"d", |_| false));
         own.adopt_below(&handle, c"d");
-        assert!(own.has_all_below(&handle, c"d"));
+        assert!(own.has_all_below(&handle, c"d", |_| false));
         std::fs::write(dir.path().join("d/e/late"), "").unwrap();
-        assert!(!own.has_all_below(&handle, c"d"));
+        assert!(!own.has_all_below(&handle, c"d", |_| false));
+        assert!(own.has_all_below(&handle, c"d", |below| below == Path::new("e/late")));
     }
 
     #[test]

@@ -16,7 +16,8 @@ use endpoint_sec::linux::handle::{self, Stat};
 use endpoint_sec::linux::listener::Answer;
 use nix::errno::Errno;
 use nix::fcntl::RenameFlags;
-use std::path::PathBuf;
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
 
 /// One of the two names, with what is known of it under the lock.
 pub(super) struct Side<'a> {
@@ -259,10 +260,14 @@ fn only_if_all_below_is_own(view: &View, own: &Own, side: &mut Side<'_>, destina
         return;
     }
     // As git sees it fewer places are guarded: then more is looked at than need be, never less.
-    let stays = destination.paths.iter().any(|path| view.policy.guards(path, unix_now(), true).is_some());
+    let now = unix_now();
+    let stays = destination.paths.iter().any(|path| view.policy.guards(path, now, true).is_some());
     if !stays {
-        side.place.own =
-            side.seen.entry.plain_name().is_some_and(|name| own.has_all_below(&side.seen.entry.dir, &name));
+        let is_free = |below: &Path| {
+            side.place.paths.iter().all(|path| view.policy.guards(&path.join(below), now, false).is_none())
+        };
+        let all_below = |name: CString| own.has_all_below(&side.seen.entry.dir, &name, is_free);
+        side.place.own = side.seen.entry.plain_name().is_some_and(all_below);
     }
 }
 

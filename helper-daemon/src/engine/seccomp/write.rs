@@ -133,10 +133,11 @@ impl Session {
                 if let Some(refused) = self.sealed_entry(case, &view, &Seen { entry, dir }) {
                     return Ok(refused);
                 }
-                match file {
-                    Ok(_) if wants_directory => return Err(Unread::Bare(Errno::ENOTDIR)),
-                    file => file.map_err(Unread::Bare)?,
+                let file = file.map_err(Unread::Bare)?;
+                if wants_directory && file.stat().map_err(Unread::Bare)?.kind != Kind::Directory {
+                    return Err(Unread::Bare(Errno::ENOTDIR));
                 }
+                file
             }
         };
         // What the name stood for when it was opened is what is cut.
