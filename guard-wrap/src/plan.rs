@@ -110,7 +110,11 @@ impl Plan {
         let read = self.source.read()?;
         let file = read.clone().unwrap_or_default();
         let mut out = Compiled {
-            policy: Policy { exempt_names: file.exempt_names.clone(), ..Policy::default() },
+            policy: Policy {
+                exempt_names: file.exempt_names.clone(),
+                replacers: file.replacers.clone(),
+                ..Policy::default()
+            },
             warnings: Vec::new(),
             origins: Vec::new(),
             file: read.is_some(),
@@ -225,7 +229,6 @@ fn fallback(cwd: &Path) -> Result<(PathBuf, Origin), PlanError> {
 /// What is different between two policies, in short, for the ledger.
 pub(crate) fn difference(old: &Policy, new: &Policy) -> String {
     let zones = |p: &Policy| p.visible_zones().map(|z| z.path.display().to_string()).collect::<Vec<_>>();
-    let names = |p: &Policy| p.exempt_names.clone();
     let overrides = |p: &Policy| {
         let one = |o: &Override| match o.expires_at {
             Some(end) => format!("{} until {end}", o.path.display()),
@@ -236,7 +239,8 @@ pub(crate) fn difference(old: &Policy, new: &Policy) -> String {
     let parts = [
         changes("zones", &zones(old), &zones(new)),
         changes("overrides", &overrides(old), &overrides(new)),
-        changes("exempt names", &names(old), &names(new)),
+        changes("exempt names", &old.exempt_names, &new.exempt_names),
+        changes("replacers", &old.replacers, &new.replacers),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "nothing is different".to_owned() } else { parts.join("; ") }

@@ -8,7 +8,7 @@ use crate::render::fit::{count, under_home};
 use crate::render::{FAINT, json, note, print, problem, styled, tell};
 use crate::state::{StateError, StateFolder, default_policy, home};
 use helper_daemon::denial::printable;
-use helper_daemon::policy::{EXEMPT_NAMES, GIT_DIR, OnDelete, Override, Zone};
+use helper_daemon::policy::{EXEMPT_NAMES, GIT_DIR, OnDelete, Override, REPLACERS, Zone};
 use serde::Serialize;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -74,6 +74,7 @@ struct Shown<'a> {
     zones: Vec<ShownZone<'a>>,
     overrides: &'a [Override],
     exempt_names: Vec<&'a str>,
+    replacers: Vec<&'a str>,
     warnings: &'a [String],
 }
 
@@ -90,13 +91,13 @@ fn show(args: &PolicyArgs) -> Result<(), PolicyError> {
     let policy = &compiled.policy;
     if args.json {
         let zones = policy.zones.iter().zip(&compiled.origins);
-        let built_in = EXEMPT_NAMES.into_iter();
         print(&json(&Shown {
             file: plan.watched().to_string_lossy().into_owned(),
             file_exists: compiled.file,
             zones: zones.map(|(zone, &from)| ShownZone { zone, from }).collect(),
             overrides: &policy.overrides,
-            exempt_names: built_in.chain(policy.exempt_names.iter().map(String::as_str)).collect(),
+            exempt_names: all(&EXEMPT_NAMES, &policy.exempt_names),
+            replacers: all(&REPLACERS, &policy.replacers),
             warnings: &compiled.warnings,
         }));
     } else {
@@ -104,6 +105,11 @@ fn show(args: &PolicyArgs) -> Result<(), PolicyError> {
         compiled.warnings.iter().for_each(|warning| note(warning));
     }
     Ok(())
+}
+
+/// What is built in, and what the policy file adds.
+fn all<'a>(built_in: &[&'a str], further: &'a [String]) -> Vec<&'a str> {
+    built_in.iter().copied().chain(further.iter().map(String::as_str)).collect()
 }
 
 fn text(plan: &Plan, compiled: &Compiled, home: &Path) -> String {
@@ -139,6 +145,10 @@ fn text(plan: &Plan, compiled: &Compiled, home: &Path) -> String {
         line("", format!("{}  (policy file)", printable(&policy.exempt_names.join(", "))));
     }
     line("", format!("{GIT_DIR}  (for git and jj alone)"));
+    line("replacers", format!("{}  (built in)", REPLACERS.join(", ")));
+    if !policy.replacers.is_empty() {
+        line("", format!("{}  (policy file)", printable(&policy.replacers.join(", "))));
+    }
     out
 }
 
@@ -268,7 +278,8 @@ fn example(project: &Path, home: &Path) -> Result<String, PolicyError> {
       "reason": "an example: this path may be deleted until expires_at, in Unix seconds"
     }}
   ],
-  "exempt_names": []
+  "exempt_names": [],
+  "replacers": []
 }}
 "#,
         quoted(&project),

@@ -4,7 +4,7 @@ mod stage;
 
 use stage::Stage;
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["wrap"],
     &["sessions"],
@@ -15,6 +15,10 @@ const COMMANDS: [&[&str]; 16] = [
     &["policy", "check"],
     &["policy", "init"],
     &["status"],
+    &["sessions", "restore"],
+    &["stash"],
+    &["stash", "list"],
+    &["stash", "prune"],
     &["helper"],
     &["helper", "install"],
     &["helper", "uninstall"],

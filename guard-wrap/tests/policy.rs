@@ -67,7 +67,7 @@ fn show_says_what_is_guarded_and_why() {
     std::fs::create_dir(stage.project.join(".git")).unwrap();
     assert!(stage.run(&["policy", "show"]).out.contains("~/proj  (git top level of the current directory)"));
     stage.write_policy(
-        r#"{"protected_zones": ["~/proj"], "exempt_names": ["dist"],
+        r#"{"protected_zones": ["~/proj"], "exempt_names": ["dist"], "replacers": ["patch"],
             "temporary_overrides": ["~/proj/tmp", {"path": "~/proj/old", "expires_at": 1, "reason": "v2"}]}"#,
     );
     assert_eq!(stage.run(&["policy", "show"]).out, include_str!("golden/policy_file.txt"));

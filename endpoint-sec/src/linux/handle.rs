@@ -47,6 +47,8 @@ pub struct Stat {
     pub rdev: (u32, u32),
     /// Birth time in nanoseconds since the epoch; 0 where the file system keeps none.
     pub born: i128,
+    /// What tells it from a later file of its number and birth, if it was [asked for](Handle::identify); else 0.
+    pub generation: u64,
     /// Time of the last change of the inode in nanoseconds since the epoch.
     pub changed: i128,
     /// Time of the last change of the content, likewise.
@@ -206,6 +208,7 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         size: found.stx_size,
         rdev: (found.stx_rdev_major, found.stx_rdev_minor),
         born: if has(libc::STATX_BTIME) { nanos(found.stx_btime) } else { 0 },
+        generation: 0,
         changed: nanos(found.stx_ctime),
         modified: nanos(found.stx_mtime),
         accessed: nanos(found.stx_atime),

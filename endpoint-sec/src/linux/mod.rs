@@ -14,6 +14,7 @@ pub mod event;
 pub mod filter;
 pub mod handle;
 pub mod handoff;
+pub mod identity;
 pub mod in_person;
 pub mod listener;
 pub mod mounts;

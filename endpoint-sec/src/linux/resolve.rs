@@ -81,8 +81,16 @@ impl Entry {
 
     /// What the name is, a symlink not being followed.
     pub fn stat(&self) -> Result<crate::linux::handle::Stat, Errno> {
-        let bare = CString::new(self.bare_name()).map_err(|_| Errno::EINVAL)?;
-        self.dir.stat_entry(&bare)
+        self.dir.stat_entry(&self.bare()?)
+    }
+
+    /// The same, with what tells it from whatever may stand there later.
+    pub fn identify(&self) -> Result<crate::linux::handle::Stat, Errno> {
+        self.dir.identify(&self.bare()?)
+    }
+
+    fn bare(&self) -> Result<CString, Errno> {
+        CString::new(self.bare_name()).map_err(|_| Errno::EINVAL)
     }
 }
 

@@ -6,7 +6,7 @@
 mod shape;
 
 use crate::policy::OnDelete;
-use shape::Object;
+use shape::{Object, RawName, Unique};
 use std::path::{Path, PathBuf};
 
 /// A policy file is a few lines; one of more than a mebibyte is a mistake.
@@ -21,6 +21,8 @@ pub struct PolicyFile {
     pub overrides: Vec<FileOverride>,
     /// `exempt_names`.
     pub exempt_names: Vec<String>,
+    /// `replacers`.
+    pub replacers: Vec<String>,
 }
 
 /// One entry of `protected_zones`.
@@ -70,10 +72,12 @@ pub fn parse(text: &[u8], home: &Path) -> Result<PolicyFile, Mistake> {
     });
     let zones = raw.protected_zones.0.into_iter();
     let zones = zones.map(|zone| FileZone { path: expand(zone.path.0), on_delete: zone.on_delete });
+    let names = |names: Unique<RawName>| names.0.into_iter().map(|name| name.0).collect();
     Ok(PolicyFile {
         zones: zones.collect(),
         overrides: overrides.collect(),
-        exempt_names: raw.exempt_names.0.into_iter().map(|name| name.0).collect(),
+        exempt_names: names(raw.exempt_names),
+        replacers: names(raw.replacers),
     })
 }
 
@@ -104,7 +108,8 @@ mod tests {
             "protected_zones": ["~/important", {"path": "/srv/data", "on_delete": "stash"}],
             "temporary_overrides": ["/srv/data/tmp",
                 {"path": "/srv/data/old.csv", "expires_at": 1772500000, "reason": "replaced by v2"}],
-            "exempt_names": ["dist"]
+            "exempt_names": ["dist"],
+            "replacers": ["patch"]
         }"#,
         )
         .unwrap();
@@ -114,7 +119,7 @@ mod tests {
         assert_eq!(file.overrides[0].expires_at, None);
         assert_eq!(file.overrides[1].expires_at, Some(1_772_500_000));
         assert_eq!(file.overrides[1].reason.as_deref(), Some("replaced by v2"));
-        assert_eq!(file.exempt_names, ["dist"]);
+        assert_eq!((file.exempt_names, file.replacers), (vec!["dist".into()], vec!["patch".into()]));
     }
 
     #[test]
@@ -132,7 +137,7 @@ mod tests {
             ),
             (
                 "{\"zones\": []}",
-                "line 1, column 8: unknown field `zones`, expected one of `protected_zones`, `temporary_overrides`, `exempt_names`",
+                "line 1, column 8: unknown field `zones`, expected one of `protected_zones`, `temporary_overrides`, `exempt_names`, `replacers`",
             ),
             (
                 "{\"protected_zones\": \"/a\"}",
@@ -174,6 +179,10 @@ mod tests {
             (
                 "{\"temporary_overrides\": [{\"path\": \"/a\", \"expires_at\": -1}]}",
                 "line 1, column 56: invalid value: integer `-1`, expected u64",
+            ),
+            (
+                "{\"replacers\": [\"bin/patch\"]}",
+                "line 1, column 27: found \"bin/patch\", expected a single file name",
             ),
             ("{\"protected_zones\": [],}", "line 1, column 24: trailing comma"),
             ("{} x", "line 1, column 4: trailing characters"),

@@ -54,6 +54,9 @@ pub enum Verdict {
     Allow,
     /// Let it happen, and keep what would be lost: if that can't be done, refuse it.
     Stash(Vec<Loss>),
+    /// Let it happen, and hold what it removes until its process has ended: if the name was made again, it was
+    /// an edit; if not, it is put back, and was refused. If it can't be held, refuse it.
+    Hold(Loss),
     /// Refuse it.
     Deny(Loss),
 }
@@ -74,6 +77,10 @@ pub struct Circumstances {
     pub now: u64,
     /// Whether git's or jj's own executable asks.
     pub git: bool,
+    /// Whether a replacer's own executable asks. Makes a difference only to what would be denied.
+    pub replacer: bool,
+    /// Whether it is git that asks, for something that its repository tracks.
+    pub tracked: bool,
 }
 
 /// Judges one operation.
@@ -82,6 +89,7 @@ pub fn judge(policy: &Policy, operation: &Operation, when: Circumstances) -> Ver
         return judge_by(policy, operation, when);
     }
     let mut losses: Vec<Loss> = Vec::new();
+    let mut held = None;
     for layer in &policy.layers {
         match judge_by(layer, operation, when) {
             Verdict::Allow => {}
@@ -91,10 +99,12 @@ pub fn judge(policy: &Policy, operation: &Operation, when: Circumstances) -> Ver
                 let more: Vec<Loss> = more.into_iter().filter(new).collect();
                 losses.extend(more);
             }
+            // What is held is kept as well, and then put back.
+            hold @ Verdict::Hold(_) => held = held.or(Some(hold)),
             deny @ Verdict::Deny(_) => return deny,
         }
     }
-    if losses.is_empty() { Verdict::Allow } else { Verdict::Stash(losses) }
+    held.unwrap_or(if losses.is_empty() { Verdict::Allow } else { Verdict::Stash(losses) })
 }
 
 fn judge_by(policy: &Policy, operation: &Operation, when: Circumstances) -> Verdict {
@@ -110,11 +120,39 @@ fn judge_by(policy: &Policy, operation: &Operation, when: Circumstances) -> Verd
     let Some((zone, reason)) = found else { return Verdict::Allow };
     let loss = Loss { zone: zone.path.clone(), reason };
     // A zone itself, and what es-guard keeps, can't be brought back from a stash.
-    let can_be_kept = matches!(reason, Reason::Removed | Reason::Clobbered | Reason::MovedOut);
-    if can_be_kept && zone.on_delete == OnDelete::Stash && !zone.internal {
-        Verdict::Stash(vec![loss])
-    } else {
-        Verdict::Deny(loss)
+    let can_be_kept =
+        matches!(reason, Reason::Removed | Reason::Clobbered | Reason::MovedOut) && !zone.internal;
+    match zone.on_delete {
+        _ if can_be_kept && when.tracked => by_git(operation, loss),
+        OnDelete::Stash if can_be_kept => Verdict::Stash(vec![loss]),
+        OnDelete::Deny if can_be_kept && when.replacer => replaced(operation, loss),
+        _ => Verdict::Deny(loss),
+    }
+}
+
+/// What becomes of what git tracks: it can be brought back. A directory is where what it tracks was.
+fn by_git(operation: &Operation, loss: Loss) -> Verdict {
+    match (operation, loss.reason) {
+        (Operation::Rmdir(_), Reason::Removed) => Verdict::Allow,
+        (Operation::Unlink(_), Reason::Removed) | (Operation::Rename { .. }, Reason::Clobbered) => {
+            Verdict::Stash(vec![loss])
+        }
+        _ => Verdict::Deny(loss),
+    }
+}
+
+/// What becomes of a replacer's removals, and of its older backups, which the next one displaces. Directories are
+/// never replaced.
+fn replaced(operation: &Operation, loss: Loss) -> Verdict {
+    let is_file = |place: &Place| place.kind.is_some_and(|kind| kind != Kind::Directory);
+    match operation {
+        Operation::Unlink(place) if is_file(place) => Verdict::Hold(loss),
+        Operation::Rename { from, to }
+            if loss.reason == Reason::Clobbered && is_file(from) && is_file(to) =>
+        {
+            Verdict::Stash(vec![loss])
+        }
+        _ => Verdict::Deny(loss),
     }
 }
 

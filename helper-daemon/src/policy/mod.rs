@@ -6,6 +6,9 @@
 pub mod file;
 pub mod judge;
 pub mod operation;
+mod replacers;
+
+pub use replacers::REPLACERS;
 
 use crate::encoding::path_text;
 use serde::{Deserialize, Serialize};
@@ -33,6 +36,9 @@ pub struct Policy {
     /// Further exempt names, beside [`EXEMPT_NAMES`].
     #[serde(default)]
     pub exempt_names: Vec<String>,
+    /// Further replacers, beside [`REPLACERS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replacers: Vec<String>,
     /// Where there are several policies at once, each of them: what any one denies is denied. They can't be
     /// poured into one, as another zone is another place that things may be moved to. The fields above are then
     /// what all of them have together, to tell what has to be looked at.

@@ -49,7 +49,7 @@ impl Store {
     pub fn announce(&self, mut kept: Kept) -> io::Result<Entry> {
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         kept.entry = pages.next;
-        let entry = Entry { number: kept.entry, name: name(kept.entry) };
+        let entry = Entry { number: kept.entry, name: name_of(kept.entry) };
         pages.next += 1;
         pages.index.append(Note::Kept(Box::new(kept)), Timestamp::now())?;
         Ok(entry)
@@ -57,20 +57,23 @@ impl Store {
 
     /// What was announced was not taken: it is where it was.
     pub fn withdraw(&self, entry: &Entry) {
-        let gone = Note::Gone(Gone { entry: entry.number, why: Why::NotTaken });
+        self.gone(entry.number, Why::NotTaken);
+    }
+
+    /// An entry's thing is in `data` no more.
+    pub fn gone(&self, entry: u64, why: Why) {
+        let gone = Note::Gone(Gone { entry, why });
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
         // Without this line the entry names a thing that is not in `data`, which says the same.
         let _ = pages.index.append(gone, Timestamp::now());
     }
 
     /// Puts an entry that was moved in back to where it was; if something is there now, it stays here.
-    pub fn put_back(&self, number: u64, dir: &Handle, to: &CStr) {
-        let entry = Entry { number, name: name(number) };
+    pub fn put_back(&self, number: u64, dir: &Handle, to: &CStr) -> Result<(), Errno> {
+        let entry = Entry { number, name: name_of(number) };
         let flags = RenameFlags::RENAME_NOREPLACE.bits();
         let act = Act::Rename { from: (&self.data, &entry.name), to: (dir, to), flags };
-        if act.perform().is_ok() {
-            self.withdraw(&entry);
-        }
+        act.perform().map(|_| self.withdraw(&entry))
     }
 
     /// The call that moves an entry of a directory here.
@@ -89,7 +92,8 @@ pub struct Entry {
     pub name: CString,
 }
 
-fn name(entry: u64) -> CString {
+/// The name of an entry's thing in `data`.
+pub fn name_of(entry: u64) -> CString {
     CString::new(entry.to_string()).unwrap_or_default()
 }
 

@@ -12,6 +12,7 @@ pub mod asking;
 pub mod bare;
 pub mod crowd;
 pub mod guard;
+pub mod kept;
 pub mod machine;
 pub mod model;
 pub mod number;

@@ -7,11 +7,12 @@
 use super::{Case, Seen, Session};
 use crate::denial::Denial;
 use crate::policy::judge::Reason;
-use crate::stash::{Entry, How, Kept, Meta, Store, copy, discard};
+use crate::stash::{Entry, How, Kept, Meta, Store, Why, copy_whole, discard, name_of};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::handle::{Handle, Stat};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use std::ffi::CStr;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -61,7 +62,8 @@ impl Session {
         let store = self.store()?;
         let entry = announce(store, what, Meta::from(lost.stat), lost, How::Copied)?;
         let (from, name) = (lost.seen.entry.dir.as_fd(), &lost.seen.entry.name);
-        match copy(from, name, store.data().as_fd(), &entry.name) {
+        // A helper that is killed leaves no part of it that looks like all of it.
+        match copy_whole(from, name, store.data().as_fd(), &entry.name) {
             Ok(_) => Ok(entry),
             Err(error) => {
                 store.withdraw(&entry);
@@ -88,17 +90,40 @@ impl Session {
 
     /// Takes a copy out of the stash again, as what it was made for has not happened.
     pub(super) fn discard(&self, entry: &Entry) {
-        let Ok(store) = self.store() else { return };
+        self.discard_as(entry.number, Why::NotTaken);
+    }
+
+    /// Takes something out of the stash for good.
+    pub(super) fn discard_as(&self, entry: u64, why: Why) {
+        let Some(store) = &self.stash else { return };
         // What can't be removed stays, and nobody misses it.
-        let _ = discard(store.data().as_fd(), &entry.name);
-        store.withdraw(entry);
+        let _ = discard(store.data().as_fd(), &name_of(entry));
+        store.gone(entry, why);
     }
 
     /// Puts what was just taken away back.
     pub(super) fn put_back(&self, entry: u64, lost: &Lost<'_>) {
         if let Ok(store) = self.store() {
-            store.put_back(entry, &lost.seen.entry.dir, &lost.seen.entry.name);
+            let _ = store.put_back(entry, &lost.seen.entry.dir, &lost.seen.entry.name);
         }
+    }
+
+    /// Puts back what was taken away a while ago, if nothing stands there; `false` where it stays in the stash.
+    pub(super) fn put_back_later(&self, entry: u64, dir: &Handle, name: &CStr) -> bool {
+        let Some(store) = &self.stash else { return false };
+        match store.put_back(entry, dir, name) {
+            Err(Errno::EXDEV) => self.put_back_by_copy(store, entry, dir, name),
+            done => done.is_ok(),
+        }
+    }
+
+    /// The name stands for nothing until the copy is whole.
+    fn put_back_by_copy(&self, store: &Store, entry: u64, dir: &Handle, name: &CStr) -> bool {
+        let copied = copy_whole(store.data().as_fd(), &name_of(entry), dir.as_fd(), name);
+        if copied.is_ok() {
+            self.discard_as(entry, Why::NotTaken);
+        }
+        copied.is_ok()
     }
 
     /// Where this process may not act for the tree, it can keep nothing for it.

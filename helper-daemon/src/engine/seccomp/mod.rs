@@ -12,11 +12,14 @@
 //! | [`keeper`] | following the zones as they move |
 //! | [`own`] | which names the session itself made |
 //! | [`remove`], [`rename`], [`create`], [`mount`] | one operation each |
+//! | [`overlay`] | what overlays of the session write to |
 //! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
 //! | [`keep`], [`rename_kept`] | keeping what is taken in the session's stash |
+//! | [`held`], [`hold`], [`settle`] | what replacers remove: held until it is made again, or put back |
+//! | [`by_git`], [`sort`] | letting git take what it tracks, and looking at that afterwards |
 //! | [`bare`] | what the kernel would have refused anyway |
-//! | [`who`] | acting as the caller; telling git from others |
+//! | [`who`] | acting as the caller; telling git and replacers from others |
 //! | [`known`] | what need not be asked again of a caller |
 //!
 //! One lock a session is held around judging and acting on everything that is not plainly outside all zones.
@@ -24,18 +27,24 @@
 //! rename can overtake a verdict.
 
 mod bare;
+mod by_git;
 mod create;
+mod held;
+mod hold;
 mod keep;
 mod keeper;
 mod known;
 mod mount;
 mod open;
+mod overlay;
 mod own;
 mod reach;
 mod remove;
 mod rename;
 mod rename_kept;
 mod serve;
+mod settle;
+mod sort;
 mod turns;
 mod view;
 mod who;
@@ -44,8 +53,10 @@ mod write;
 pub use reach::Ward;
 pub use serve::{Seccomp, Settings, Stance};
 
+use crate::deeds::Deed;
 use crate::denial::Denial;
 use crate::engine::Witness;
+use crate::git::clerk::Clerk;
 use crate::policy::judge::{Circumstances, Loss, Reason, Verdict, judge};
 use crate::policy::operation::{Kind, Op, Operation, Place};
 use crate::policy::{Policy, has_git_component};
@@ -60,6 +71,8 @@ use keeper::ViewKeeper;
 use known::Known;
 use nix::errno::Errno;
 use own::Own;
+use settle::Ends;
+use sort::{Aside, Heap};
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -83,11 +96,17 @@ struct Session {
     wards: RwLock<Vec<Ward>>,
     /// Where what is let through in a zone with a stash is kept.
     stash: Option<Store>,
+    heap: Heap,
     /// Files that es-guard records this session in: device and inode.
     kept: HashSet<(u64, u64)>,
+    /// Who reads repositories.
+    clerk: Clerk,
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
+    /// What overlays that the session mounted write to.
+    written_to: Mutex<Vec<Stat>>,
+    ends: Ends,
     turns: Turns,
     witness: Arc<dyn Witness>,
 }
@@ -96,7 +115,8 @@ struct Session {
 struct Outcome {
     reply: Reply,
     told: Option<Box<Told>>,
-    own_removed: bool,
+    /// What it is to the session's own, once it is answered.
+    deed: Option<Box<Deed>>,
 }
 
 /// What is recorded of one call.
@@ -104,6 +124,8 @@ enum Told {
     Denied(Denial),
     /// What would have been denied, and the entries of the stash that it takes are kept as.
     Stashed(Denial, Vec<u64>),
+    /// What git took, to be looked at first.
+    Aside(Aside),
 }
 
 enum Reply {
@@ -118,7 +140,7 @@ enum Reply {
 
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
-        Self { reply: Reply::Plain(answer), told: None, own_removed: false }
+        Self { reply: Reply::Plain(answer), told: None, deed: None }
     }
 }
 
@@ -236,12 +258,23 @@ impl Session {
         };
         let git_matters =
             places.iter().flatten().flat_map(|place| &place.paths).any(|p| has_git_component(p));
-        Circumstances { now: unix_now(), git: git_matters && self.who.is_git(view, &case.caller) }
+        let git = git_matters && self.who.is_git(view, &case.caller);
+        Circumstances { now: unix_now(), git, ..Circumstances::default() }
     }
 
     fn verdict(&self, view: &View, case: Case, operation: &Operation) -> (Verdict, Circumstances) {
         let when = self.circumstances(view, case, operation);
-        (judge(&view.policy, operation, when), when)
+        let verdict = judge(&view.policy, operation, when);
+        if !matches!(verdict, Verdict::Deny(_)) {
+            return (verdict, when);
+        }
+        let as_replacer = Circumstances { replacer: true, ..when };
+        let may_be = judge(&view.policy, operation, as_replacer);
+        // Who asks is looked up only where it matters.
+        if may_be == verdict || !self.who.is_replacer(view, &case.caller) {
+            return (verdict, when);
+        }
+        (may_be, as_replacer)
     }
 
     /// A refusal with its record.
@@ -299,7 +332,7 @@ fn incident(case: Case, op: Op, path: PathBuf, dest: Option<PathBuf>, loss: Loss
 impl Denial {
     fn refused(self) -> Outcome {
         let reply = Reply::Plain(Answer::Fail(Errno::EPERM));
-        Outcome { reply, told: Some(Box::new(Told::Denied(self))), own_removed: false }
+        Outcome { reply, told: Some(Box::new(Told::Denied(self))), deed: None }
     }
 
     /// Let through, with what it takes kept in these entries; or bare's error, or why it is denied after all.
@@ -330,9 +363,14 @@ fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// What a name is, a missing one being nothing rather than an error.
+/// What a name is, a missing one being nothing rather than an error; and what tells it from any other.
 fn found(seen: &Seen) -> Result<Option<Stat>, Errno> {
-    match seen.entry.stat() {
+    there(seen.entry.identify())
+}
+
+/// What was looked at, a missing name being nothing rather than an error.
+fn there(looked: Result<Stat, Errno>) -> Result<Option<Stat>, Errno> {
+    match looked {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::ENOENT) => Ok(None),
         Err(errno) => Err(errno),

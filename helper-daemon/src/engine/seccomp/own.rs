@@ -1,11 +1,13 @@
 //! Which names are the session's own: made by this very tree, at a name that was free.
 //!
 //! A name is told by its directory, its text, and the inode that stood there when it was made (number, birth
-//! time and type). Whatever a person puts in its place has another inode, so it is not the session's own. For
-//! each name 64 keyed bits are kept, no more: an engine that runs for a million operations must stay small.
+//! time, generation and type). Whatever a person puts in its place has another inode, or the same number and
+//! another birth, so it is not the session's own. Where a file system gives nothing that tells a file from a later
+//! one of its number, no name is the session's own. For each name 64 keyed bits are kept, no more: an engine that runs for a million operations must stay small.
 //! The key is random and never leaves this process, so nobody can aim for a collision; by chance, with a
 //! million names kept, one look-up in 10^13 meets one.
 
+use super::held::Held;
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use nix::dir::Dir;
 use nix::fcntl::OFlag;
@@ -36,6 +38,10 @@ pub(super) enum How {
 pub(super) struct Own {
     key: RandomState,
     names: HashSet<u64, BuildHasherDefault<Keyed>>,
+    /// What is made where something is held is not the session's own.
+    pub(super) held: Held,
+    /// Names that git has removed something older from.
+    taken_by_git: HashSet<u64, BuildHasherDefault<Keyed>>,
 }
 
 impl Own {
@@ -48,8 +54,13 @@ impl Own {
 
     /// Records a name that the session made.
     pub(super) fn put(&mut self, dir: DirKey, name: &[u8], stat: &Stat, how: How) {
-        let mark = self.mark(dir, name, stat, how);
-        self.names.insert(mark);
+        if !stat.can_be_told() {
+            return;
+        }
+        if !self.held.put(dir, name, stat) {
+            let mark = self.mark(dir, name, stat, how);
+            self.names.insert(mark);
+        }
     }
 
     /// Records a name that came in from where nothing is protected.
@@ -74,6 +85,24 @@ impl Own {
             self.names.shrink_to(1024);
         }
         taken.into_iter().flatten().next()
+    }
+
+    /// Records that git has removed something older.
+    pub(super) fn taken_by_git(&mut self, dir: DirKey, name: &[u8]) {
+        let mark = self.key.hash_one((dir, name));
+        self.taken_by_git.insert(mark);
+    }
+
+    /// Whether git has removed something older from a name.
+    pub(super) fn was_taken_by_git(&self, dir: DirKey, name: &[u8]) -> bool {
+        !self.taken_by_git.is_empty() && self.taken_by_git.contains(&self.key.hash_one((dir, name)))
+    }
+
+    /// Somebody else has made something at that name.
+    pub(super) fn forget_taken(&mut self, dir: DirKey, name: &[u8]) {
+        if !self.taken_by_git.is_empty() {
+            self.taken_by_git.remove(&self.key.hash_one((dir, name)));
+        }
     }
 
     /// Forgets what stood at a name.
@@ -102,7 +131,7 @@ impl Own {
         let mut names = Vec::new();
         let complete = visit(dir, name, &mut below, &mut left, &mut |key, _, name, stat| {
             names.push(self.mark(key, name, stat, how_arrived(stat)));
-            Next::Deeper
+            if stat.can_be_told() { Next::Deeper } else { Next::Stop }
         });
         if complete {
             self.names.extend(names);
@@ -111,13 +140,21 @@ impl Own {
 
     fn mark(&self, dir: DirKey, name: &[u8], stat: &Stat, how: How) -> u64 {
         let kind = stat.kind as u8;
-        self.key.hash_one((dir, name, stat.ino, stat.born, kind, how))
+        self.key.hash_one((dir, name, stat.ino, stat.born, stat.generation, kind, how))
     }
 }
 
 /// What comes in with further names elsewhere may be older content under a new name.
 fn how_arrived(stat: &Stat) -> How {
     if stat.nlink > 1 && stat.kind != Kind::Directory { How::Linked } else { How::Made }
+}
+
+/// Whether `each` holds for everything below a directory, and all of it could be looked at.
+pub(super) fn all_below(dir: &Handle, name: &CStr, mut each: impl FnMut(&Stat) -> bool) -> bool {
+    let mut each = |_: DirKey, _: &Path, _: &[u8], stat: &Stat| {
+        if each(stat) { Next::Deeper } else { Next::Stop }
+    };
+    visit(dir, name, &mut PathBuf::new(), &mut { MAX_TREE }, &mut each)
 }
 
 /// How a visit goes on.
@@ -148,11 +185,9 @@ fn visit(
         if name == c"." || name == c".." {
             continue;
         }
-        let Ok(stat) = handle.stat_entry(name) else { return false };
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            return false;
-        }
+        let Ok(stat) = handle.identify(name) else { return false };
+        let Some(rest) = left.checked_sub(1) else { return false };
+        *left = rest;
         below.push(OsStr::from_bytes(name.to_bytes()));
         let goes_on = match each((here.dev, here.ino), below, name.to_bytes(), &stat) {
             Next::Deeper => stat.kind != Kind::Directory || visit(&handle, name, below, left, each),
@@ -194,7 +229,7 @@ mod tests {
     fn look(dir: &Path, name: &CStr) -> (Handle, DirKey, Stat) {
         let handle = Handle::open(dir).unwrap();
         let here = handle.stat().unwrap();
-        let stat = handle.stat_entry(name).unwrap();
+        let stat = handle.identify(name).unwrap();
         (handle, (here.dev, here.ino), stat)
     }
 

@@ -1,4 +1,4 @@
-//! Acting as the caller, and telling git from others.
+//! Acting as the caller, and telling git and replacers from others.
 
 use super::Session;
 use super::known::Known;
@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -122,15 +122,25 @@ impl Who {
     /// Whether the caller runs git's or jj's own executable: a file of that name inside its file system (so
     /// that no bind mount gives it), unchanged since before the session (so that no copy, link or rename does).
     pub(super) fn is_git(&self, view: &View, caller: &Caller) -> bool {
-        let Ok(exe) = caller.executable() else { return false };
-        let Ok(stat) = exe.stat() else { return false };
-        let Ok(text) = exe.text() else { return false };
-        let Some(levels) = view.table.levels(stat.mount, &text) else { return false };
-        let path = Path::new(OsStr::from_bytes(&levels[0].path));
+        let Some(path) = self.program(view, caller) else { return false };
         let in_git_core = path.parent().and_then(Path::file_name).is_some_and(|dir| dir == "git-core");
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let named = name == "git" || name == "jj" || (in_git_core && name.starts_with("git-"));
-        named && stat.changed < self.began
+        name == "git" || name == "jj" || (in_git_core && name.starts_with("git-"))
+    }
+
+    /// Whether the caller runs a replacer's own executable, told in the same way.
+    pub(super) fn is_replacer(&self, view: &View, caller: &Caller) -> bool {
+        let path = self.program(view, caller);
+        path.as_deref().and_then(Path::file_name).is_some_and(|name| view.policy.is_replacer(name))
+    }
+
+    /// The path of the caller's executable inside its file system, if it is as it was before the session.
+    fn program(&self, view: &View, caller: &Caller) -> Option<PathBuf> {
+        let exe = caller.executable().ok()?;
+        let stat = exe.stat().ok()?;
+        let levels = view.table.levels(stat.mount, &exe.text().ok()?)?;
+        let path = PathBuf::from(OsStr::from_bytes(&levels.first()?.path));
+        (stat.changed < self.began).then_some(path)
     }
 }
 

@@ -94,7 +94,7 @@ impl Session {
         let place = Place { paths, ..Place::default() };
         let path = place.shown().to_owned();
         match judge(&view.policy, &Operation::Write(place), Circumstances::default()) {
-            Verdict::Deny(Loss { zone, reason }) => {
+            Verdict::Deny(Loss { zone, reason }) | Verdict::Hold(Loss { zone, reason }) => {
                 Some(self.deny(case, Op::Write, path, None, zone, reason))
             }
             Verdict::Allow | Verdict::Stash(_) => None,

@@ -38,6 +38,8 @@ pub(super) struct Raw {
     pub(super) temporary_overrides: Unique<RawOverride>,
     #[serde(default)]
     pub(super) exempt_names: Unique<RawName>,
+    #[serde(default)]
+    pub(super) replacers: Unique<RawName>,
 }
 
 #[derive(serde::Deserialize)]

@@ -101,7 +101,7 @@ fn any_alias_in_a_zone_is_enough() {
 
 #[test]
 fn git_works_in_its_own_directory() {
-    let git = Circumstances { now: 0, git: true };
+    let git = Circumstances { git: true, ..Circumstances::default() };
     let unlink = Operation::Unlink(old("/p/.git/index.lock"));
     assert_eq!(judge(&policy(), &unlink, git), Verdict::Allow);
     assert_eq!(reason(unlink), Some(Reason::Removed));
@@ -110,6 +110,59 @@ fn git_works_in_its_own_directory() {
         panic!("moved out of protection")
     };
     assert_eq!(reason, Reason::MovedOut);
+}
+
+const REPLACER: Circumstances = Circumstances { now: 0, git: false, replacer: true, tracked: false };
+
+fn by_replacer(operation: Operation) -> Verdict {
+    judge(&policy(), &operation, REPLACER)
+}
+
+fn loss(reason: Reason) -> Loss {
+    Loss { zone: "/p".into(), reason }
+}
+
+#[test]
+fn what_a_replacer_removes_is_held() {
+    let removed = || Verdict::Hold(loss(Reason::Removed));
+    assert_eq!(by_replacer(Operation::Unlink(old("/p/a"))), removed());
+    assert_eq!(by_replacer(Operation::Unlink(Place::new("/p/l", Some(Kind::Other), false))), removed());
+    assert_eq!(by_replacer(Operation::Unlink(own("/p/a"))), Verdict::Allow);
+    let denied = Verdict::Deny(loss(Reason::Removed));
+    assert_eq!(by_replacer(Operation::Unlink(old_dir("/p/d"))), denied);
+    assert_eq!(by_replacer(Operation::Rmdir(old_dir("/p/d"))), denied);
+}
+
+#[test]
+fn what_a_replacers_backup_displaces_is_kept() {
+    let rename = |from, to| by_replacer(Operation::Rename { from, to });
+    let kept = Verdict::Stash(vec![loss(Reason::Clobbered)]);
+    assert_eq!(rename(old("/p/a"), old("/p/a~")), kept);
+    assert_eq!(rename(old("/p/a"), old("/q/b")), Verdict::Deny(loss(Reason::MovedOut)));
+    assert_eq!(rename(old_dir("/p/d"), old_dir("/p/e")), Verdict::Deny(loss(Reason::Clobbered)));
+    let out = Operation::Exchange { first: old("/p/a"), second: old("/q/b") };
+    assert_eq!(by_replacer(out), Verdict::Deny(loss(Reason::MovedOut)));
+}
+
+#[test]
+fn a_replacer_gets_nothing_of_what_es_guard_keeps() {
+    let mut policy = policy();
+    policy.zones[0].internal = true;
+    let verdict = judge(&policy, &Operation::Unlink(old("/p/a")), REPLACER);
+    assert_eq!(verdict, Verdict::Deny(loss(Reason::Removed)));
+}
+
+#[test]
+fn what_one_layer_holds_and_another_keeps_is_held() {
+    let stash = Zone { on_delete: OnDelete::Stash, ..zone("/p") };
+    let stash = Policy { zones: vec![stash], ..Policy::default() };
+    for layers in [vec![policy(), stash.clone()], vec![stash, policy()]] {
+        let both = Policy { layers, ..policy() };
+        let verdict = judge(&both, &Operation::Unlink(old("/p/a")), REPLACER);
+        assert_eq!(verdict, Verdict::Hold(loss(Reason::Removed)));
+        let verdict = judge(&both, &Operation::Rename { from: old("/p/a"), to: old("/p/b") }, REPLACER);
+        assert_eq!(verdict, Verdict::Stash(vec![loss(Reason::Clobbered)]));
+    }
 }
 
 fn any_place() -> impl Strategy<Value = Place> {
@@ -163,6 +216,25 @@ proptest! {
         ] {
             let by_any = layered.layers.iter().any(|layer| denied(layer, &operation));
             prop_assert_eq!(denied(&layered, &operation), by_any);
+        }
+    }
+
+    /// Being a replacer changes a denial or nothing, and never makes it an allowance.
+    #[test]
+    fn a_replacer_is_denied_or_held_to_it(a in any_place(), b in any_place()) {
+        let (from, to) = (a.clone(), b.clone());
+        for operation in [
+            Operation::Unlink(a.clone()),
+            Operation::Rmdir(a.clone()),
+            Operation::Rename { from, to },
+            Operation::Exchange { first: a, second: b },
+        ] {
+            let anyone = judge(&policy(), &operation, Circumstances::default());
+            match judge(&policy(), &operation, REPLACER) {
+                Verdict::Allow => prop_assert_eq!(anyone, Verdict::Allow),
+                Verdict::Stash(losses) => prop_assert_eq!(anyone, Verdict::Deny(losses[0].clone())),
+                Verdict::Hold(loss) | Verdict::Deny(loss) => prop_assert_eq!(anyone, Verdict::Deny(loss)),
+            }
         }
     }
 

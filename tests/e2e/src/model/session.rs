@@ -88,7 +88,7 @@ impl Session {
                 let ino = self.tree.make(Body::Symlink(w[1].to_vec()));
                 return self.tree.put(dir, &name, ino);
             }
-            (b"fifo", _) => Body::Special,
+            (b"fifo" | b"socket" | b"device", _) => Body::Special,
             (b"link" | b"mv", Some(to)) => {
                 let (dir, name) = place(self, w[1]);
                 let ino = self.tree.get(dir, &name).expect("the older name");
@@ -98,7 +98,7 @@ impl Session {
                 let (dir, name) = place(self, to);
                 return self.tree.put(dir, &name, ino);
             }
-            (b"rm", _) => {
+            (b"rm" | b"rmdir", _) => {
                 let (dir, name) = place(self, w[1]);
                 self.tree.take(dir, &name).expect("something to remove");
                 return;
@@ -215,7 +215,7 @@ impl Session {
             b"truncate" => self.written(w[1], b"", "trunc"),
             b"mkdir" => self.create(cwd, w[1], Body::Directory(BTreeMap::new())),
             b"mkdirat" => self.create(w[1], w[2], Body::Directory(BTreeMap::new())),
-            b"mkfifo" | b"bind_socket" => self.create(cwd, w[1], Body::Special),
+            b"mkfifo" | b"mkdevice" | b"bind_socket" => self.create(cwd, w[1], Body::Special),
             b"mknodat" => self.create(w[1], w[2], Body::Special),
             b"mknod" => self.create(cwd, w[1], Body::Regular(Vec::new())),
             b"symlink" => self.create(cwd, w[2], Body::Symlink(w[1].to_vec())),
@@ -276,10 +276,10 @@ impl Session {
     }
 
     fn judged(&self, operation: &Operation) -> Option<Foreseen> {
-        let when = Circumstances { now: NOW, git: false };
+        let when = Circumstances { now: NOW, ..Circumstances::default() };
         let (Loss { zone, reason }, kept) = match judge(&self.policy, operation, when) {
             Verdict::Allow => return None,
-            Verdict::Deny(loss) => (loss, false),
+            Verdict::Deny(loss) | Verdict::Hold(loss) => (loss, false),
             Verdict::Stash(losses) => (losses.into_iter().next()?, true),
         };
         let (path, dest) = match operation {
@@ -349,7 +349,7 @@ impl Session {
         let nothing = || "an exchange needs two".to_owned();
         let one_ino = self.tree.get(first.0, &first.1).ok_or_else(nothing)?;
         let other_ino = self.tree.get(second.0, &second.1).ok_or_else(nothing)?;
-        let when = Circumstances { now: NOW, git: false };
+        let when = Circumstances { now: NOW, ..Circumstances::default() };
         let swap = is_edit_by_swap(&self.policy, &one, &other, when)
             || is_edit_by_swap(&self.policy, &other, &one, when);
         let (one_own, other_own) = (self.own.remove(&first).is_some(), self.own.remove(&second).is_some());

@@ -8,7 +8,8 @@
 //! denied = ["unlink zone/a -> removed by rm"]
 //! ```
 //!
-//! Scripts are for `sh`, in the sandbox, where `zone` and `out` are. A row with `denied` is an attack.
+//! Scripts are for `sh`, in the sandbox, where `zone` and `out` are. A row with `denied` is an attack; one with
+//! `held` succeeds, and what it removed is there all the same.
 
 use crate::tool::record::Expected;
 use serde::Deserialize;
@@ -35,6 +36,12 @@ pub struct Row {
     /// The records of a session, in any order.
     #[serde(default)]
     pub denied: Vec<Expected>,
+    /// The records of what a replacer removed and did not make again: it succeeds, and all of it is put back.
+    #[serde(default)]
+    pub held: Vec<Expected>,
+    /// The records of what is let through and kept in the stash, in any order.
+    #[serde(default)]
+    pub kept: Vec<Expected>,
     /// The status of the bare run.
     #[serde(default)]
     pub status: i32,

@@ -1,9 +1,9 @@
 //! Runs one row, bare and guarded, and says what is wrong.
 
-use crate::guard::{Mode, Stage, denials, output};
+use crate::guard::{Mode, Stage, denials, kept, output};
 use crate::row::Who;
 use crate::sandbox::Sandbox;
-use crate::tool::record::{self, matches};
+use crate::tool::record::{self, Expected, matches};
 use crate::tool::row::Row;
 use crate::tool::tree::{self, Tree};
 use helper_daemon::denial::Denial;
@@ -17,6 +17,7 @@ struct Run {
     after: Tree,
     output: Output,
     denials: Vec<Denial>,
+    kept: Vec<Denial>,
 }
 
 /// Runs the row bare, and in a session where there is an engine; returns everything that is wrong.
@@ -27,6 +28,8 @@ pub fn both(stage: &Stage, row: &Row, who: Who) -> Vec<String> {
         let guarded = perform(stage, row, who, true);
         let found = if row.is_attack() {
             after_attack(stage, row, &guarded)
+        } else if !row.held.is_empty() {
+            after_hold(stage, row, &bare, &guarded)
         } else {
             after_ordinary_work(stage, row, &bare, &guarded)
         };
@@ -41,7 +44,7 @@ fn after_bare(stage: &Stage, row: &Row, run: &Run) -> Vec<String> {
     if run.output.status.code() != Some(row.status) {
         wrong.push(format!("{}, expected {}", run.output.status, row.status));
     }
-    for expected in &row.denied {
+    for expected in row.denied.iter().chain(&row.held) {
         let prey: Vec<_> = run.before.iter().filter(|(name, _)| matches(expected.prey(), name)).collect();
         if prey.is_empty() {
             wrong.push(format!("{:?} was not there before", expected.prey()));
@@ -49,7 +52,7 @@ fn after_bare(stage: &Stage, row: &Row, run: &Run) -> Vec<String> {
         let unharmed = prey.iter().filter(|(name, entry)| run.after.get(*name) == Some(entry));
         wrong.extend(unharmed.map(|(name, _)| format!("the attack leaves {name:?} unharmed")));
     }
-    if !row.is_attack() {
+    if !row.is_attack() && row.held.is_empty() {
         wrong.extend(unmet(stage, row, run));
     }
     wrong
@@ -58,7 +61,7 @@ fn after_bare(stage: &Stage, row: &Row, run: &Run) -> Vec<String> {
 /// It is refused, told so, recorded, and nothing that was there is gone.
 fn after_attack(stage: &Stage, row: &Row, run: &Run) -> Vec<String> {
     let mut wrong = tree::lost(&run.before, &run.after, &row.edited);
-    wrong.extend(record::differences(&row.denied, &run.denials, &run.sandbox.root()));
+    wrong.extend(differences(row, &row.denied, run));
     match (row.refused_status, run.output.status.code()) {
         (Some(expected), got) if got != Some(expected) => {
             wrong.push(format!("{}, expected {expected}", run.output.status));
@@ -74,10 +77,31 @@ fn after_attack(stage: &Stage, row: &Row, run: &Run) -> Vec<String> {
     wrong
 }
 
+/// Nobody could tell, until it had ended: then nothing that was there is gone.
+fn after_hold(stage: &Stage, row: &Row, bare: &Run, guarded: &Run) -> Vec<String> {
+    let mut wrong = tree::lost(&guarded.before, &guarded.after, &row.edited);
+    wrong.extend(differences(row, &row.held, guarded));
+    if bare.output.status != guarded.output.status {
+        wrong.push(format!("bare it comes back with {}", bare.output.status));
+    }
+    wrong.extend(unmet(stage, row, guarded));
+    wrong
+}
+
+/// What is wrong with the records.
+fn differences(row: &Row, denied: &[Expected], run: &Run) -> Vec<String> {
+    let root = run.sandbox.root();
+    let mut wrong = record::differences(denied, &run.denials, &root);
+    wrong.extend(
+        record::differences(&row.kept, &run.kept, &root).into_iter().map(|what| format!("kept: {what}")),
+    );
+    wrong
+}
+
 /// Nobody could tell the session from none.
 fn after_ordinary_work(stage: &Stage, row: &Row, bare: &Run, guarded: &Run) -> Vec<String> {
     let mut wrong = tree::differences(&bare.after, &guarded.after, &row.unstable);
-    wrong.extend(record::differences(&[], &guarded.denials, &guarded.sandbox.root()));
+    wrong.extend(differences(row, &[], guarded));
     let of = |run: &Run| {
         let [out, error] = [&run.output.stdout, &run.output.stderr].map(|text| String::from_utf8_lossy(text));
         let root = run.sandbox.root();
@@ -123,8 +147,8 @@ fn perform(stage: &Stage, row: &Row, who: Who, guard: bool) -> Run {
     let output = script(stage, row, &sandbox, &mode, &row.run);
     person_runs(stage, row, &sandbox, &row.meanwhile);
     // A session ends with its last process, which may be the one that waits for the person.
-    let denials = denials(&sandbox);
-    Run { before, after: tree::read(&sandbox.root()), output, denials, sandbox }
+    let (denials, kept) = (denials(&sandbox), kept(&sandbox));
+    Run { before, after: tree::read(&sandbox.root()), output, denials, kept, sandbox }
 }
 
 fn script(stage: &Stage, row: &Row, sandbox: &Sandbox, mode: &Mode, text: &str) -> Output {
