@@ -51,6 +51,9 @@ impl Tracker {
         if self.repositories.len().max(self.linked.len()) >= MAX_KNOWN {
             *self = Self::default();
         }
+        if let Some(git) = self.top_of(dir, name) {
+            return Some((Kind::Directory, self.repositories.get(&git)?.common()));
+        }
         let text = dir.text().ok()?;
         let above: Vec<&[u8]> = text.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
         for up in 0..=above.len() {
@@ -61,6 +64,16 @@ impl Tracker {
             return Some((kind, repository.common()));
         }
         None
+    }
+
+    /// The git directory of the work tree whose top directory `name` itself is, if that was met before: git
+    /// removes it last.
+    fn top_of(&self, dir: &Handle, name: &[u8]) -> Option<Key> {
+        if self.linked.is_empty() {
+            return None;
+        }
+        let Some(Found::Directory(key)) = files::find(dir.as_fd(), name) else { return None };
+        self.linked.get(&key).map(|linked| linked.git)
     }
 
     /// The git directory of the work tree whose top is `up` levels above `dir`; `Some(None)` where none is there.

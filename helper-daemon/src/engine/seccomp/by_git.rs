@@ -51,7 +51,8 @@ impl Session {
                 let lasting = self.is_lasting(view, case, &repository);
                 ForGit { verdict: may_be, repository: Some(repository), lasting }
             }
-            Tracked::Directory(_) if directory => may_be.into(),
+            // A submodule's directory is an entry of its own.
+            Tracked::Directory(_) | Tracked::File(_) if directory => may_be.into(),
             _ => verdict.into(),
         }
     }
