@@ -5,12 +5,14 @@
 mod examples;
 mod helper;
 mod overrides;
+mod stash;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use examples::*;
 pub(crate) use helper::{ChangeArgs, HelperCommand, HelperInstallArgs, HelperStatusArgs};
 use helper_daemon::policy::OnDelete;
 pub(crate) use overrides::{GrantArgs, OverrideCommand, OverrideListArgs, RevokeArgs, Target, Until};
+pub(crate) use stash::{PruneArgs, RestoreArgs, StashCommand, StashListArgs};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     /// What was blocked, in this session and earlier ones
     #[command(subcommand, after_help = SESSIONS_EXAMPLES)]
     Sessions(SessionsCommand),
+    /// What sessions keep of what was removed in them: how much, and letting go of the oldest
+    #[command(subcommand, after_help = STASH_EXAMPLES)]
+    Stash(StashCommand),
     /// The live sessions that the system's helper guards
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
@@ -161,6 +166,9 @@ pub(crate) enum SessionsCommand {
     /// One session: everything that was blocked
     #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
+    /// Put back what was removed, replaced or moved out in a session that keeps such things
+    #[command(after_help = RESTORE_EXAMPLES)]
+    Restore(RestoreArgs),
 }
 
 #[derive(Debug, Args)]
@@ -178,6 +186,9 @@ pub(crate) struct ShowArgs {
     /// Each record as it is written, until the session ends
     #[arg(long, short)]
     pub(crate) follow: bool,
+    /// What the session itself made that is still there, and what of it it took away, too
+    #[arg(long)]
+    pub(crate) own: bool,
     /// One JSON object; with --follow the ledger's own lines
     #[arg(long)]
     pub(crate) json: bool,

@@ -95,7 +95,7 @@ fn system_helper(asked: Option<&Path>) -> Check {
         Ok(Judge::Here) => (
             true,
             format!(
-                "none listens at {socket}, and none is needed. For one, run as root: es-guard-helper --check && es-guard-helper"
+                "none listens at {socket}, and none is needed. For one: sudo es-guard helper install (--dry-run shows what that does)"
             ),
         ),
         Err(error) => (false, format!("failed to {error}")),

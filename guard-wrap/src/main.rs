@@ -13,6 +13,7 @@ mod policy_cmd;
 mod preparation;
 mod render;
 mod sessions;
+mod stash;
 mod state;
 mod status;
 mod system;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Override(command) => overrides::run(&command),
         Command::Sessions(command) => sessions::run(&command),
+        Command::Stash(command) => stash::run(&command),
         Command::Policy(command) => policy_cmd::run(&command),
         Command::Helper(command) => helper_cmd::run(&command),
         Command::Doctor(args) => doctor::run(&args),

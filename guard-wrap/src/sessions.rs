@@ -4,6 +4,8 @@
 
 mod follow;
 mod list;
+mod own;
+mod restore;
 mod shelf;
 mod show;
 
@@ -11,6 +13,7 @@ use crate::cli::SessionsCommand;
 use crate::state::{StateError, StateFolder};
 use helper_daemon::denial::printable;
 use helper_daemon::session::SessionId;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,6 +45,7 @@ pub(crate) fn run(command: &SessionsCommand) -> ExitCode {
     let done = match command {
         SessionsCommand::List(args) => list::run(args),
         SessionsCommand::Show(args) => show::run(args),
+        SessionsCommand::Restore(args) => return restore::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -60,6 +64,19 @@ pub(crate) fn running(wanted: &str) -> Option<SessionId> {
         return shelf::find(&folder, wanted).ok().filter(runs);
     }
     shelf::names(&folder).ok()?.0.into_iter().rfind(runs)
+}
+
+/// Whether a helper holds the ledger of a session. `None` where there is no ledger, or nothing in it yet.
+pub(crate) fn is_live(folder: &StateFolder, id: &SessionId) -> Option<bool> {
+    let file = match shelf::open_file(&folder.ledger(id)) {
+        Ok(file) => file,
+        Err(SessionsError::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => return None,
+        // Who can't tell takes it for one that lives.
+        Err(_) => return Some(true),
+    };
+    let held = shelf::held(&file).unwrap_or(true);
+    let begun = file.metadata().map_or(true, |found| found.len() > 0);
+    (held || begun).then_some(held)
 }
 
 /// A command line on one line.

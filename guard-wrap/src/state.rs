@@ -124,6 +124,11 @@ impl StateFolder {
         self.sessions().join(format!("{id}.jsonl"))
     }
 
+    /// A session's stash.
+    pub(crate) fn stash(&self, id: &SessionId) -> PathBuf {
+        self.stashes().join(id.as_str())
+    }
+
     /// Makes and opens a new session's ledger, for appending.
     pub(crate) fn create_ledger(&self, id: &SessionId) -> Result<File, StateError> {
         let path = self.ledger(id);
@@ -133,7 +138,7 @@ impl StateFolder {
 
     /// Makes and opens a new session's stash.
     pub(crate) fn create_stash(&self, id: &SessionId) -> Result<OpenStash, StateError> {
-        let folder = self.stashes().join(id.as_str());
+        let folder = self.stash(id);
         let (index, data) = (folder.join(stash::INDEX), folder.join(stash::DATA));
         make_folder(&data)?;
         let refused = |path, error| StateError::new("make the stash", path, error);
@@ -148,7 +153,7 @@ impl StateFolder {
 
     /// Removes the stash of a session, if nothing was put into it.
     pub(crate) fn discard_stash(&self, id: &SessionId) {
-        let folder = self.stashes().join(id.as_str());
+        let folder = self.stash(id);
         let index = folder.join(stash::INDEX);
         // An empty stash that stays is listed as such; nothing is lost.
         if index.metadata().is_ok_and(|found| found.len() == 0)

@@ -3,21 +3,28 @@
 use endpoint_sec::linux::peer::Peer;
 use helper_daemon::daemon::SOCKET;
 use helper_daemon::embedded::Judge;
-use helper_daemon::protocol::{Channel, Description, Event, Request};
+use helper_daemon::guard::silent;
+use helper_daemon::protocol::{Channel, ChannelError, Description, Event, Request};
 use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
 use std::io::{self, ErrorKind};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// `--helper` with this value: an embedded one.
 const NONE: &str = "none";
+
+/// How long the system's helper may take to answer a question.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why the system's helper can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SystemError {
     #[error(
-        "use the system's helper at {path}: {source}. Start it (systemctl start es-guard-helper), or do without it: --helper none"
+        "use the system's helper at {path}: {source}. Start it (systemctl start es-guard-helper), install it (sudo es-guard helper install), or do without it: --helper none"
     )]
     Unreachable { path: PathBuf, source: io::Error },
     #[error(
@@ -58,10 +65,11 @@ pub(crate) fn look(asked: Option<&Path>) -> Result<Option<Running>, SystemError>
 pub(crate) fn ask(asked: Option<&Path>, question: &Request) -> Result<Option<Event>, SystemError> {
     let path = || at(asked).to_owned();
     let Judge::System(mut channel) = judge(asked)? else { return Ok(None) };
-    let answered = channel.send(question, &[]).and_then(|()| channel.receive::<Event>());
-    match answered {
-        Ok((Event::Failed(failure), _)) => Err(SystemError::Refused { path: path(), detail: failure.detail }),
-        Ok((event, _)) => Ok(Some(event)),
+    channel.allow(Some(PATIENCE));
+    match channel.ask(question, &[]) {
+        Ok(Event::Failed(failure)) => Err(SystemError::Refused { path: path(), detail: failure.detail }),
+        Ok(event) => Ok(Some(event)),
+        Err(ChannelError::TooSlow(time)) => Err(SystemError::Refused { path: path(), detail: silent(time) }),
         Err(error) => Err(SystemError::Refused { path: path(), detail: error.to_string() }),
     }
 }
@@ -75,13 +83,25 @@ fn at(asked: Option<&Path>) -> &Path {
     asked.unwrap_or(Path::new(SOCKET))
 }
 
+/// Waits no longer than [`PATIENCE`]: a helper that is stopped accepts nobody, and has room for so many to wait.
+fn connected(path: &Path) -> io::Result<UnixStream> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    setsockopt(&socket, sockopt::SendTimeout, &TimeVal::seconds(PATIENCE.as_secs() as i64))?;
+    match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
+        Ok(()) => Ok(socket.into()),
+        Err(Errno::EAGAIN) => Err(io::Error::other(silent(PATIENCE))),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 /// Whom to have the session judged by: the system's helper where there is one, else an embedded one.
 pub(crate) fn judge(asked: Option<&Path>) -> Result<Judge, SystemError> {
     let path = at(asked);
     if path == Path::new(NONE) {
         return Ok(Judge::Here);
     }
-    let socket = match UnixStream::connect(path) {
+    let socket = match connected(path) {
         Ok(socket) => socket,
         // No helper is installed.
         Err(error) if error.kind() == ErrorKind::NotFound && asked.is_none() => return Ok(Judge::Here),

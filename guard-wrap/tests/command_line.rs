@@ -4,7 +4,7 @@ mod stage;
 
 use stage::Stage;
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["wrap"],
     &["sessions"],
@@ -15,6 +15,10 @@ const COMMANDS: [&[&str]; 16] = [
     &["policy", "check"],
     &["policy", "init"],
     &["status"],
+    &["sessions", "restore"],
+    &["stash"],
+    &["stash", "list"],
+    &["stash", "prune"],
     &["helper"],
     &["helper", "install"],
     &["helper", "uninstall"],
@@ -93,6 +97,11 @@ fn doctor_names_every_engine_with_its_reasons() {
     assert!(embedded.contains("system helper: ok: done without"), "{embedded}");
     let gone = stage.run(&["doctor", "--helper", "/none/helper.sock"]).out;
     assert!(gone.contains("system helper: problem: failed to use the system's helper at /none"), "{gone}");
+    assert!(gone.contains("sudo es-guard helper install"), "{gone}");
+    // What is said where none is installed; this machine may have one.
+    if !std::path::Path::new(helper_daemon::daemon::SOCKET).exists() {
+        assert!(text.out.contains("For one: sudo es-guard helper install"), "{}", text.out);
+    }
     stage.write_policy("{");
     assert!(stage.run(&["doctor"]).out.contains("policy file: problem: failed to use the policy file"));
 }

@@ -2,6 +2,7 @@
 
 mod stage;
 
+use helper_daemon::deeds::Deed;
 use nix::fcntl::{Flock, FlockArg};
 use stage::{Stage, counts, set_mode};
 
@@ -59,6 +60,64 @@ fn json_has_what_programs_need() {
         serde_json::from_str(&stage.run(&["sessions", "list", "--json"]).out).unwrap();
     assert_eq!((listed[0]["session"].as_str(), listed[0]["blocked"].as_u64()), (Some(NEW), Some(3)));
     assert_eq!(listed[1]["session"], OLD);
+}
+
+/// A session that made, moved, saved and removed; of what it made, one is not there any more.
+fn stage_of_own() -> Stage {
+    let stage = Stage::new();
+    let path = |name: &str| stage.project.join(name);
+    let moved = |from: &str, to: &str, directory| Deed::Moved { path: path(from), dest: path(to), directory };
+    let deeds = [
+        Deed::Made(path("report.md")),
+        Deed::Made(path("gone since")),
+        Deed::Made(path("d")),
+        Deed::Made(path("d/x\u{1b}[2J")),
+        moved("d", "e", true),
+        Deed::Removed(path("old-note")),
+        Deed::Saved { path: path("a.tmp"), dest: path("a") },
+        Deed::Moved { path: path("log"), dest: "/elsewhere/log".into(), directory: false },
+    ];
+    std::fs::create_dir(path("e")).unwrap();
+    for name in ["report.md", "e/x\u{1b}[2J", "a"] {
+        std::fs::write(path(name), "").unwrap();
+    }
+    let counts = helper_daemon::ledger::Counts { own_removed: 1536, ..counts(0) };
+    stage.write_own(NEW, &deeds, counts);
+    stage
+}
+
+#[test]
+fn what_the_session_made_and_took_away_is_shown_when_asked() {
+    let stage = stage_of_own();
+    let run = stage.run(&["sessions", "show", "--own"]);
+    assert_eq!((run.status, run.err.as_str()), (0, ""));
+    assert_eq!(stage.steady(&run.out), include_str!("golden/own.txt"));
+    assert!(!stage.run(&["sessions", "show"]).out.contains("report.md"));
+    let followed = stage.run(&["sessions", "show", "--own", "--follow"]);
+    assert!(followed.out.contains("03:04:06  moved    log → /elsewhere/log\n"), "{}", followed.out);
+    assert!(!stage.run(&["sessions", "show", "--follow"]).out.contains("elsewhere"));
+}
+
+#[test]
+fn what_the_session_made_and_took_away_as_json() {
+    let stage = stage_of_own();
+    let json = |args: &[&str]| -> serde_json::Value {
+        serde_json::from_str(&stage.run(&[&["sessions", "show", "--json"], args].concat()).out).unwrap()
+    };
+    assert!(json(&[])["own"].is_null());
+    let own = &json(&["--own"])["own"];
+    let text = |name: &str| stage.project.join(name).to_str().unwrap().to_owned();
+    let there: Vec<_> = own["there"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
+    assert_eq!(there, [text("e"), text("e/x\u{1b}[2J"), text("report.md")]);
+    assert_eq!(own["taken"][1], serde_json::json!({"did": "removed", "path": text("old-note")}));
+    assert_eq!(own["taken"][2]["dest"], text("a"));
+    assert_eq!((&own["short_lived"], &own["unlisted"]), (&1532.into(), &1.into()));
+}
+
+#[test]
+fn a_session_that_made_nothing_says_so() {
+    let run = stage().run(&["sessions", "show", "--own"]);
+    assert!(run.out.ends_with("\nthe session made nothing of its own in its zones\n"), "{}", run.out);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! One object a line, written by one call each. It knows no session state and no engine; it writes to any
 //! [`Write`] and reads from any [`BufRead`].
 
+use crate::deeds::{Account, OwnRecord};
 use crate::denial::{Denial, DenialRecord};
 use crate::encoding::hex_if_needed;
 use crate::policy::Override;
@@ -32,6 +33,8 @@ pub enum Record {
     Override(OverrideRecord),
     /// The policy was replaced, or a change to it was refused.
     Policy(PolicyRecord),
+    /// What the session did with names of its own in a moment.
+    Own(OwnRecord),
     /// The tree is empty.
     SessionEnd(End),
 }
@@ -237,6 +240,17 @@ impl Contents {
             Record::Denial(record) => Some((line, Denial::from(record.clone()))),
             _ => None,
         })
+    }
+
+    /// What the session did with names of its own.
+    pub fn own(&self) -> Account {
+        let mut account = Account::default();
+        for line in &self.lines {
+            if let Record::Own(record) = &line.record {
+                account.add(record);
+            }
+        }
+        account
     }
 
     /// How the session began.

@@ -9,10 +9,12 @@
 #![forbid(unsafe_code)]
 
 pub mod daemon;
+pub mod deeds;
 pub mod denial;
 pub mod embedded;
 pub mod encoding;
 pub mod engine;
+pub mod git;
 pub mod guard;
 pub mod ledger;
 pub mod policy;

@@ -1,10 +1,10 @@
 //! Performing a call on what was resolved.
 
-use crate::linux::act_as::even_where_kept_out;
 use crate::linux::handle::Handle;
+use crate::linux::in_person::{Spot, even_where_kept_out};
 use nix::errno::Errno;
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// A call on handles and names. Nothing in it is looked up again but the last component, by the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -92,30 +92,31 @@ pub enum Act<'a> {
 impl Act<'_> {
     /// Performs the call with this thread's credentials.
     pub fn perform(&self) -> Result<i64, Errno> {
-        // SAFETY:
-        // - the handles of `self`, and so their descriptors, outlive the call.
-        let at = self.places().map(|fd| unsafe { BorrowedFd::borrow_raw(fd) });
-        even_where_kept_out(&at, || self.raw())
+        even_where_kept_out(&self.spots(), || self.raw())
     }
 
-    /// Descriptors of where something is done: two, which may be the same.
-    fn places(&self) -> [RawFd; 2] {
+    /// Where something is done: two places, which may be the same.
+    pub(crate) fn spots(&self) -> [Spot<'_>; 2] {
+        // SAFETY:
+        // - the handles and descriptors of `self` outlive what borrows them through it.
+        let held = |fd: RawFd| unsafe { BorrowedFd::borrow_raw(fd) };
         match *self {
             Act::Rename { from: (one, _), to: (other, _), .. } | Act::Link { from: one, dir: other, .. } => {
-                [one.as_raw_fd(), other.as_raw_fd()]
+                [(one.as_fd(), None), (other.as_fd(), None)]
+            }
+            Act::OpenExisting { dir, name, .. } | Act::MayWrite { dir, name } => {
+                [(dir.as_fd(), Some(name)); 2]
             }
             Act::Unlink { dir, .. }
             | Act::Rmdir { dir, .. }
             | Act::Open { dir, .. }
-            | Act::OpenExisting { dir, .. }
             | Act::Mkdir { dir, .. }
             | Act::Mknod { dir, .. }
             | Act::Symlink { dir, .. }
             | Act::MayChangeNames { dir }
-            | Act::MayWrite { dir, .. }
-            | Act::Bind { dir, .. } => [dir.as_raw_fd(); 2],
-            Act::Reopen { object, .. } => [object; 2],
-            Act::Truncate { file, .. } => [file; 2],
+            | Act::Bind { dir, .. } => [(dir.as_fd(), None); 2],
+            Act::Reopen { object, .. } => [(held(object), None); 2],
+            Act::Truncate { file, .. } => [(held(file), None); 2],
         }
     }
 

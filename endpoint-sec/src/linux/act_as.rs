@@ -1,17 +1,12 @@
 //! Performing a call with a caller's credentials, where they are not this process's own.
 //!
-//! Where a mount lets in only processes whose every id is its user's (FUSE without `allow_other`), this process
-//! is kept out though it acts for that user: there, and only there, a child with all three ids makes the call.
-//! The user may kill that child, and then the call fails; what it shares with this process nobody can read or
-//! trace, as this process is not dumpable.
-//!
-//! Elsewhere a child that shares memory and descriptors takes the caller's file system ids, groups, user namespace and
+//! A child that shares memory and descriptors takes the caller's file system ids, groups, user namespace and
 //! capabilities, makes the one call, and ends. Its real and effective ids stay this process's own, so the
 //! caller's user can neither signal nor trace it.
 
 use crate::linux::act::{Act, owned};
 use crate::linux::caller::Credentials;
-use crate::linux::station::is_stationed;
+use crate::linux::in_person::{Spot, even_where_kept_out, in_person_where_kept_out};
 use endpoint_sec_sys::linux::calls::{CapData, capset, setgroups_thread};
 use endpoint_sec_sys::linux::clone::vfork_sharing;
 use nix::errno::Errno;
@@ -58,19 +53,26 @@ pub fn look_as<T>(
     search()
 }
 
+/// Whether this thread looks as somebody else, and so through another process: what procfs calls `self` there is gone
+/// once it was seen.
+pub(crate) fn looks_as_another() -> bool {
+    EYES.with(|eyes| eyes.borrow().is_some())
+}
+
 /// Makes a call that looks at a place, as whoever this thread looks as. `call` makes one system call, and nothing
 /// else.
 pub(crate) fn look(at: BorrowedFd<'_>, call: impl Fn() -> i64) -> Result<i64, Errno> {
     EYES.with(|eyes| match &*eyes.borrow() {
         Some(eyes) => {
             let namespace = eyes.namespace.as_ref().map(AsRawFd::as_raw_fd);
-            as_another(&call, &eyes.who, eyes.own_groups, namespace)
+            as_another(&[(at, None)], &call, &eyes.who, eyes.own_groups, namespace)
         }
-        None => even_where_kept_out(&[at], call),
+        None => even_where_kept_out(&[(at, None)], call),
     })
 }
 
 fn as_another(
+    at: &[Spot<'_>],
     call: &dyn Fn() -> i64,
     who: &Credentials,
     own_groups: bool,
@@ -78,7 +80,8 @@ fn as_another(
 ) -> Result<i64, Errno> {
     let mut job = Job { call, who, own_groups, namespace, value: -1, errno: libc::EACCES };
     child(run, (&raw mut job).cast())?;
-    if job.value >= 0 { Ok(job.value) } else { Err(Errno::from_raw(job.errno)) }
+    let done = if job.value >= 0 { Ok(job.value) } else { Err(Errno::from_raw(job.errno)) };
+    in_person_where_kept_out(at, call, done)
 }
 
 impl Act<'_> {
@@ -91,7 +94,8 @@ impl Act<'_> {
         own: &Credentials,
         namespace: Option<BorrowedFd<'_>>,
     ) -> Result<i64, Errno> {
-        as_another(&|| self.raw(), who, who.groups == own.groups, namespace.map(|fd| fd.as_raw_fd()))
+        let namespace = namespace.map(|fd| fd.as_raw_fd());
+        as_another(&self.spots(), &|| self.raw(), who, who.groups == own.groups, namespace)
     }
 
     /// Performs an act whose value is a descriptor as `who`: see [`Act::perform_as`].
@@ -143,57 +147,8 @@ fn become_caller(job: &Job<'_>) -> bool {
     capset(&[set(half(0)), set(half(32))]) == 0
 }
 
-/// Makes a call at a place; once more in a child with all ids the user's, where this process was kept out of a
-/// FUSE mount. `call` makes one system call, and nothing else.
-pub(crate) fn even_where_kept_out(at: &[BorrowedFd<'_>], call: impl Fn() -> i64) -> Result<i64, Errno> {
-    match Errno::result(call()) {
-        Err(Errno::EACCES) if is_stationed() && at.iter().copied().any(is_fuse) => in_person(&call),
-        other => other,
-    }
-}
-
-fn is_fuse(at: BorrowedFd<'_>) -> bool {
-    nix::sys::statfs::fstatfs(at)
-        .is_ok_and(|found| found.filesystem_type() == nix::sys::statfs::FUSE_SUPER_MAGIC)
-}
-
-struct Personal<'a> {
-    call: &'a dyn Fn() -> i64,
-    value: i64,
-    errno: i32,
-}
-
-fn in_person(call: &dyn Fn() -> i64) -> Result<i64, Errno> {
-    let mut job = Personal { call, value: -1, errno: libc::EACCES };
-    child(run_in_person, (&raw mut job).cast())?;
-    if job.value >= 0 { Ok(job.value) } else { Err(Errno::from_raw(job.errno)) }
-}
-
-extern "C" fn run_in_person(arg: *mut c_void) -> libc::c_int {
-    // SAFETY:
-    // - `arg` is the `Personal` that `in_person` passed; its thread is suspended, so this is the only access.
-    let job = unsafe { &mut *arg.cast::<Personal<'_>>() };
-    if take_all_ids() {
-        job.value = (job.call)();
-        job.errno = Errno::last_raw();
-    }
-    0
-}
-
-/// Makes the effective ids all three, and keeps no capability.
-fn take_all_ids() -> bool {
-    // SAFETY:
-    // - no pointers. Straight to the kernel: the C library would have every thread of the process change.
-    let taken = unsafe {
-        let (uid, gid) = (libc::geteuid(), libc::getegid());
-        libc::syscall(libc::SYS_setresgid, gid, gid, gid) == 0
-            && libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0
-    };
-    taken && capset(&[CapData::default(), CapData::default()]) == 0
-}
-
 /// Runs `entry` in a child that shares memory and descriptors, and waits for its end.
-fn child(entry: endpoint_sec_sys::linux::clone::Entry, arg: *mut c_void) -> Result<(), Errno> {
+pub(super) fn child(entry: endpoint_sec_sys::linux::clone::Entry, arg: *mut c_void) -> Result<(), Errno> {
     let mut stack = vec![0u8; 64 * 1024];
     // SAFETY:
     // - the stack is this call's alone and 64 kB are ample for a chain of system calls.

@@ -221,6 +221,20 @@ impl Caller {
         })
     }
 
+    /// The caller's credentials, where it is one ordinary user in every respect: each of its ids is the same, it has no
+    /// capability that files are judged by, and this process's user namespace.
+    pub fn whole(&self) -> Result<Option<Credentials>, Unread> {
+        let status = self.status()?;
+        let one = |key| {
+            let ids: Vec<&str> = status.field(key).unwrap_or("").split_whitespace().collect();
+            ids.len() == 4 && ids.iter().all(|id| *id == ids[0])
+        };
+        let who = self.credentials()?;
+        let ordinary = who.uid != 0 && who.capabilities == 0;
+        let here = Caller::new(std::process::id() as i32).namespace("user")? == who.namespace;
+        Ok((ordinary && here && one("Uid") && one("Gid")).then_some(who))
+    }
+
     /// The caller's executable, as a place.
     pub fn executable(&self) -> Result<Handle, Unread> {
         self.open(ProcLink::of(self.tid, "exe"), OFlag::empty())

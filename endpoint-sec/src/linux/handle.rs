@@ -1,8 +1,8 @@
 //! A place in a file system, held open: `O_PATH` descriptors and what `statx(2)` says of them.
 
 use crate::linux::act::owned;
-use crate::linux::act_as::{even_where_kept_out, look};
-use crate::linux::station::is_stationed;
+use crate::linux::act_as::look;
+use crate::linux::in_person::even_where_kept_out;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -47,6 +47,8 @@ pub struct Stat {
     pub rdev: (u32, u32),
     /// Birth time in nanoseconds since the epoch; 0 where the file system keeps none.
     pub born: i128,
+    /// What tells it from a later file of its number and birth, if it was [asked for](Handle::identify); else 0.
+    pub generation: u64,
     /// Time of the last change of the inode in nanoseconds since the epoch.
     pub changed: i128,
     /// Time of the last change of the content, likewise.
@@ -175,10 +177,10 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         i64::from(unsafe { libc::statx(dir.as_raw_fd(), name.as_ptr(), flags, mask, to) })
     };
     // What is held open needs no leave.
-    let asked = if name.is_empty() { even_where_kept_out(&[dir], ask) } else { look(dir, ask) };
+    let asked = if name.is_empty() { even_where_kept_out(&[(dir, None)], ask) } else { look(dir, ask) };
     match asked {
         // Perhaps a mount begins there that keeps this process out.
-        Err(Errno::EACCES) if is_stationed() && !name.is_empty() => {
+        Err(Errno::EACCES) if !name.is_empty() => {
             let there = Handle::open_at(dir, name, OFlag::O_NOFOLLOW)?;
             return stat_at(there.as_fd(), c"", libc::AT_EMPTY_PATH);
         }
@@ -206,6 +208,7 @@ fn stat_at(dir: BorrowedFd<'_>, name: &CStr, flags: i32) -> Result<Stat, Errno> 
         size: found.stx_size,
         rdev: (found.stx_rdev_major, found.stx_rdev_minor),
         born: if has(libc::STATX_BTIME) { nanos(found.stx_btime) } else { 0 },
+        generation: 0,
         changed: nanos(found.stx_ctime),
         modified: nanos(found.stx_mtime),
         accessed: nanos(found.stx_atime),

@@ -14,6 +14,8 @@ pub mod event;
 pub mod filter;
 pub mod handle;
 pub mod handoff;
+pub mod identity;
+pub mod in_person;
 pub mod listener;
 pub mod mounts;
 pub mod peer;

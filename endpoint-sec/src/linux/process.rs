@@ -21,23 +21,55 @@ pub enum ForkError {
 ///
 /// The child runs `child` and ends with the status that it returns.
 pub fn fork(child: impl FnOnce() -> i32) -> Result<Pid, ForkError> {
-    let threads = std::fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.count());
-    if threads != 1 {
-        return Err(ForkError::Threads(threads));
-    }
+    alone()?;
     // SAFETY:
     // - this is the only thread, so no lock is held by another one and the child's copy of the process is
     //   complete.
     match unsafe { nix::unistd::fork() }.map_err(ForkError::Refused)? {
         ForkResult::Parent { child } => Ok(child),
-        ForkResult::Child => {
-            let run = std::panic::AssertUnwindSafe(child);
-            let status = std::panic::catch_unwind(run).unwrap_or(125);
-            // SAFETY:
-            // - `_exit` runs nothing of the parent's: no buffers are flushed twice.
-            unsafe { libc::_exit(status) }
+        ForkResult::Child => run_and_exit(child),
+    }
+}
+
+/// The same, but waiting for any child does not see this one: it sends no signal at its end (`clone(2)`), and
+/// only [`reap_unseen`] takes it.
+pub fn fork_unseen(child: impl FnOnce() -> i32) -> Result<Pid, ForkError> {
+    alone()?;
+    // SAFETY:
+    // - as for `fork`: this is the only thread. Without flags the child has its own copy of everything, and goes on
+    //   on its copy of this stack.
+    // - what libc's own fork does beside the call is for other threads, and for handlers that nobody set here.
+    match Errno::result(unsafe { calls::fork_unseen() }).map_err(ForkError::Refused)? {
+        0 => run_and_exit(child),
+        pid => Ok(Pid::from_raw(pid)),
+    }
+}
+
+/// Waits for the end of a child of [`fork_unseen`].
+pub fn reap_unseen(pid: Pid) -> Result<(), Errno> {
+    loop {
+        // SAFETY:
+        // - a null status is allowed.
+        match Errno::result(unsafe { libc::waitpid(pid.as_raw(), std::ptr::null_mut(), libc::__WALL) }) {
+            Err(Errno::EINTR) => {}
+            other => return other.map(drop),
         }
     }
+}
+
+fn alone() -> Result<(), ForkError> {
+    match std::fs::read_dir("/proc/self/task").map_or(0, |tasks| tasks.count()) {
+        1 => Ok(()),
+        threads => Err(ForkError::Threads(threads)),
+    }
+}
+
+fn run_and_exit(child: impl FnOnce() -> i32) -> ! {
+    let run = std::panic::AssertUnwindSafe(child);
+    let status = std::panic::catch_unwind(run).unwrap_or(125);
+    // SAFETY:
+    // - `_exit` runs nothing of the parent's: no buffers are flushed twice.
+    unsafe { libc::_exit(status) }
 }
 
 /// Sets a signal's disposition to the default.
@@ -160,6 +192,17 @@ pub fn has_capabilities() -> Result<bool, Errno> {
     let mut data = [calls::CapData::default(); 2];
     Errno::result(calls::capget(&mut data))?;
     Ok(data.iter().any(|half| half.effective != 0 || half.permitted != 0))
+}
+
+/// Gives up every capability but, where this process has it, that to read what it could not: what is left is at
+/// most what root reads.
+pub fn keep_reading_only() -> Result<(), Errno> {
+    const CAP_DAC_READ_SEARCH: u32 = 1 << 2;
+    let mut data = [calls::CapData::default(); 2];
+    Errno::result(calls::capget(&mut data))?;
+    let kept = data[0].effective & CAP_DAC_READ_SEARCH;
+    let low = calls::CapData { effective: kept, permitted: kept, inheritable: 0 };
+    Errno::result(calls::capset(&[low, calls::CapData::default()])).map(drop)
 }
 
 /// Ends this process by a signal, as another one was: no core is dumped a second time. Returns only if the

@@ -5,7 +5,7 @@
 //! keep to the caller's view (`openat2(2)`), and component by component where it can't.
 
 use crate::linux::act::owned;
-use crate::linux::act_as::look;
+use crate::linux::act_as::{look, looks_as_another};
 use crate::linux::caller::{Caller, Unread};
 use crate::linux::event::At;
 use crate::linux::handle::{Handle, Kind};
@@ -43,8 +43,11 @@ impl Entry {
             _ => directory(caller, at.dirfd, parent)?,
         };
         // A procfs may hide processes from the caller (`hidepid`) that this process, by its capability, is shown:
-        // the walk is shown what the caller is.
-        if is_stationed() && !parent.is_empty() && dir.in_procfs().map_err(Unread::Bare)? {
+        // the walk is shown what the caller is. And `self` is whoever looked: the walk knows the caller.
+        if (is_stationed() || looks_as_another())
+            && !parent.is_empty()
+            && dir.in_procfs().map_err(Unread::Bare)?
+        {
             let base = if parent.starts_with(b"/") { caller.root()? } else { caller.directory(at.dirfd)? };
             let dir = walk::directory(caller, base, parent)?;
             as_the_user(|| dir.may_search()).map_err(Unread::Bare)?;
@@ -78,8 +81,16 @@ impl Entry {
 
     /// What the name is, a symlink not being followed.
     pub fn stat(&self) -> Result<crate::linux::handle::Stat, Errno> {
-        let bare = CString::new(self.bare_name()).map_err(|_| Errno::EINVAL)?;
-        self.dir.stat_entry(&bare)
+        self.dir.stat_entry(&self.bare()?)
+    }
+
+    /// The same, with what tells it from whatever may stand there later.
+    pub fn identify(&self) -> Result<crate::linux::handle::Stat, Errno> {
+        self.dir.identify(&self.bare()?)
+    }
+
+    fn bare(&self) -> Result<CString, Errno> {
+        CString::new(self.bare_name()).map_err(|_| Errno::EINVAL)
     }
 }
 

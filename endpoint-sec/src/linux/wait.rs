@@ -47,10 +47,22 @@ pub fn next_change(child: Option<Pid>, waiting: Waiting) -> Result<Option<(Pid, 
     Ok(Some((Pid::from_raw(found), change)))
 }
 
+/// How often a child is looked at before it is said to have no change.
+const LOOKS: usize = 4;
+
 /// Whether a change of this child waits to be taken by [`next_change`]. It is left there.
+///
+/// One look is not enough: the kernel (`wait_consider_child`) asks first whether the child is stopped, then whether
+/// it goes on, and holds no lock in between. A child that goes on and stops at that very moment has, to that
+/// look, done neither. The next look sees the stop.
 #[doc(alias = "waitid")]
 pub fn has_change(child: Pid) -> Result<bool, Errno> {
-    peek(libc::P_PID, child.as_raw() as libc::id_t, libc::WNOHANG)
+    for _ in 0..LOOKS {
+        if peek(libc::P_PID, child.as_raw() as libc::id_t, libc::WNOHANG)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Waits until a change of any child can be taken. It is left there. `ECHILD` when there is no child.
@@ -98,6 +110,37 @@ mod tests {
         }
         assert_eq!(next_change(Some(pid), Waiting::Not), Ok(Some((pid, Change::Killed(9)))));
         assert_eq!(has_change(pid), Err(Errno::ECHILD));
+    }
+
+    #[test]
+    fn a_child_that_goes_on_and_stops_is_never_without_a_change() {
+        use nix::sys::signal::{Signal, kill};
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = Pid::from_raw(child.id() as i32);
+        let stops = || {
+            kill(pid, Signal::SIGSTOP).unwrap();
+            while !crate::linux::process::is_stopped(pid) {
+                std::thread::yield_now();
+            }
+        };
+        // From here on it has stopped or gone on, and nobody takes that.
+        stops();
+        let missed = std::thread::scope(|scope| {
+            let cycles = scope.spawn(|| {
+                for _ in 0..20_000 {
+                    kill(pid, Signal::SIGCONT).unwrap();
+                    stops();
+                }
+            });
+            let mut missed = 0;
+            while !cycles.is_finished() {
+                missed += usize::from(!has_change(pid).unwrap());
+            }
+            missed
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(missed, 0);
     }
 
     #[test]

@@ -27,7 +27,8 @@ Root sees everybody's sessions. The exit status is 1 where no system helper runs
 pub(super) const SESSIONS_EXAMPLES: &str = "\
 Examples:
   es-guard sessions list
-  es-guard sessions show last";
+  es-guard sessions show last
+  es-guard sessions restore --list";
 
 pub(super) const LIST_EXAMPLES: &str = "\
 Examples:
@@ -39,6 +40,7 @@ Examples:
   es-guard sessions show                    the last one
   es-guard sessions show 20260102-03        the one whose name begins so
   es-guard sessions show --follow           what is blocked, as it happens
+  es-guard sessions show --own              what the session itself made and took away, too
   es-guard sessions show last --json | jq -r '.denials[].path'";
 
 pub(super) const OVERRIDE_EXAMPLES: &str = "\
@@ -134,3 +136,34 @@ pub(super) const MAN_EXAMPLES: &str = "\
 Examples:
   es-guard man | man -l -
   es-guard man wrap | man -l -";
+
+pub(super) const RESTORE_EXAMPLES: &str = "\
+Examples:
+  es-guard sessions restore --list                what there is to put back, of the last session that has any
+  es-guard sessions restore                       all of it, where it was
+  es-guard sessions restore src notes.txt         these, and what was below them
+  es-guard sessions restore 20260102-03 --to /tmp/back
+  es-guard sessions restore notes.txt --force     what is there now goes into the stash
+  es-guard sessions restore --entry 12            an older one of several of the same path
+
+Nothing that is there is replaced without --force. The first word is taken for a session if there is one
+that is called so; a path of such a name is written ./20260102. The exit status is 1 if something could
+not be put back. Interrupted, it is simply run again.";
+
+pub(super) const STASH_EXAMPLES: &str = "\
+Examples:
+  es-guard stash list
+  es-guard stash prune --older-than 7d --dry-run";
+
+pub(super) const STASH_LIST_EXAMPLES: &str = "\
+Examples:
+  es-guard stash list
+  es-guard stash list --json | jq '.[].bytes'";
+
+pub(super) const STASH_PRUNE_EXAMPLES: &str = "\
+Examples:
+  es-guard stash prune                      to the limits that hold at the end of every session
+  es-guard stash prune --older-than 7d --keep-size 500M
+  es-guard stash prune --keep-size 0 --dry-run
+
+The oldest go first, until both limits hold; the stash of a session that still runs never goes.";

@@ -107,6 +107,15 @@ fn place(path: &Path, zone: &Path, report: &Report, home: Option<&Path>) -> Stri
     }
 }
 
+/// A path as it is shown, whichever zone it is in.
+pub(crate) fn place_of(path: &Path, report: &Report, home: Option<&Path>) -> String {
+    let zone = report.zones.iter().map(Path::new).filter(|zone| path.starts_with(zone));
+    match zone.max_by_key(|zone| zone.as_os_str().len()) {
+        Some(zone) => place(path, zone, report, home),
+        None => under_home(path, home),
+    }
+}
+
 /// The program's name: of its file, or what it calls itself when that is not known.
 fn program(denial: &Denial) -> String {
     let called = denial.argv.first().map(Path::new);

@@ -1,8 +1,10 @@
 //! `es-guard sessions show --follow`: a session as it goes on, until it ends.
 
 use super::SessionsError;
+use super::own;
 use super::shelf::{State, held, open, open_file};
 use super::show::header;
+use crate::cli::ShowArgs;
 use crate::render::fit::{Screen, count};
 use crate::render::report::{Entry, Report, local};
 use crate::render::{note, rows};
@@ -18,7 +20,8 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Shows what there is, and then what comes, until the session has ended or nobody reads any more.
-pub(super) fn run(name: &SessionId, path: &Path, raw: bool) -> Result<(), SessionsError> {
+pub(super) fn run(name: &SessionId, path: &Path, args: &ShowArgs) -> Result<(), SessionsError> {
+    let raw = args.json;
     let (contents, state) = open(path)?;
     let unreadable = |source| SessionsError::Unreadable { path: path.to_owned(), source };
     let mut tail = Tail { file: open_file(path)?, begun: Vec::new() };
@@ -36,6 +39,7 @@ pub(super) fn run(name: &SessionId, path: &Path, raw: bool) -> Result<(), Sessio
         for bytes in &lines {
             let text =
                 if raw { Some(bytes.clone()) } else { sentence(bytes, &report, width, home.as_deref()) };
+            let text = text.or_else(|| args.own.then(|| of_own(bytes, &report, home.as_deref())).flatten());
             let Some(mut text) = text else { continue };
             text.push(b'\n');
             // A closed pipe: the reader has seen enough.
@@ -84,7 +88,7 @@ fn sentence(bytes: &[u8], report: &Report, width: usize, home: Option<&Path>) ->
     let line = record(bytes)?;
     let time = local(&line.time, "%H:%M:%S");
     let text = match &line.record {
-        Record::SessionStart(_) => return None,
+        Record::SessionStart(_) | Record::Own(_) => return None,
         Record::Denial(_) => rows::line(&Entry::of_denial(&line)?, report, width, home),
         Record::Stash(_) => format!("{}  kept", rows::line(&Entry::of_stash(&line)?, report, width, home)),
         Record::Override(change) => format!("{time}  {}", of_override(change)),
@@ -95,6 +99,19 @@ fn sentence(bytes: &[u8], report: &Report, width: usize, home: Option<&Path>) ->
         }
     };
     Some(printable(&text).into_bytes())
+}
+
+/// What the session did with names of its own, a line each.
+fn of_own(bytes: &[u8], report: &Report, home: Option<&Path>) -> Option<Vec<u8>> {
+    let line = record(bytes)?;
+    let Record::Own(own) = &line.record else { return None };
+    let time = local(&line.time, "%H:%M:%S");
+    let lines: Vec<String> = own
+        .deeds
+        .iter()
+        .map(|deed| format!("{time}  {}", printable(&own::line(deed, report, home))))
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n").into_bytes())
 }
 
 fn of_override(change: &OverrideRecord) -> String {

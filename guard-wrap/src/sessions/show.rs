@@ -1,5 +1,6 @@
 //! `es-guard sessions show`.
 
+use super::own::Own;
 use super::shelf::{State, find, open};
 use super::{SessionsError, command_line, follow, located};
 use crate::cli::ShowArgs;
@@ -21,6 +22,8 @@ struct Shown<'a> {
     ended: Option<&'a str>,
     argv: &'a [String],
     cwd: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<&'a Own>,
 }
 
 pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
@@ -28,11 +31,12 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
     let name = find(&folder, &args.id)?;
     let path = folder.ledger(&name);
     if args.follow {
-        return follow::run(&name, &path, args.json);
+        return follow::run(&name, &path, args);
     }
     let (contents, state) = open(&path)?;
     let report = Report::of_ledger(name.as_str(), &path, &contents);
     let start = contents.start();
+    let own = args.own.then(|| Own::of(&contents));
     if args.json {
         print(&json(&Shown {
             report: &report,
@@ -41,6 +45,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
             ended: contents.end().map(|(line, _)| line.time.as_str()),
             argv: start.map(|(_, start)| start.argv.as_slice()).unwrap_or_default(),
             cwd: start.map(|(_, start)| start.cwd.as_str()),
+            own: own.as_ref(),
         }));
         return Ok(());
     }
@@ -55,6 +60,9 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
         let screen = Screen::of(std::io::stdout()).unwrap_or(Screen::ENDLESS);
         text += &format!("\n\n{}\n", styled(FAINT, "let through, and kept in the stash:"));
         text += &rows::all(&report.of_kept(), screen.width, home.as_deref());
+    }
+    if let Some(own) = own {
+        text += &own.text(&report, home.as_deref());
     }
     print(&text);
     if report.lost > 0 {

@@ -53,13 +53,15 @@ impl Session {
                 Ok(Some((_, Change::Killed(signal)))) => return ExitStatus::Signal(signal),
                 Ok(Some((_, Change::Stopped(signal)))) => {
                     jobs::stop_with(self.agent, signal);
-                    self.pass_all_but_continued();
+                    self.pass_after_stop();
                     // One that was continued together with this process must not hear of it twice: it may have
                     // been stopped anew.
                     if has_change(self.agent) == Ok(false) {
                         // An agent that is gone needs no signal.
                         let _ = self.pidfd.signal(Signal::SIGCONT as i32);
                     }
+                    // Its next change may have been announced among the signals that are gone by now.
+                    continue;
                 }
                 Ok(_) | Err(Errno::EINTR) => {}
                 // Not this process's child: its end is seen, its status is not.

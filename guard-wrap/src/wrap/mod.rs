@@ -58,7 +58,11 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
         Ok(prepared) => prepared,
         Err(error) => return failed(&error, NOTHING_RAN),
     };
+    let state = prepared.state.clone();
     let ended = Session::start(args, prepared, program, signals, judge).map(Session::run);
+    if ended.is_ok() {
+        crate::stash::tidy(&state);
+    }
     match ended {
         Ok(ExitStatus::Code(code)) => ExitCode::from(code as u8),
         Ok(ExitStatus::Signal(signal)) => {

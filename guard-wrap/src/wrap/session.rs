@@ -1,7 +1,7 @@
 //! A session whose agent runs: this process stands in for it until it ends, and sums up.
 
 use super::jobs;
-use super::signals::{Arrived, Signals};
+use super::signals::{Arrived, Signals, after_stop};
 use crate::plan::{Fingerprint, Plan, difference};
 use crate::render::{self, fit::Screen, report, summary};
 use endpoint_sec::linux::process::PidFd;
@@ -72,7 +72,7 @@ impl Session {
                     Ok((Event::Stopped { signal, stop }, _)) => {
                         jobs::stop_with(self.agent, signal);
                         // What continued this process is answered by the helper, by now or when it is told.
-                        self.pass_all_but_continued();
+                        self.pass_after_stop();
                         // A helper that is gone is noticed by the next look at its socket.
                         let _ = self.channel.send(&Request::Awake { stop }, &[]);
                     }
@@ -114,13 +114,9 @@ impl Session {
         }
     }
 
-    /// After a stop, whose end is the agent's already or will be told.
-    pub(super) fn pass_all_but_continued(&self) {
-        while let Some(arrived) = self.signals.next() {
-            if !matches!(arrived, Arrived::Continued(_)) {
-                self.pass(arrived);
-            }
-        }
+    /// What has arrived until this process came back from a stop.
+    pub(super) fn pass_after_stop(&self) {
+        after_stop(std::iter::from_fn(|| self.signals.next())).for_each(|arrived| self.pass(arrived));
     }
 
     /// A changed policy file is compiled and sent; a broken one is recorded, and the last good policy stays.

@@ -31,6 +31,22 @@ pub(super) enum Arrived {
     Drop,
 }
 
+/// What of these the agent is to get when this process comes back from a stop. That it was continued the agent
+/// knows already, or will be told of by the helper: unless a stop has been passed on before, perhaps to an agent that
+/// had been continued together with this process by then. Taken one by one, each is passed on before the next is read.
+pub(super) fn after_stop(arrived: impl Iterator<Item = Arrived>) -> impl Iterator<Item = Arrived> {
+    const STOPS: [i32; 3] = [Signal::SIGTSTP as i32, Signal::SIGTTIN as i32, Signal::SIGTTOU as i32];
+    let mut stops = false;
+    arrived.filter(move |arrived| match arrived {
+        Arrived::PassOn(signal) => {
+            stops |= STOPS.contains(signal);
+            true
+        }
+        Arrived::Continued(_) => stops,
+        Arrived::Drop => false,
+    })
+}
+
 impl Signals {
     /// Holds back every signal that can be. A fault in this very process is not held up by that: the kernel
     /// ends the process.
@@ -66,5 +82,25 @@ impl Signals {
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STOP: Arrived = Arrived::PassOn(Signal::SIGTSTP as i32);
+    const OTHER: Arrived = Arrived::PassOn(Signal::SIGUSR1 as i32);
+    const CONTINUED: Arrived = Arrived::Continued(1);
+
+    #[test]
+    fn after_a_stop_the_agent_is_not_continued_twice() {
+        let arrived = [OTHER, CONTINUED, Arrived::Drop, STOP];
+        assert_eq!(after_stop(arrived.into_iter()).collect::<Vec<_>>(), [OTHER, STOP]);
+    }
+
+    #[test]
+    fn a_stop_that_is_passed_on_late_does_not_outlast_what_continued_the_agent() {
+        assert_eq!(after_stop([STOP, CONTINUED].into_iter()).collect::<Vec<_>>(), [STOP, CONTINUED]);
     }
 }

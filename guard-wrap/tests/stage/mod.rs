@@ -1,6 +1,7 @@
 //! A place to run `es-guard` in: a home of its own, a project, a state folder.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+use helper_daemon::deeds::{Deed, OwnRecord};
 use helper_daemon::denial::Denial;
 use helper_daemon::ledger::{Counts, End, Ledger, Record, Start};
 use helper_daemon::policy::judge::Reason;
@@ -130,6 +131,17 @@ impl Stage {
             ledger.append(Record::SessionEnd(End { status: Some(0), counts }), now);
         }
         assert_eq!(ledger.lost(), 0);
+    }
+
+    /// Adds to a ledger, before its end if it has one, what the session did with names of its own in the project.
+    pub(crate) fn write_own(&self, id: &str, deeds: &[Deed], counts: Counts) {
+        self.write_ledger(id, &[], None);
+        let file = std::fs::File::options().append(true).open(self.ledger_path(id)).unwrap();
+        let mut ledger = Ledger::new(file, SessionId::parse(id).unwrap());
+        let now = "2026-01-02T03:04:06.789Z".parse().unwrap();
+        let own = OwnRecord { deeds: deeds.iter().map(Into::into).collect(), short_lived: 1532, unlisted: 1 };
+        ledger.append(Record::Own(own), now);
+        ledger.append(Record::SessionEnd(End { status: Some(0), counts }), now);
     }
 
     pub(crate) fn denial(&self, path: &str) -> Denial {

@@ -5,9 +5,11 @@ use super::asking::{Answer, Asked};
 use super::authority::{self, Ask, Relation};
 use super::link::{self, Kind};
 use super::returning::Home;
+use crate::engine::seccomp::Ward;
 use crate::guard::{Guard, Local};
 use crate::policy::Override;
 use crate::protocol::{Description, Event, Granter, RefusalCode, Request};
+use endpoint_sec::linux::peer::Peer;
 use endpoint_sec::linux::process::PidFd;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -30,7 +32,7 @@ pub(super) struct WayBack {
 }
 
 impl WayBack {
-    fn take(&self) -> Option<OwnedFd> {
+    fn take(&self) -> Option<(OwnedFd, Peer)> {
         self.home.as_ref()?.knock(&self.registrar, self.filters)
     }
 
@@ -101,7 +103,9 @@ impl Desk {
         let mut fds = [PollFd::new(self.rung.0.as_fd(), PollFlags::POLLIN)];
         let _ = poll(&mut fds, sooner(until(next), KNOCK_EVERY));
         self.hear_the_ring(&fds[0]);
-        let Some(link) = self.way_back.take() else { return };
+        let Some((link, monitor)) = self.way_back.take() else { return };
+        // The one before it was such a ward from the beginning.
+        self.guard.add_ward(Ward::held(monitor.pid, monitor.pidfd));
         if self.way_back.tell(&link, &self.name).is_ok() {
             *self.link() = Some(link);
         }

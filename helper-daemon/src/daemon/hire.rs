@@ -34,14 +34,13 @@ pub enum Happened {
 /// It is told where to come back to, and how many filters its peer carries: what procfs says where it goes, it
 /// must not believe.
 pub fn start(
-    connection: UnixStream,
+    connection: &UnixStream,
     service: &Identity,
     home: &Path,
     filters: u32,
 ) -> io::Result<(UnixDatagram, Child)> {
     let (here, there) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-    let connection = connection.into_std()?;
-    connection.set_nonblocking(false)?;
+    let connection = connection.as_fd().try_clone_to_owned()?;
     let child = Command::new("/proc/self/exe")
         .arg0("es-guard-helper")
         .arg("worker")
@@ -53,7 +52,7 @@ pub fn start(
         .env_clear()
         .envs(std::env::var_os(log::STREAM).map(|stream| (log::STREAM, stream)))
         .current_dir("/")
-        .stdin(OwnedFd::from(connection))
+        .stdin(connection)
         .stdout(Stdio::from(there))
         .spawn()?;
     Ok((awaited(here)?, child))

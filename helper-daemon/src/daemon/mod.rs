@@ -22,6 +22,7 @@ pub mod session;
 pub mod state;
 pub mod trees;
 pub mod trust;
+mod turned_away;
 mod wards;
 pub mod worker;
 pub mod workers;

@@ -2,6 +2,7 @@
 //!
 //! It reads no frame, no policy and no path of a user. Who a connection is from it asks the kernel.
 
+mod reserve;
 mod service;
 mod socket;
 
@@ -10,6 +11,7 @@ use super::state::{State, StateError};
 use super::workers::Workers;
 use endpoint_sec::linux::station::Identity;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use reserve::Reserve;
 use sd_notify::NotifyState;
 use service::tell_manager;
 use std::io;
@@ -79,6 +81,7 @@ async fn listen(settings: &Settings) -> Result<(), MonitorError> {
     let returned = tokio::time::sleep(RETURN_WITHIN);
     tokio::pin!(returned);
     let mut waiting = true;
+    let mut reserve = Reserve::new();
     log::info(
         "listening",
         &[("socket", &settings.socket.display()), ("version", &env!("CARGO_PKG_VERSION"))],
@@ -90,8 +93,7 @@ async fn listen(settings: &Settings) -> Result<(), MonitorError> {
                 Ok((connection, _)) => workers.admit(connection),
                 Err(error) => {
                     log::error("a connection could not be accepted", &[("error", &error)]);
-                    // At the limit of descriptors every accept fails at once.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    reserve.turn_away(&listener, &error).await;
                 }
             },
             Some((worker, happened)) = happened.recv() => workers.handle(worker, happened),

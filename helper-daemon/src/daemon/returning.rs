@@ -44,18 +44,18 @@ impl Home {
         Ok(Self { folder, name: socket.file_name().unwrap_or_default().to_owned() })
     }
 
-    /// Knocks once. `None`: nobody of root's is at home. `registrar` is who registered the session, and carried that many
-    /// filters then.
-    pub(super) fn knock(&self, registrar: &PidFd, filters: u32) -> Option<OwnedFd> {
+    /// Knocks once: a link to who is at home, and who that is. `None`: nobody of root's is. `registrar` is who registered
+    /// the session, and carried that many filters then.
+    pub(super) fn knock(&self, registrar: &PidFd, filters: u32) -> Option<(OwnedFd, Peer)> {
         let path = PathBuf::from(format!("/proc/self/fd/{}", self.folder.as_raw_fd())).join(&self.name);
         let door = UnixStream::connect(path).ok()?;
         // The folder is root's; whoever else could have put a socket there is not told of anything.
-        Peer::of(door.as_fd()).ok().filter(|peer| peer.uid == 0)?;
+        let monitor = Peer::of(door.as_fd()).ok().filter(|peer| peer.uid == 0)?;
         let (here, there) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).ok()?;
         let words = [&GREETING[..], &filters.to_ne_bytes()].concat();
         handoff::send(door.as_fd(), &words, &[there.as_fd(), registrar.as_fd()]).ok()?;
-        Some(here)
+        Some((here, monitor))
     }
 }
 

@@ -5,6 +5,7 @@ use super::returning::Home;
 use super::wards;
 use super::worker::taken;
 use crate::engine::seccomp::Stance;
+use crate::git::clerk::Clerk;
 use crate::guard::{Guard, Local, Post, Records, failed};
 use crate::protocol::{
     Channel, Description, Event, Failure, FailureKind, Granter, PROTOCOL_VERSION, Register, Request,
@@ -68,7 +69,9 @@ impl Session {
             counts: Default::default(),
         };
         let name = register.session.id.to_string();
-        let post = Post { stance: Stance::Withstands, wards: wards::of(pid, peer) };
+        // Before this process has a second thread.
+        let clerk = Clerk::start().map_err(failed)?;
+        let post = Post { stance: Stance::Withstands, wards: wards::of(pid, peer), clerk };
         let guard = Local::new(register, records, post);
         let engine = guard.arm(listener, &child)?;
         let description = Description { engine, ..description };

@@ -8,7 +8,7 @@ use super::link::{self, Kind, Message};
 use super::log;
 use super::session::{Origin, Session};
 use crate::guard::failed;
-use crate::protocol::{Channel, Description, Event, Failure, Refusal, RefusalCode, Request};
+use crate::protocol::{Channel, Description, Event, Failure, RefusalCode, Request};
 use crate::session::SessionId;
 use endpoint_sec::linux::peer::Peer;
 use endpoint_sec::linux::station::{self, Identity};
@@ -19,12 +19,13 @@ use nix::sys::time::TimeVal;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
-/// How long a client may take for its first frame, and for each it has begun.
-const PATIENCE: TimeVal = TimeVal::new(10, 0);
+/// How long a client may take, however little of it at a time: until it has asked, or registered, and again
+/// to take the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a session may take to answer a question.
 const ANSWERED_WITHIN: TimeVal = TimeVal::new(5, 0);
-const FOR_EVER: TimeVal = TimeVal::new(0, 0);
 
 /// Serves the connection that standard input is. `service` has the real and saved ids.
 pub fn run(service: &Identity, origin: Origin) -> Result<(), Failure> {
@@ -41,6 +42,7 @@ pub fn run(service: &Identity, origin: Origin) -> Result<(), Failure> {
     let mut channel = Channel::new(UnixStream::from(connection));
     let served = placed.map_err(failed).and_then(|()| serve(&mut channel, &peer, &monitor, origin));
     if let Err(failure) = &served {
+        channel.allow(Some(PATIENCE));
         // A client that has gone needs no reason.
         let _ = channel.send(&Event::Failed(failure.clone()), &[]);
     }
@@ -59,7 +61,7 @@ fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd, origin: Origin) 
             "the session is in another pid namespace (a container): run a helper of its own there",
         ));
     }
-    setsockopt(channel, sockopt::ReceiveTimeout, &PATIENCE).map_err(failed)?;
+    channel.allow(Some(PATIENCE));
     let (request, fds) = channel.receive::<Request>().map_err(failed)?;
     match request {
         Request::Register(register) => {
@@ -67,17 +69,20 @@ fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd, origin: Origin) 
             let session = Session::arm(*register, fds, peer, origin)?;
             log::about("session", &session.name());
             session.tell_monitor(monitor).map_err(failed)?;
-            setsockopt(channel, sockopt::ReceiveTimeout, &FOR_EVER).map_err(failed)?;
+            channel.allow(None);
             session.serve(channel, monitor)
         }
-        Request::List => list(channel, monitor),
-        Request::Where => channel.send(&inside(monitor)?, &[]).map_err(failed),
+        Request::List => {
+            let sessions = list(monitor)?;
+            answer(channel, &Event::Sessions { sessions, helper: env!("CARGO_PKG_VERSION").into() })
+        }
+        Request::Where => answer(channel, &inside(monitor)?),
         Request::Overrides { ref session }
         | Request::Grant { ref session, .. }
         | Request::Revoke { ref session, .. }
         | Request::Narrow { ref session, .. } => {
-            let answer = ask(&request, session, monitor)?;
-            channel.send(&answer, &[]).map_err(failed)
+            let answered = ask(&request, session, monitor)?;
+            answer(channel, &answered)
         }
         Request::Proof
         | Request::Go
@@ -85,11 +90,13 @@ fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd, origin: Origin) 
         | Request::Policy { .. }
         | Request::PolicyRefused { .. }
         | Request::Settle
-        | Request::Close { .. } => {
-            let refusal = Refusal::from(RefusalCode::NotTheOwner);
-            channel.send(&Event::Refused(refusal), &[]).map_err(failed)
-        }
+        | Request::Close { .. } => answer(channel, &Event::Refused(RefusalCode::NotTheOwner.into())),
     }
+}
+
+fn answer(channel: &mut Channel, event: &Event) -> Result<(), Failure> {
+    channel.allow(Some(PATIENCE));
+    channel.send(event, &[]).map_err(failed)
 }
 
 /// No process of a guarded tree registers a session: it could only be one to hide behind.
@@ -137,8 +144,8 @@ fn ask(question: &Request, session: &SessionId, monitor: &OwnedFd) -> Result<Eve
     })
 }
 
-/// Answers which sessions the peer may see.
-fn list(channel: &mut Channel, monitor: &OwnedFd) -> Result<(), Failure> {
+/// Which sessions the peer may see.
+fn list(monitor: &OwnedFd) -> Result<Vec<Description>, Failure> {
     link::send(monitor.as_fd(), Kind::List, &[], &[]).map_err(failed)?;
     let mut sessions = Vec::new();
     while let Some(message) = link::receive(monitor.as_fd()).map_err(failed)? {
@@ -148,5 +155,5 @@ fn list(channel: &mut Channel, monitor: &OwnedFd) -> Result<(), Failure> {
             _ => break,
         }
     }
-    channel.send(&Event::Sessions { sessions, helper: env!("CARGO_PKG_VERSION").into() }, &[]).map_err(failed)
+    Ok(sessions)
 }

@@ -1,24 +1,25 @@
-//! The monitor's register of workers: whose each is, which sessions there are, and who waits for whose words.
+//! The monitor's register of workers: whose each is, and which sessions there are.
 //!
-//! Of what workers say it reads kinds, heads of a fixed form and sessions' names. How one who asks stands to a
-//! session it asks the kernel ([`trees`](super::trees)); what follows from that, [`authority`].
+//! Of what workers say it reads kinds, heads of a fixed form and sessions' names. What one of them asks about
+//! another's session is the next room's, [`questions`].
 
-use super::asking::{Answer, Ask, Asked};
-use super::authority::{self, Relation};
+mod questions;
+
 use super::hire::{self, Happened, Id};
 use super::link::{self, Kind};
 use super::log;
 use super::returning::{self, Returned};
 use super::state::{Remembered, State};
 use super::trees::{Process, Standing, Tree, common_filters};
+use super::turned_away::{self, Because};
 use crate::protocol::RefusalCode;
 use endpoint_sec::linux::station::Identity;
 use nix::errno::Errno;
+use questions::Pending;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::net::{UnixDatagram, UnixStream};
 use tokio::process::Child;
 use tokio::sync::mpsc;
@@ -26,8 +27,6 @@ use tokio::sync::mpsc;
 /// Workers that one user may have at once, and all users together.
 const MAX_OF_A_USER: usize = 128;
 const MAX_OF_ALL: usize = 1024;
-/// How long a worker may take to describe its session.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 struct Worker {
     peer: Process,
@@ -43,12 +42,6 @@ struct Session {
     /// As its worker says it. A user's sessions may have one name: the oldest is meant.
     name: Vec<u8>,
     tree: Tree,
-}
-
-/// A question that is not answered yet.
-struct Pending {
-    asker: Id,
-    asked: Id,
 }
 
 /// All workers.
@@ -115,23 +108,27 @@ impl Workers {
 
     /// Gives a connection its worker, if its user may have another one.
     pub fn admit(&mut self, connection: UnixStream) {
-        let Ok(peer) = Process::of(connection.as_fd()) else { return };
+        let peer = match Process::of(connection.as_fd()) {
+            Ok(peer) => peer,
+            Err(errno) => return turned_away::tell(connection, &Because::Kernel(&errno.into())),
+        };
         if returning::is_worker(&peer, &self.service) {
             let heard = returning::hear(connection, peer.uid(), self.events.clone());
             tokio::task::spawn_local(heard);
             return;
         }
         let of_user = self.of.values().filter(|worker| worker.peer.uid() == peer.uid()).count();
-        if of_user >= MAX_OF_A_USER || self.of.len() >= MAX_OF_ALL {
-            let fields: [log::Field<'_>; 3] =
-                [("user", &peer.uid()), ("connections", &of_user), ("of_all", &self.of.len())];
-            log::warning("too many connections: one more is refused", &fields);
-            return;
+        if of_user >= MAX_OF_A_USER {
+            return turned_away::tell(connection, &Because::OfUser(peer.uid(), of_user));
         }
-        match hire::start(connection, &self.service, &self.home, peer.filters()) {
+        if self.of.len() >= MAX_OF_ALL {
+            return turned_away::tell(connection, &Because::OfAll(self.of.len()));
+        }
+        match hire::start(&connection, &self.service, &self.home, peer.filters()) {
             Ok((link, child)) => self.add(peer, link, Some(child)),
             Err(error) => {
                 log::error("a worker could not be started", &[("user", &peer.uid()), ("error", &error)]);
+                turned_away::tell(connection, &Because::Kernel(&error));
             }
         }
     }
@@ -201,17 +198,6 @@ impl Workers {
         }
     }
 
-    fn inside(&self, id: Id) {
-        let Some(standing) = self.standing(id) else { return };
-        let live = standing.inside().iter().find_map(|tree| self.of.get(tree)?.session.as_ref());
-        let _ = match live {
-            Some(session) => self.say(id, Kind::Inside, &session.name),
-            None if !standing.is_inside() => self.say(id, Kind::Inside, &[]),
-            // Of a session that is without its worker: what is inside can't even be told to guard more.
-            None => return self.refuse(id, RefusalCode::InsideATree),
-        };
-    }
-
     fn armed(&mut self, id: Id, mut message: link::Message) {
         if let Some(worker) = self.of.get_mut(&id) {
             let (name, user) = (printable(&message.bytes), worker.peer.uid());
@@ -234,116 +220,9 @@ impl Workers {
         }
     }
 
-    fn list(&mut self, id: Id) {
-        let Some(standing) = self.standing(id) else { return };
-        let mut awaits = 0;
-        for (other, worker) in &mut self.of {
-            let relation = standing.to(other, worker.peer.uid());
-            let visible = worker.session.is_some() && authority::may(relation, authority::Ask::See).is_ok();
-            if *other != id && visible && link::send(worker.link.as_fd(), Kind::Describe, &[], &[]).is_ok() {
-                worker.asked_by.push(id);
-                awaits += 1;
-            }
-        }
-        self.awaits(id, awaits);
-        let events = self.events.clone();
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(PATIENCE).await;
-            let end = link::Message { kind: Kind::End, bytes: Vec::new(), fds: Vec::new() };
-            // The channel lives as long as the monitor.
-            let _ = events.send((id, Happened::Said(end)));
-        });
-    }
-
-    fn awaits(&mut self, id: Id, count: usize) {
-        if let Some(asker) = self.of.get_mut(&id) {
-            asker.awaits = count;
-            if count == 0 {
-                let _ = self.say(id, Kind::End, &[]);
-            }
-        }
-    }
-
-    fn described(&mut self, id: Id, bytes: &[u8]) {
-        let Some(worker) = self.of.get_mut(&id) else { return };
-        for asker in std::mem::take(&mut worker.asked_by) {
-            let Some(asking) = self.of.get(&asker) else { continue };
-            let left = asking.awaits.saturating_sub(1);
-            let _ = self.say(asker, Kind::Description, bytes);
-            self.awaits(asker, left);
-        }
-    }
-
-    fn ask(&mut self, id: Id, bytes: &[u8]) {
-        if self.pending.values().any(|pending| pending.asker == id) {
-            return;
-        }
-        match self.pass(id, bytes) {
-            Ok((number, pending)) => drop(self.pending.insert(number, pending)),
-            Err(why) => self.refuse(id, why),
-        }
-    }
-
-    fn pass(&mut self, id: Id, bytes: &[u8]) -> Result<(u64, Pending), RefusalCode> {
-        let ask = Ask::decode(bytes).ok_or(RefusalCode::NoSuchSession)?;
-        let (asked, relation) = self.meant(id, ask.session)?;
-        let number = self.number();
-        let peer = &self.of.get(&id).ok_or(RefusalCode::NoAnswer)?.peer;
-        let exe = peer.exe();
-        let (uid, pid) = (peer.uid(), peer.pid().as_raw());
-        let head = Asked { number, relation, uid, pid, exe: &exe, words: ask.words };
-        self.say(asked, Kind::Asked, &head.encode()).map_err(|_| RefusalCode::NoAnswer)?;
-        Ok((number, Pending { asker: id, asked }))
-    }
-
-    /// The session that a name means to one who asks, and how it stands to that.
-    fn meant(&self, id: Id, name: &[u8]) -> Result<(Id, Relation), RefusalCode> {
-        let standing = self.standing(id).ok_or(RefusalCode::NoAnswer)?;
-        let named = |worker: &Worker| worker.session.as_ref().is_some_and(|session| session.name == name);
-        let of_name = self.of.iter().filter(|(_, worker)| named(worker));
-        let found: Vec<_> = of_name
-            .map(|(id, worker)| (*id, standing.to(id, worker.peer.uid()), worker.peer.uid()))
-            .filter(|(_, relation, _)| !matches!(relation, Relation::OtherTree | Relation::Stranger))
-            .collect();
-        // Its own tree's before its own user's before anybody's; of one user's, the oldest.
-        let order = |(_, relation, user): &&(Id, Relation, u32)| {
-            (*relation != Relation::Tree, *user != standing.uid())
-        };
-        match found.iter().min_by_key(order) {
-            // The same answer whether there is one of that name or not.
-            None if standing.is_inside() => Err(RefusalCode::InsideATree),
-            None => Err(RefusalCode::NoSuchSession),
-            Some((_, _, user)) if *user != standing.uid() && found.iter().any(|other| other.2 != *user) => {
-                Err(RefusalCode::AmbiguousSession)
-            }
-            Some((id, relation, _)) => Ok((*id, *relation)),
-        }
-    }
-
-    fn answered(&mut self, id: Id, bytes: &[u8]) {
-        let Some(answer) = Answer::decode(bytes) else { return };
-        // Of a question that was put to this very worker.
-        if self.pending.get(&answer.number).is_some_and(|pending| pending.asked == id)
-            && let Some(pending) = self.pending.remove(&answer.number)
-        {
-            let _ = self.say(pending.asker, Kind::Answer, answer.words);
-        }
-    }
-
     fn gone(&mut self, id: Id) {
         let Some(worker) = self.of.remove(&id) else { return };
-        for asker in worker.asked_by {
-            let left = self.of.get(&asker).map_or(0, |asking| asking.awaits.saturating_sub(1));
-            self.awaits(asker, left);
-        }
-        let pending = std::mem::take(&mut self.pending);
-        for (number, pending) in pending {
-            if pending.asked == id {
-                self.refuse(pending.asker, RefusalCode::NoAnswer);
-            } else if pending.asker != id {
-                self.pending.insert(number, pending);
-            }
-        }
+        self.answers_no_more(id, worker.asked_by);
         if let Some(session) = worker.session {
             let (name, user) = (printable(&session.name), worker.peer.uid());
             let message = "session without its worker: its guarded operations fail until its tree is gone";

@@ -6,6 +6,7 @@ use super::stops::Stops;
 use super::watch::Session;
 use super::{Command, Judge};
 use crate::engine::seccomp::{Stance, Ward};
+use crate::git::clerk::Clerk;
 use crate::guard::{Guard, Local, Post, Records, Remote, failed};
 use crate::protocol::{Channel, Event, Failure, FailureKind, PROTOCOL_VERSION, Register, Request};
 use endpoint_sec::linux::filter::Program;
@@ -43,15 +44,20 @@ fn begin(channel: &mut Channel, command: &Command, judge: Judge) -> Result<Sessi
         .map_err(failed)?;
     drop(there);
     let done = retreat(channel, &here, &records, &judge).map_err(failed).and_then(|()| {
+        let mut clerks = None;
         let guard: Arc<dyn Guard> = match judge {
             Judge::Here => {
                 // A signal to the agent's group is for the agent, which `wrap` shares that group with.
                 let wards = Ward::new(nix::unistd::getppid()).into_iter().collect();
-                Arc::new(Local::new(register, records, Post { stance: Stance::Yields, wards }))
+                // Before this process has a second thread.
+                let clerk = Clerk::start().map_err(failed)?;
+                clerks = Some(clerk.pid());
+                Arc::new(Local::new(register, records, Post { stance: Stance::Yields, wards, clerk }))
             }
             Judge::System(system) => Arc::new(Remote::new(system, register, records)),
         };
-        arm(channel, &here, guard, agent)
+        let stops = arm(channel, &here, &*guard, agent)?;
+        Ok(Session { agent, clerk: clerks, stops: Arc::new(stops), guard })
     });
     if done.is_err() {
         let _ = nix::sys::signal::kill(agent, Signal::SIGKILL);
@@ -111,12 +117,7 @@ fn retreat(channel: &Channel, child: &UnixStream, records: &Records, judge: &Jud
     nix::sys::prctl::set_dumpable(false)
 }
 
-fn arm(
-    channel: &mut Channel,
-    child: &UnixStream,
-    guard: Arc<dyn Guard>,
-    agent: Pid,
-) -> Result<Session, Failure> {
+fn arm(channel: &mut Channel, child: &UnixStream, guard: &dyn Guard, agent: Pid) -> Result<Stops, Failure> {
     let listener = match child::hear(child) {
         Some((Word::Armed, Some(listener))) => listener,
         Some((Word::NotArmed(errno, kind), _)) => return Err(not_armed(errno, kind)),
@@ -124,7 +125,7 @@ fn arm(
     };
     let pidfd = PidFd::open(agent).map_err(failed)?;
     let engine = guard.arm(listener, &pidfd)?;
-    prove(child, &*guard)?;
+    prove(child, guard)?;
     let wrap = PidFd::open(nix::unistd::getppid()).ok();
     let event = Event::Armed { pid: agent.as_raw(), engine };
     channel.send(&event, &[pidfd.as_fd()]).map_err(failed)?;
@@ -133,8 +134,8 @@ fn arm(
     child::say(child, Word::Execute, None).map_err(failed)?;
     match child::hear(child) {
         // The socket closed on exec.
-        None => Ok(Session { agent, stops: Arc::new(Stops::new(agent, pidfd, wrap)), guard }),
-        Some((Word::NotExecuted(errno), _)) => Err(not_executed(&*guard, Errno::from_raw(errno))),
+        None => Ok(Stops::new(agent, pidfd, wrap)),
+        Some((Word::NotExecuted(errno), _)) => Err(not_executed(guard, Errno::from_raw(errno))),
         Some(_) => Err(failed("the armed process spoke out of turn")),
     }
 }

@@ -2,8 +2,8 @@
 //! can be continued by anybody at any time.
 //!
 //! Stops are numbered, and `wrap` answers each by its number: an agent that is continued and stopped again at
-//! once must not be woken by the late answer to its first stop. A stop has its number from the moment its
-//! change is taken, and an answer is not acted upon while a change waits to be.
+//! once must not be woken by the late answer to its first stop. A change is known here from the moment it is
+//! taken, and an answer is not acted upon while one waits to be: there is no moment in between.
 
 use endpoint_sec::linux::process::{self, PidFd};
 use endpoint_sec::linux::wait::{self, Change, Waiting};
@@ -45,7 +45,7 @@ impl Stops {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next change of any child of this process. A stop of the agent is counted in the same breath.
+    /// The next change of any child of this process. Whether the agent is stopped is noted in the same breath.
     pub(super) fn next_change(&self, waiting: Waiting) -> Result<Option<(Pid, Change)>, Errno> {
         loop {
             let found = self.take_change(None)?;
@@ -59,11 +59,11 @@ impl Stops {
     fn take_change(&self, of: Option<Pid>) -> Result<Option<(Pid, Change)>, Errno> {
         let mut last = self.last();
         let found = wait::next_change(of, Waiting::Not)?;
-        if let Some((pid, Change::Stopped(_))) = found
+        if let Some((pid, change)) = found
             && pid == self.child
         {
-            last.stopped = true;
-            last.number += 1;
+            last.stopped = matches!(change, Change::Stopped(_));
+            last.number += u64::from(last.stopped);
         }
         Ok(found)
     }
@@ -77,7 +77,6 @@ impl Stops {
     /// a stop takes away the SIGCONT that came before: it is sent until the stop has been answered. An agent that has
     /// been stopped anew by now, as by a second key press, has stopped `wrap` with it: that stays so.
     pub(super) fn agent_goes_on(&self) {
-        self.last().stopped = false;
         let Some(wrap) = &self.wrap else { return };
         while !wrap.has_ended() && !self.is_answered() && wait::has_change(self.child) != Ok(true) {
             if wrap.pid().is_some_and(process::is_stopped) {
@@ -110,7 +109,7 @@ impl Stops {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::unistd::Pid;
+    use nix::sys::signal::SigSet;
     use std::process::Command;
 
     /// A process that sleeps, killed with the value.
@@ -126,6 +125,13 @@ mod tests {
             while process::is_stopped(self.0) != stopped {
                 std::thread::yield_now();
             }
+        }
+
+        /// Whether this signal has been sent to it and not taken away since.
+        fn awaits(&self, signal: Signal) -> bool {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.0)).unwrap();
+            let waiting = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap();
+            u64::from_str_radix(waiting.trim(), 16).unwrap() & (1 << (signal as u64 - 1)) != 0
         }
     }
 
@@ -196,6 +202,22 @@ mod tests {
         agent.stops();
         agent.0.wrap_answers(agent.0.number());
         assert!(agent.is_stopped());
+    }
+
+    #[test]
+    fn nor_does_one_that_comes_while_a_stop_is_on_its_way() {
+        // Held back, it is on its way for as long as is needed.
+        let held = SigSet::from(Signal::SIGTSTP);
+        held.thread_block().unwrap();
+        let agent = Agent::start();
+        agent.stops();
+        agent.change_is_taken();
+        agent.goes_on();
+        agent.change_is_taken();
+        nix::sys::signal::kill(agent.1.0, Signal::SIGTSTP).unwrap();
+        // Its going on is known, and not yet acted upon.
+        agent.0.wrap_answers(agent.0.number());
+        assert!(agent.1.awaits(Signal::SIGTSTP));
     }
 
     #[test]

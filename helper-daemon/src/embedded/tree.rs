@@ -1,15 +1,18 @@
 //! Counting the processes of a tree, for people: how many the agent left behind.
 
+use nix::unistd::Pid;
 use std::collections::HashSet;
 use std::fs;
 
-/// Live processes below `root`, not counting it. 0 where the kernel keeps no lists of children.
-pub(super) fn count_below(root: u32) -> usize {
+/// Live processes below `root`, not counting it, nor `but` and what is below that. 0 where the kernel keeps no
+/// lists of children.
+pub(super) fn count_below(root: u32, but: Option<Pid>) -> usize {
     let mut seen = HashSet::new();
+    let but = but.map(|pid| pid.as_raw() as u32);
     let mut pending = vec![root];
     while let Some(pid) = pending.pop() {
         for child in children(pid) {
-            if is_live(child) && seen.insert(child) {
+            if Some(child) != but && is_live(child) && seen.insert(child) {
                 pending.push(child);
             }
         }
@@ -44,10 +47,12 @@ mod tests {
         command.args(["-c", line]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
         let mut shell = command.spawn().unwrap();
         let started = std::time::Instant::now();
-        while count_below(shell.id()) < 3 {
+        while count_below(shell.id(), None) < 3 {
             assert!(started.elapsed().as_secs() < 60);
         }
-        assert_eq!(count_below(shell.id()), 3);
+        assert_eq!(count_below(shell.id(), None), 3);
+        let one = children(shell.id())[0] as i32;
+        assert_eq!(count_below(shell.id(), Some(Pid::from_raw(one))), 3 - 1 - count_below(one as u32, None));
         assert!(children(std::process::id()).contains(&shell.id()));
         shell.kill().unwrap();
         shell.wait().unwrap();

@@ -13,6 +13,8 @@ use std::sync::Arc;
 /// A session whose agent runs.
 pub(super) struct Session {
     pub(super) agent: Pid,
+    /// A process of this helper's own, no part of the tree.
+    pub(super) clerk: Option<Pid>,
     pub(super) stops: Arc<Stops>,
     pub(super) guard: Arc<dyn Guard>,
 }
@@ -74,7 +76,7 @@ impl Session {
                 },
                 Ok(None) => {
                     if let Some(status) = ended {
-                        let left = tree::count_below(std::process::id());
+                        let left = tree::count_below(std::process::id(), self.clerk);
                         tell(channel, status, self.guard.settle(), left);
                         told = true;
                     }

@@ -6,6 +6,7 @@
 pub mod probe;
 pub mod seccomp;
 
+use crate::deeds::Deed;
 use crate::denial::Denial;
 
 /// Who is told of what an engine did. Called after the kernel was answered.
@@ -15,6 +16,8 @@ pub trait Witness: Send + Sync {
     /// An operation was let through that would have been denied, and what it took is in these entries of the
     /// session's stash.
     fn stashed(&self, what: Denial, entries: Vec<u64>);
-    /// A removal or move of something of the session's own was let through.
-    fn own_removed(&self);
+    /// Something was made, or something of the session's own removed or moved.
+    fn own(&self, deed: Deed);
+    /// Nothing has happened for a while.
+    fn rests(&self);
 }

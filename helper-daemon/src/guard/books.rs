@@ -1,5 +1,6 @@
 //! What a guard writes down, and where.
 
+use crate::deeds::{Deed, Deeds};
 use crate::denial::{Denial, DenialRecord};
 use crate::engine::Witness;
 use crate::ledger::{Counts, DenialsFile, End, Ledger, OverrideRecord, PolicyRecord, Record, StashRecord};
@@ -12,7 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the ledger's lock is tried, and how long apart.
 const LOCK_TRIES: usize = 20;
@@ -28,12 +29,21 @@ struct Pages {
     ledger: Ledger<File>,
     denials: DenialsFile,
     counts: Counts,
+    deeds: Deeds,
     /// `None` once the session runs: until then the only denial is the canary's.
     proof: Option<Proof>,
     /// The end is written: what comes after it concerns nobody, and is not recorded.
     closed: bool,
     /// A second hold on the ledger's description, locked: whoever reads the ledger sees that the session lives.
     _lives: Option<Flock<File>>,
+}
+
+impl Pages {
+    fn write(&mut self, record: Record) {
+        if !self.closed {
+            self.ledger.append(record, Timestamp::now());
+        }
+    }
 }
 
 #[derive(Default)]
@@ -48,6 +58,7 @@ impl Books {
             ledger: Ledger::new(ledger, session),
             denials: DenialsFile::new(denials),
             counts: Counts::default(),
+            deeds: Deeds::default(),
             proof: Some(Proof::default()),
             closed: false,
             _lives: lives,
@@ -65,10 +76,7 @@ impl Books {
     }
 
     pub(super) fn write(&self, record: Record) {
-        let mut pages = self.pages();
-        if !pages.closed {
-            pages.ledger.append(record, Timestamp::now());
-        }
+        self.pages().write(record);
     }
 
     /// Records a change of policy, and which overrides came and went with it.
@@ -101,6 +109,10 @@ impl Books {
     }
 
     pub(super) fn close(&self, status: Option<i32>) {
+        let rest = self.pages().deeds.rest();
+        if let Some(rest) = rest {
+            self.write(Record::Own(rest));
+        }
         let counts = self.counts();
         self.write(Record::SessionEnd(End { status, counts }));
         self.pages().closed = true;
@@ -140,11 +152,25 @@ impl Witness for Books {
         let mut pages = self.pages();
         pages.counts.stashed += 1;
         let record = StashRecord { entries, what: DenialRecord::from(&what) };
-        pages.ledger.append(Record::Stash(record), Timestamp::now());
+        pages.write(Record::Stash(record));
     }
 
-    fn own_removed(&self) {
-        self.pages().counts.own_removed += 1;
+    fn own(&self, deed: Deed) {
+        let mut pages = self.pages();
+        pages.counts.own_removed += u64::from(deed.takes_away());
+        // Until the session runs it is the armed child's, which is es-guard itself.
+        if pages.proof.is_none()
+            && let Some(due) = pages.deeds.note(deed, Instant::now())
+        {
+            pages.write(Record::Own(due));
+        }
+    }
+
+    fn rests(&self) {
+        let mut pages = self.pages();
+        if let Some(due) = pages.deeds.due() {
+            pages.write(Record::Own(due));
+        }
     }
 }
 
@@ -197,6 +223,29 @@ mod tests {
         books.write(Record::Policy(PolicyRecord { change: "replaced".into(), detail: "late".into() }));
         let lines = crate::ledger::read(std::io::BufReader::new(file)).unwrap().lines;
         assert!(matches!(lines.as_slice(), [line] if matches!(line.record, Record::SessionEnd(_))));
+    }
+
+    #[test]
+    fn what_is_done_with_its_own_is_listed_once_the_session_runs_and_counted_at_its_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let session = SessionId::parse("20260102-030405-abcd").unwrap();
+        let (ledger, denials) = (file.reopen().unwrap(), tempfile::tempfile().unwrap());
+        let books = Books::new(ledger, denials, session, "/z/canary".into());
+        books.own(Deed::Made("/z/probe".into()));
+        books.end_proof();
+        books.own(Deed::Made("/z/a".into()));
+        books.rests();
+        books.rests();
+        books.own(Deed::Removed("/z/a".into()));
+        books.own(Deed::Made("/z/b".into()));
+        books.own(Deed::Removed("/z/b".into()));
+        books.close(Some(0));
+        books.own(Deed::Made("/z/late".into()));
+        books.rests();
+        let contents = crate::ledger::read(std::io::BufReader::new(file)).unwrap();
+        assert_eq!((contents.lines.len(), contents.end().unwrap().1.counts.own_removed), (3, 2));
+        let account = contents.own();
+        assert_eq!((account.left.len(), account.taken.len(), account.short_lived), (0, 1, 1));
     }
 
     #[test]

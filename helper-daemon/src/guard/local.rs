@@ -5,6 +5,7 @@ use super::grants::{Grant, Grants};
 use super::nested::Nested;
 use super::{Guard, Records, failed};
 use crate::engine::seccomp::{Seccomp, Settings, Stance, Ward};
+use crate::git::clerk::Clerk;
 use crate::ledger::{Counts, PolicyRecord, Record, start_of};
 use crate::policy::judge::Reason;
 use crate::policy::{Override, Policy};
@@ -28,6 +29,8 @@ pub struct Post {
     pub stance: Stance,
     /// es-guard's processes that the tree could reach.
     pub wards: Vec<Ward>,
+    /// Who reads repositories for it.
+    pub clerk: Clerk,
 }
 
 /// A guard in this process.
@@ -58,8 +61,9 @@ impl Local {
         let kept = [&ledger, &denials, &index].into_iter().filter_map(file).collect();
         // What can't be looked at can't be put into: then what would be kept is denied.
         let stash = Store::new(index, data).ok();
-        let settings =
-            Settings { policy: policy.clone(), stance: post.stance, wards: post.wards, kept, stash };
+        let Post { stance, mut wards, clerk } = post;
+        wards.extend(Ward::new(clerk.pid()));
+        let settings = Settings { policy: policy.clone(), stance, wards, kept, stash, clerk };
         let books = Arc::new(Books::new(ledger, denials, info.id.clone(), canary));
         let rules = Rules { policy, grants: Grants::default(), nested: Nested::default(), begun: false };
         Self {
@@ -74,6 +78,13 @@ impl Local {
     /// What the agent's filter must trap for a guard in this process.
     pub fn filter_options() -> Result<Options, Failure> {
         Seccomp::filter_options().map_err(failed)
+    }
+
+    /// One more of es-guard's processes that the tree must not reach.
+    pub fn add_ward(&self, ward: Ward) {
+        if let Some(engine) = self.engine.get() {
+            engine.add_ward(ward);
+        }
     }
 
     /// Lets a path through, from the next call on. `now` in Unix seconds.

@@ -10,7 +10,7 @@ mod nested;
 mod remote;
 
 pub use local::{Local, Post};
-pub use remote::Remote;
+pub use remote::{Remote, silent};
 
 use crate::ledger::Counts;
 use crate::policy::Policy;

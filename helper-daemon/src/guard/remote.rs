@@ -7,22 +7,28 @@ use super::{Guard, Records, failed};
 use crate::ledger::Counts;
 use crate::policy::Policy;
 use crate::policy::judge::Reason;
-use crate::protocol::{Channel, Event, Failure, Register, Request};
+use crate::protocol::{Channel, ChannelError, Event, Failure, Register, Request};
 use endpoint_sec::linux::filter::Options;
 use endpoint_sec::linux::process::PidFd;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long the helper may take to begin with a session. It has to start a process and to look at the zones.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A guard behind a socket.
 pub struct Remote {
     channel: Mutex<Channel>,
+    patience: Duration,
     registration: Mutex<Option<(Register, Records)>>,
 }
 
 impl Remote {
     /// A guard for the session that asks to be registered, by the helper that `channel` is connected to.
     pub fn new(channel: Channel, register: Register, records: Records) -> Self {
-        Self { channel: Mutex::new(channel), registration: Mutex::new(Some((register, records))) }
+        let (channel, registration) = (Mutex::new(channel), Mutex::new(Some((register, records))));
+        Self { channel, patience: PATIENCE, registration }
     }
 
     /// What the agent's filter must trap for the system's helper: it reads any process, and may do more than
@@ -41,14 +47,24 @@ impl Remote {
     }
 }
 
-fn answer(channel: &mut Channel) -> Result<Event, Failure> {
-    match channel.receive::<Event>().map_err(|error| failed(format!("the system's helper: {error}")))? {
-        (Event::Failed(failure), _) => Err(failure),
-        (Event::Refused(refusal), _) => {
+fn answered(event: Result<Event, ChannelError>) -> Result<Event, Failure> {
+    match event {
+        Ok(Event::Failed(failure)) => Err(failure),
+        Ok(Event::Refused(refusal)) => {
             Err(failed(format!("the system's helper refused: {}", refusal.detail)))
         }
-        (event, _) => Ok(event),
+        Ok(event) => Ok(event),
+        Err(ChannelError::TooSlow(time)) => Err(failed(silent(time))),
+        Err(error) => Err(failed(format!("the system's helper: {error}"))),
     }
+}
+
+/// What is said of a system's helper that has not answered within this time.
+pub fn silent(time: Duration) -> String {
+    format!(
+        "the system's helper has not answered within {} seconds: it is stopped, or has too much to do. Look at: systemctl status es-guard-helper. Or do without it: --helper none",
+        time.as_secs_f32()
+    )
 }
 
 impl Guard for Remote {
@@ -57,17 +73,19 @@ impl Guard for Remote {
         let Some((register, records)) = taken else { return Err(failed("the session is armed already")) };
         let mut channel = self.channel();
         let fds = [&records.fds()[..], &[listener.as_fd(), child.as_fd()]].concat();
-        channel.send(&Request::Register(Box::new(register)), &fds).map_err(failed)?;
-        match answer(&mut channel)? {
-            Event::Armed { engine, .. } => Ok(engine),
+        channel.allow(Some(self.patience));
+        match answered(channel.ask(&Request::Register(Box::new(register)), &fds))? {
+            Event::Armed { engine, .. } => {
+                channel.allow(None);
+                Ok(engine)
+            }
             _ => Err(failed("the system's helper spoke out of turn")),
         }
     }
 
     fn end_proof(&self) -> Result<Option<Reason>, Failure> {
         let mut channel = self.channel();
-        channel.send(&Request::Proof, &[]).map_err(failed)?;
-        match answer(&mut channel)? {
+        match answered(channel.ask(&Request::Proof, &[]))? {
             Event::Proven { reason } => Ok(reason),
             _ => Err(failed("the system's helper spoke out of turn")),
         }
@@ -87,8 +105,7 @@ impl Guard for Remote {
 
     fn settle(&self) -> Counts {
         let mut channel = self.channel();
-        let asked = channel.send(&Request::Settle, &[]);
-        match asked.map_err(failed).and_then(|()| answer(&mut channel)) {
+        match answered(channel.ask(&Request::Settle, &[])) {
             Ok(Event::Settled { counts }) => counts,
             // Nobody is left to tell. `wrap`, which holds the same conversation, sees that, too.
             _ => Counts::default(),
@@ -97,5 +114,50 @@ impl Guard for Remote {
 
     fn close(&self, status: Option<i32>) {
         self.tell(&Request::Close { status });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{FailureKind, PROTOCOL_VERSION, encode};
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    /// Why a helper that has said this, and then is silent or (`closes`) gone, guards nothing.
+    fn refused(said: &[u8], closes: bool) -> String {
+        let (here, mut there) = UnixStream::pair().unwrap();
+        there.write_all(said).unwrap();
+        let there = (!closes).then_some(there);
+        let register = serde_json::from_value(serde_json::json!({
+            "protocol": PROTOCOL_VERSION,
+            "session": {"id": "20260102-030405-abcd", "argv": ["x"], "cwd": "/", "version": "0"},
+            "policy": {"zones": [], "overrides": [], "exempt_names": []},
+            "canary": "/nowhere/kept",
+            "control": "/nowhere/free",
+        }));
+        let file = || tempfile::tempfile().unwrap();
+        let records = Records { ledger: file(), denials: file(), index: file(), data: file().into() };
+        let mut remote = Remote::new(Channel::new(here), register.unwrap(), records);
+        remote.patience = Duration::from_millis(20);
+        let child = PidFd::open(nix::unistd::getpid()).unwrap();
+        let why = remote.arm(file().into(), &child).unwrap_err().detail;
+        drop(there);
+        why
+    }
+
+    #[test]
+    fn a_helper_that_says_nothing_is_named_with_what_to_look_at() {
+        let why = refused(b"", false);
+        assert!(why.contains("has not answered within 0.02 seconds"), "{why}");
+        assert!(why.contains("systemctl status es-guard-helper") && why.contains("--helper none"), "{why}");
+    }
+
+    #[test]
+    fn a_helper_that_turns_away_is_heard_though_it_has_closed() {
+        let failure = Failure { kind: FailureKind::Guard, detail: "no room".into() };
+        let said = encode(&Event::Failed(failure)).unwrap();
+        assert_eq!(refused(&said, true), "no room");
+        assert!(refused(b"", true).contains("has closed the connection"));
     }
 }

@@ -79,6 +79,8 @@ pub struct Circumstances {
     pub git: bool,
     /// Whether a replacer's own executable asks. Makes a difference only to what would be denied.
     pub replacer: bool,
+    /// Whether it is git that asks, for something that its repository tracks.
+    pub tracked: bool,
 }
 
 /// Judges one operation.
@@ -121,8 +123,20 @@ fn judge_by(policy: &Policy, operation: &Operation, when: Circumstances) -> Verd
     let can_be_kept =
         matches!(reason, Reason::Removed | Reason::Clobbered | Reason::MovedOut) && !zone.internal;
     match zone.on_delete {
+        _ if can_be_kept && when.tracked => by_git(operation, loss),
         OnDelete::Stash if can_be_kept => Verdict::Stash(vec![loss]),
         OnDelete::Deny if can_be_kept && when.replacer => replaced(operation, loss),
+        _ => Verdict::Deny(loss),
+    }
+}
+
+/// What becomes of what git tracks: it can be brought back. A directory is where what it tracks was.
+fn by_git(operation: &Operation, loss: Loss) -> Verdict {
+    match (operation, loss.reason) {
+        (Operation::Rmdir(_), Reason::Removed) => Verdict::Allow,
+        (Operation::Unlink(_), Reason::Removed) | (Operation::Rename { .. }, Reason::Clobbered) => {
+            Verdict::Stash(vec![loss])
+        }
         _ => Verdict::Deny(loss),
     }
 }

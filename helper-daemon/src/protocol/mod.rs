@@ -9,7 +9,7 @@ mod frame;
 mod message;
 
 pub use authority::{Granter, LiveOverride, MAX_GRANTS, MAX_REASON, Refusal, RefusalCode};
-pub use frame::{Channel, ChannelError, MAX_FRAME};
+pub use frame::{Channel, ChannelError, MAX_FRAME, encode};
 pub use message::{
     Description, Event, ExitStatus, Failure, FailureKind, PROTOCOL_VERSION, Register, Request,
 };

@@ -10,6 +10,7 @@ use super::content;
 use super::descent::{Descent, LOOK, TreeError, named};
 use super::discard::discard;
 use super::looks::{Attributes, Lost, attributes, give, open_up};
+use super::shift::shift;
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
@@ -43,6 +44,24 @@ pub fn copy(
             Err(error)
         }
     }
+}
+
+/// The same, and the copy has its name only once it is whole: who is killed in between leaves `….part`,
+/// which the next to try removes.
+pub fn copy_whole(
+    from: BorrowedFd<'_>,
+    name: &CStr,
+    to: BorrowedFd<'_>,
+    whole: &CStr,
+) -> Result<Vec<Lost>, TreeError> {
+    let part = CString::new([whole.to_bytes(), b".part"].concat()).unwrap_or_default();
+    discard(to, &part)?;
+    let lost = copy(from, name, to, &part)?;
+    if let Err(errno) = shift(to, &part, to, whole) {
+        let _ = discard(to, &part);
+        return Err(Descent::begin(to)?.refused("write", whole)(errno));
+    }
+    Ok(lost)
 }
 
 /// A tree that is being copied.

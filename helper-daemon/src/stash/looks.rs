@@ -160,7 +160,7 @@ pub(super) fn give(to: &Handle, meta: &Meta, attributes: &Attributes) -> Result<
         let mut mode = Mode::from_bits_truncate(meta.mode);
         mode.set(Mode::S_ISUID, mode.contains(Mode::S_ISUID) && owner);
         mode.set(Mode::S_ISGID, mode.contains(Mode::S_ISGID) && group);
-        fchmodat(nix::fcntl::AT_FDCWD, &path, mode, FchmodatFlags::FollowSymlink)?;
+        set_mode(to, mode.bits())?;
     }
     times(&path, meta)?;
     Ok(lost)
@@ -168,7 +168,13 @@ pub(super) fn give(to: &Handle, meta: &Meta, attributes: &Attributes) -> Result<
 
 /// Makes a thing one that its owner may do anything with, and nobody else.
 pub(super) fn open_up(thing: &Handle) -> Result<(), Errno> {
-    fchmodat(nix::fcntl::AT_FDCWD, &named(thing), Mode::S_IRWXU, FchmodatFlags::FollowSymlink)
+    set_mode(thing, Mode::S_IRWXU.bits())
+}
+
+/// Gives a thing that is no symlink these permission bits.
+pub(super) fn set_mode(thing: &Handle, mode: u32) -> Result<(), Errno> {
+    let mode = Mode::from_bits_truncate(mode);
+    fchmodat(nix::fcntl::AT_FDCWD, &named(thing), mode, FchmodatFlags::FollowSymlink)
 }
 
 /// Gives owner and group, as far as this user may; tells which of the two are right.

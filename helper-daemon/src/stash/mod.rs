@@ -19,16 +19,20 @@ mod descent;
 mod discard;
 mod index;
 mod looks;
+mod shift;
 mod store;
 #[cfg(test)]
 mod tests;
+mod weight;
 
-pub use copy::copy;
+pub use copy::{copy, copy_whole};
 pub use descent::TreeError;
 pub use discard::discard;
 pub use index::{Contents, Index, read};
 pub use looks::{Lost, Trait};
+pub use shift::shift;
 pub use store::{Entry, Store, name_of};
+pub use weight::weigh;
 
 use crate::encoding::path_text;
 use crate::policy::judge::Reason;

@@ -2,7 +2,7 @@
 
 use super::descent::{Descent, named};
 use super::looks::attributes;
-use super::{Meta, Trait, copy, discard};
+use super::{Meta, Trait, copy, copy_whole, discard, shift};
 use endpoint_sec::linux::handle::Handle;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
@@ -180,6 +180,10 @@ fn a_copy_never_replaces_anything() {
         let error = copy(at.as_fd(), name, at.as_fd(), c"to").unwrap_err();
         assert_eq!(error.errno(), Errno::EEXIST);
         assert_eq!(error.to_string(), "write to: EEXIST: File exists");
+        // What an earlier one left in part is no hindrance.
+        fs::write(dir.path().join("to.part"), "a part").unwrap();
+        assert_eq!(copy_whole(at.as_fd(), name, at.as_fd(), c"to").unwrap_err().errno(), Errno::EEXIST);
+        assert!(!dir.path().join("to.part").exists());
     }
     assert_eq!(fs::read(dir.path().join("to")).unwrap(), b"mine");
     assert_eq!(copy(at.as_fd(), c"none", at.as_fd(), c"x").unwrap_err().errno(), Errno::ENOENT);
@@ -206,6 +210,26 @@ fn what_fails_halfway_leaves_nothing() {
         );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
+}
+
+#[test]
+fn a_directory_that_can_t_be_written_is_moved_as_it_is_and_nothing_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("closed/sub")).unwrap();
+    for name in ["there", "to"] {
+        fs::create_dir(dir.path().join(name)).unwrap();
+    }
+    fs::set_permissions(dir.path().join("closed"), Permissions::from_mode(0o555)).unwrap();
+    let (at, to) = (handle(dir.path()), handle(&dir.path().join("to")));
+    shift(at.as_fd(), c"closed", to.as_fd(), c"new").unwrap();
+    let moved = dir.path().join("to/new");
+    assert_eq!(moved.metadata().unwrap().mode() & 0o777, 0o555);
+    assert!(moved.join("sub").is_dir());
+    assert_eq!(shift(to.as_fd(), c"new", at.as_fd(), c"there"), Err(Errno::EEXIST));
+    assert_eq!(moved.metadata().unwrap().mode() & 0o777, 0o555);
+    let memory = handle(Path::new("/dev/shm"));
+    assert_eq!(shift(to.as_fd(), c"new", memory.as_fd(), c"es-guard"), Err(Errno::EXDEV));
+    remove(&dir.path().join("to"), c"new");
 }
 
 #[test]

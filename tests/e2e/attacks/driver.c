@@ -16,12 +16,14 @@
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -32,6 +34,7 @@
 #include <unistd.h>
 
 enum { WORDS = 12, LINE = 65536, SLOT = 100 };
+enum { NULL_DEVICE = 1 << 8 | 3 }; /* that of /dev/null */
 
 /* Which entry to the kernel the next calls take. */
 enum entry { NATIVE, I386, X32 };
@@ -108,6 +111,7 @@ static const struct {
 	{"tmpfile", O_TMPFILE},	  {"dir", AT_REMOVEDIR},	  {"follow", AT_SYMLINK_FOLLOW},
 	{"empty", AT_EMPTY_PATH}, {"noreplace", RENAME_NOREPLACE}, {"exchange", RENAME_EXCHANGE},
 	{"whiteout", RENAME_WHITEOUT}, {"user", CLONE_NEWUSER},	  {"mount", CLONE_NEWNS},
+	{"pid", CLONE_NEWPID},	  {"ipc", CLONE_NEWIPC},	  {"nonblock", O_NONBLOCK},
 };
 
 static long flags_of(const char *words)
@@ -179,6 +183,18 @@ static long openat2_call(int dirfd, const char *path, long flags, long resolve)
 	return drop(native(SYS_openat2, a));
 }
 
+/* The first process of a new namespace of processes, which lives as long as this one: without it no other begins. */
+static pid_t hold_processes(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid;
+}
+
 /* New namespaces, with the caller mapped to root as `unshare -r` does; nothing mounted gets out. */
 static long unshare_all(long flags)
 {
@@ -186,6 +202,8 @@ static long unshare_all(long flags)
 	gid_t gid = getegid();
 	char map[64];
 	if (unshare((int)flags))
+		return -errno;
+	if (flags & CLONE_NEWPID && hold_processes() < 0)
 		return -errno;
 	if (flags & CLONE_NEWUSER) {
 		long r = write_text("/proc/self/setgroups", 0, "deny");
@@ -206,6 +224,14 @@ static long overlay(const char *lower, const char *upper, const char *work, cons
 	char options[LINE];
 	snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", lower, upper, work);
 	return result(mount("overlay", at, "overlay", 0, options));
+}
+
+/* As a container's first process: DIR becomes the root, and nothing of the old one stays in sight. */
+static long pivot(const char *dir)
+{
+	if (mount(dir, dir, NULL, MS_BIND | MS_REC, NULL) || chdir(dir) || syscall(SYS_pivot_root, ".", "."))
+		return -errno;
+	return result(umount2(".", MNT_DETACH) || chdir("/") ? -1 : 0);
 }
 
 static long chdir_down(const char *name, int count)
@@ -295,6 +321,8 @@ static long perform(int n, char **w)
 		return on_thread(n - 1, w + 1);
 	if (IS("in_child", 1))
 		return in_child(n - 1, w + 1);
+	if (IS("setfsuid", 1))
+		return setfsuid(atoi(w[1])), setfsuid(-1) == atoi(w[1]) ? 0 : -EPERM;
 	if (IS("bad_address", 0))
 		return CALL1(NUMBERS(unlinkat, 301), 8);
 	if (IS("unlinkat", 2))
@@ -326,6 +354,8 @@ static long perform(int n, char **w)
 		return CALL2(NUMBERS(mkdir, 39), w[1], 0755);
 	if (IS("mkfifo", 1))
 		return CALL3(NUMBERS(mknod, 14), w[1], S_IFIFO | 0644, 0);
+	if (IS("mkdevice", 1))
+		return CALL3(NUMBERS(mknod, 14), w[1], S_IFCHR | 0644, NULL_DEVICE);
 	if (IS("mknod", 1))
 		return CALL3(NUMBERS(mknod, 14), w[1], S_IFREG | 0644, 0);
 	if (IS("symlink", 2))
@@ -347,6 +377,8 @@ static long perform(int n, char **w)
 		return CALL3(NUMBERS(mkdirat, 296), AT_FDCWD, w[1], 0755);
 	if (IS("mkfifo", 1))
 		return CALL4(NUMBERS(mknodat, 297), AT_FDCWD, w[1], S_IFIFO | 0644, 0);
+	if (IS("mkdevice", 1))
+		return CALL4(NUMBERS(mknodat, 297), AT_FDCWD, w[1], S_IFCHR | 0644, NULL_DEVICE);
 	if (IS("mknod", 1))
 		return CALL4(NUMBERS(mknodat, 297), AT_FDCWD, w[1], S_IFREG | 0644, 0);
 	if (IS("symlink", 2))
@@ -401,6 +433,8 @@ static long perform(int n, char **w)
 		return open_kept(w[2], flags_of(w[3]), w[1]);
 	if (IS("chroot", 1))
 		return result(chroot(w[1]));
+	if (IS("pivot_root", 1))
+		return pivot(w[1]);
 	if (IS("unshare", 1))
 		return unshare_all(flags_of(w[1]));
 	if (IS("bind_mount", 2))

@@ -239,10 +239,15 @@ int main(int argc, char **argv)
 	struct fuse_in_header owner = {.uid = atoi(argv[2]), .gid = atoi(argv[3])};
 	files[FUSE_ROOT_ID] = (struct file){.used = 1, .mode = S_IFDIR | 0755, .uid = owner.uid, .gid = owner.gid};
 	struct fuse_in_header other = {.uid = atoi(argv[argc - 1]), .gid = atoi(argv[argc - 1])};
-	fill(argc > 4 ? other : owner);
+	struct stat at;
+	int is_file = !stat(argv[1], &at) && S_ISREG(at.st_mode);
+	if (is_file)
+		files[FUSE_ROOT_ID].mode = S_IFREG | 0644, files[FUSE_ROOT_ID].size = 4, memcpy(files[FUSE_ROOT_ID].content, "old\n", 4);
+	else
+		fill(argc > 4 ? other : owner);
 	device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=%u,group_id=%u,default_permissions", device, owner.uid,
-		 owner.gid);
+	snprintf(options, sizeof options, "fd=%d,rootmode=%o,user_id=%u,group_id=%u,default_permissions", device,
+		 files[FUSE_ROOT_ID].mode, owner.uid, owner.gid);
 	if (device < 0 || mount("es-guard-test", argv[1], "fuse", MS_NOSUID | MS_NODEV, options))
 		return perror("fuse: mount"), 97;
 	puts("ready");

@@ -1,10 +1,12 @@
 /*
- * Connects to the system's helper so many times, and begins on each connection a frame that it never ends.
+ * Connects to the system's helper so many times, and begins on each connection a frame that it never ends: on every
+ * second one it says nothing more, on the others a byte of it now and then.
  *
  *   stall SOCKET COUNT
  *
  * Says "connected", and "closed" once the other side has closed every connection.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +30,17 @@ int main(int argc, char **argv)
 			perror(argv[1]);
 			return 1;
 		}
-		/* One of those that are too many is closed already. */
-		send(fds[n], "\0\0", 2, MSG_NOSIGNAL);
+		/* A frame of 64 KiB. One of those that are too many is closed already. */
+		send(fds[n], "\0\1", 2, MSG_NOSIGNAL);
 	}
 	puts("connected");
 	fflush(stdout);
-	for (int n = 0; n < count; n++)
-		while (read(fds[n], answer, sizeof(answer)) > 0)
-			;
+	for (int n = 0; n < count; n++) {
+		struct pollfd closes = { .fd = fds[n], .events = POLLIN };
+		while (!poll(&closes, 1, 500) || read(fds[n], answer, sizeof(answer)) > 0)
+			for (int other = n | 1; other < count; other += 2)
+				send(fds[other], "", 1, MSG_NOSIGNAL);
+	}
 	puts("closed");
 	return 0;
 }

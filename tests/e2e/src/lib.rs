@@ -9,8 +9,10 @@
 
 pub mod agent;
 pub mod asking;
+pub mod bare;
 pub mod crowd;
 pub mod guard;
+pub mod kept;
 pub mod machine;
 pub mod model;
 pub mod number;

@@ -3,12 +3,13 @@
 
 use crate::words::words;
 use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{Mode, SFlag, makedev, mkdirat, mknod};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 /// Does one thing in the sandbox at `root`.
@@ -23,9 +24,15 @@ pub fn does(root: &Path, text: &str) {
         b"file" => with_parent(&at(1)).and_then(|()| fs::write(at(1), &words[2])),
         b"symlink" => with_parent(&at(2)).and_then(|()| symlink(OsStr::from_bytes(&words[1]), at(2))),
         b"link" => fs::hard_link(at(1), at(2)),
+        b"socket" => with_parent(&at(1)).and_then(|()| UnixListener::bind(at(1)).map(drop)),
+        b"device" => {
+            let (mode, null) = (Mode::from_bits_truncate(0o644), makedev(1, 3));
+            with_parent(&at(1)).and_then(|()| mknod(&at(1), SFlag::S_IFCHR, mode, null).map_err(Into::into))
+        }
         b"fifo" => nix::unistd::mkfifo(&at(1), Mode::from_bits_truncate(0o644)).map_err(Into::into),
         b"mode" => fs::set_permissions(at(2), fs::Permissions::from_mode(octal(&words[1]))),
         b"rm" => fs::remove_file(at(1)),
+        b"rmdir" => fs::remove_dir(at(1)),
         b"mv" => fs::rename(at(1), at(2)),
         b"deep" => deep(&at(1), OsStr::from_bytes(&words[2]), number(&words[3])).map_err(Into::into),
         // Done last, by the sandbox: everything else is handed to the one who runs.

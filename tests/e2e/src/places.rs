@@ -85,7 +85,7 @@ fill() {
 }
 mine() { chown -hR 1000:1000 "$1"; }
 fuse() {
-    mkdir -p mnt
+    [ -e mnt ] || mkdir mnt
     "$STAGE/fuse" mnt 1000 1000 $1 < /dev/null > ../said 2>&1 &
     until grep -q ready ../said; do kill -0 $! || return 1; sleep 0.01; done
 }

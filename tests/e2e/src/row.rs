@@ -108,7 +108,8 @@ pub enum Expected {
     Refused,
 }
 
-const ERRNOS: [&str; 16] = [
+const ERRNOS: [&str; 17] = [
+    "EADDRINUSE",
     "ENOENT",
     "ENOTEMPTY",
     "EISDIR",

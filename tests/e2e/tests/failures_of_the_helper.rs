@@ -3,7 +3,7 @@
 
 use e2e::agent::Agent;
 use e2e::crowd::Member;
-use e2e::guard::{Stage, denials, eventually, ledgers, read};
+use e2e::guard::{Stage, denials, eventually, ledgers, output, read};
 use e2e::play::{Play, another, another_is_guarded, another_is_refused, mode, sandbox};
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, USER};
@@ -17,6 +17,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -71,6 +72,30 @@ fn seccomp_a_worker_that_is_killed_takes_nobody_with_it() {
     assert!(play.sandbox.root().join("zone/a").exists() && play.sandbox.root().join("zone/b").exists());
 }
 
+/// An agent of root's could signal it: the monitor that comes next is out of its reach as the first was.
+#[test]
+fn seccomp_the_next_monitor_is_out_of_reach_as_the_first_was() {
+    let Some(mut play) = Play::new(Who::Root) else { return };
+    for _ in 0..3 {
+        let monitor = helper(&mut play);
+        for signal in ["STOP", "CONT"] {
+            let line = format!("kill -{signal} {monitor}");
+            let bare = Command::new("sh").args(["-c", &line]).status().expect("a shell");
+            assert!(bare.success(), "bare: {line}");
+        }
+        for signal in ["STOP", "TERM", "KILL"] {
+            assert_ne!(play.agent.does(&format!("kill -{signal} {monitor}")), 0, "{signal}");
+        }
+        play.stage.system_helper().expect("a helper").kill();
+        play.stage.start_system_helper();
+        let session = play.session();
+        let listed = || e2e::asking::names(&play.desk.asks(0, &json!({"request": "list"})));
+        eventually("the session has come back", || listed().contains(&session));
+    }
+    assert!(play.agent.ends().0.success());
+    assert_eq!(denials(&play.sandbox).len(), 9);
+}
+
 #[test]
 fn seccomp_without_its_socket_sessions_go_on_and_none_begins_unguarded() {
     let Some(mut play) = Play::new(Who::User) else { return };
@@ -82,7 +107,7 @@ fn seccomp_without_its_socket_sessions_go_on_and_none_begins_unguarded() {
 }
 
 #[test]
-fn seccomp_clients_that_stall_mid_frame_are_ended_and_hold_nobody_else_up() {
+fn seccomp_clients_that_stall_or_drip_mid_frame_are_ended_and_hold_nobody_else_up() {
     let Some(mut play) = Play::new(Who::User) else { return };
     // More than one user may have, and as long as each lasts.
     let mut stall = Command::new(play.stage.program("stall"));
@@ -107,6 +132,41 @@ fn seccomp_clients_that_stall_mid_frame_are_ended_and_hold_nobody_else_up() {
     assert!(play.is_guarded());
 }
 
+/// More silent connections than a user may have.
+fn silent(socket: &Path) -> Vec<UnixStream> {
+    (0..150).map(|_| UnixStream::connect(socket).expect("a connection")).collect()
+}
+
+#[test]
+fn seccomp_of_too_many_connections_each_further_one_is_told_so() {
+    let Some(mut play) = Play::new(Who::Root) else { return };
+    let told = |command: &mut Command| {
+        let output = output(command);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let says_why = told.contains("takes no more connections: user 0 has 128, as many as one may")
+            && told.contains("--helper none");
+        assert!(output.status.success() || says_why, "{output:?}");
+        (output.status.code(), told)
+    };
+    // The silent ones are ended after a while, and then there is room: so it is tried until it is too late for none.
+    eventually("a session is turned away", || {
+        let _silent = silent(&play.desk.socket);
+        let sandbox = sandbox(Who::Root);
+        let mut command = play.stage.command(&sandbox, &mode(&sandbox), "touch".as_ref());
+        let (status, told) = told(command.arg("ran"));
+        assert_eq!(sandbox.root().join("ran").exists(), status == Some(0));
+        assert!([Some(0), Some(125)].contains(&status), "{status:?}: {told}");
+        status == Some(125) && told.contains("Nothing was run")
+    });
+    eventually("a question is turned away", || {
+        let _silent = silent(&play.desk.socket);
+        let mut status = play.stage.guard(&play.sandbox, &["status", "--helper"]);
+        told(status.arg(&play.desk.socket)).0 == Some(1)
+    });
+    assert!(play.is_guarded());
+    another_is_guarded(&play.stage);
+}
+
 #[test]
 fn seccomp_a_flood_of_requests_starves_no_session() {
     let Some(mut play) = Play::new(Who::User) else { return };
@@ -115,8 +175,8 @@ fn seccomp_a_flood_of_requests_starves_no_session() {
         while !over.load(Ordering::SeqCst) {
             let Ok(connection) = UnixStream::connect(&play.desk.socket) else { continue };
             let mut channel = Channel::new(connection);
-            // One of too many is closed without a word.
-            if channel.send(&Request::List, &[]).is_ok() && channel.receive::<Event>().is_ok() {
+            // One of too many is told so.
+            if matches!(channel.ask(&Request::List, &[]), Ok(Event::Sessions { .. })) {
                 asked.fetch_add(1, Ordering::SeqCst);
             }
         }

@@ -230,3 +230,29 @@ fn seccomp_wrap_stops_by_the_agents_own_signal_however_fast_it_goes_on_and_stops
         }
     });
 }
+
+/// What continued the job last holds, also while `wrap` is still busy with the stop before.
+#[test]
+fn seccomp_a_job_that_is_continued_last_goes_on_however_fast_it_was_stopped() {
+    let rounds = if pace() == Pace::Slow { 50 } else { 300 };
+    seccomp_agents(|stage, sandbox| {
+        let mut agent = Agent::start(stage.command(sandbox, &mode(sandbox), "sh".as_ref()));
+        assert_eq!(agent.says("echo up"), "up");
+        let group = Pid::from_raw(agent.pid() as i32);
+        let spins = |micros| {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_micros(micros) {}
+        };
+        for round in 0..rounds {
+            killpg(group, Signal::SIGTSTP).expect("a group");
+            waitpid(group, Some(WaitPidFlag::WUNTRACED)).expect("a stop");
+            killpg(group, Signal::SIGCONT).expect("a group");
+            spins(round % 97);
+            killpg(group, Signal::SIGTSTP).expect("a group");
+            spins(round % 300);
+            killpg(group, Signal::SIGCONT).expect("a group");
+            assert_eq!(agent.says("echo up"), "up");
+        }
+        assert!(agent.ends().0.success());
+    });
+}

@@ -1,9 +1,10 @@
 //! Overrides that a person grants while the agent runs: by the command, in force at once, gone in time, and in
 //! the ledger with who it was.
 
+use e2e::agent::Agent;
 use e2e::asking::{grant, word};
-use e2e::guard::{Outcome, eventually, run};
-use e2e::play::{Play, sandbox};
+use e2e::guard::{Outcome, eventually, ledgers, output, run};
+use e2e::play::{Play, mode, sandbox};
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, USER, everyone};
 use helper_daemon::ledger::OverrideRecord;
@@ -53,6 +54,44 @@ fn seccomp_a_grant_is_in_force_at_once_and_until_it_is_revoked() {
         assert!(granter.exe.ends_with("/es-guard"), "{}", granter.exe);
         assert_ne!(changes[1].by.as_ref().expect("who it was").pid, granter.pid);
     }
+}
+
+#[test]
+fn seccomp_a_session_of_which_too_little_is_typed_is_named_with_the_others() {
+    let Some(mut play) = Play::new(Who::User) else { return };
+    let own = play.session();
+    let wrap = play.stage.command(&play.sandbox, &mode(&play.sandbox), "sh".as_ref());
+    let mut second = Agent::start(wrap);
+    assert_eq!(second.does("true"), 0);
+    let name =
+        |ledger: std::path::PathBuf| ledger.file_stem().expect("a name").to_string_lossy().into_owned();
+    let names: Vec<String> = ledgers(&play.sandbox).into_iter().map(name).collect();
+    let [first, last] = names.as_slice() else { panic!("{names:?}") };
+    let socket = play.desk.socket.to_string_lossy().into_owned();
+    let said = |args: &[&str]| {
+        let output = output(&mut play.stage.guard(&play.sandbox, args));
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let helper = ["--session", "20", "--helper", &socket];
+    for args in
+        [["override", "grant", "zone/a"].as_slice(), &["override", "revoke", "zone/a"], &["override", "list"]]
+    {
+        let (status, told) = said(&[args, &helper].concat());
+        assert_eq!(status, Some(1), "{args:?}: {told}");
+        let expected = format!("\"20\": several begin so: {first}, {last}. Type more of the name");
+        assert!(told.contains(&expected), "{args:?}: {told}");
+    }
+    for args in [["sessions", "show", "20"].as_slice(), &["sessions", "show", "20", "--follow"]] {
+        let (status, told) = said(args);
+        assert_eq!(status, Some(1), "{args:?}: {told}");
+        assert!(told.contains("several begin so: ") && told.contains(first) && told.contains(last), "{told}");
+    }
+    // With the whole name it is that one, and only that one.
+    let (status, told) = said(&["override", "grant", "zone/a", "--session", &own, "--helper", &socket]);
+    assert_eq!(status, Some(0), "{told}");
+    assert_ne!(second.does("rm -f zone/a"), 0);
+    assert_eq!(play.agent.does("rm -f zone/a"), 0);
+    assert!(second.ends().0.success());
 }
 
 #[test]

@@ -8,10 +8,12 @@
 use super::own::{DirKey, How};
 use super::view::View;
 use super::{Case, Outcome, Reply, Seen, Session, Stance, Where};
+use crate::deeds::Deed;
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::{At, Creation};
 use endpoint_sec::linux::handle::{self, Handle, Stat};
+use endpoint_sec::linux::identity::identify_fd;
 use endpoint_sec::linux::listener::Answer;
 use endpoint_sec::linux::resolve::{self, Entry};
 use nix::errno::Errno;
@@ -38,20 +40,20 @@ struct Source {
 
 /// A file that was to be made.
 pub(super) enum New {
-    Made { fd: OwnedFd, made: Made },
+    Made { fd: OwnedFd, made: Made, deed: Option<Box<Deed>> },
     Failed(Errno),
 }
 
 /// What becomes of a creation.
 enum Done {
-    Answered(Outcome),
+    Answered(Box<Outcome>),
     /// Nothing would be recorded, and nothing is refused.
     NotOurs,
 }
 
 impl From<Answer> for Done {
     fn from(answer: Answer) -> Self {
-        Done::Answered(answer.into())
+        Done::Answered(Box::new(answer.into()))
     }
 }
 
@@ -64,7 +66,7 @@ impl Session {
             return self.open(case, at, *flags, *mode);
         }
         match self.create_performed(case, at, what) {
-            Ok(Done::Answered(outcome)) => return Ok(outcome),
+            Ok(Done::Answered(outcome)) => return Ok(*outcome),
             Err(unread) if self.stance == Stance::Withstands => {
                 // What is linked the kernel looks up before the new name.
                 if let Creation::Link { from, flags } = what {
@@ -111,19 +113,24 @@ impl Session {
         mode: u32,
     ) -> Result<New, Unread> {
         let mut own = self.own();
-        let recorded = self.is_recorded(view, case, &seen);
-        let mut own = recorded.then_some(&mut *own);
+        let recorded = self.recorded_as(view, case, &seen);
+        let recorded = recorded.filter(|path| self.makes_own(&mut own, view, case, &seen, path));
+        let mut own = recorded.is_some().then_some(&mut *own);
         self.known.take_on_mask(&case.caller)?;
         let act = Act::Open { dir: &seen.entry.dir, name: &seen.entry.name, flags, mode };
         let fd = match self.open_as(&case.caller, &act) {
             Ok(fd) => fd,
             Err(errno) => return Ok(New::Failed(errno)),
         };
-        let stat = handle::stat_fd(fd.as_fd()).map_err(Unread::Bare)?;
+        let stat = identify_fd(fd.as_fd()).map_err(Unread::Bare)?;
         if let Some(own) = &mut own {
             own.put((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat, How::Made);
         }
-        Ok(New::Made { fd, made: Made { entry: seen.entry, stat } })
+        Ok(New::Made {
+            fd,
+            made: Made { entry: seen.entry, stat },
+            deed: recorded.map(|path| Deed::Made(path).into()),
+        })
     }
 
     fn create_performed(&self, case: Case, at: &At, what: &Creation) -> Result<Done, Unread> {
@@ -143,10 +150,12 @@ impl Session {
             Where::Outside | Where::Unclear => Vec::new(),
         };
         if let Some(refused) = self.sealed_making(case, &view, &seen, &paths) {
-            return Ok(Done::Answered(refused));
+            return Ok(Done::Answered(Box::new(refused)));
         }
-        let recorded = !seen.entry.is_special() && paths.iter().any(|path| view.policy.covers(path));
-        if !recorded && !always {
+        let covered = paths.into_iter().find(|path| view.policy.covers(path));
+        let recorded = covered.filter(|_| !seen.entry.is_special());
+        let recorded = recorded.filter(|path| self.makes_own(&mut own, &view, case, &seen, path));
+        if recorded.is_none() && !always {
             // A directory that holds a zone is not plainly outside: a zone may be one name in it.
             let plainly = || view.touches(&case.caller, &seen.entry.dir).is_none();
             if let Some(parent) = parent.filter(|_| self.known.is_at_home(&case.caller) && plainly()) {
@@ -162,7 +171,7 @@ impl Session {
             Answer::Fail(errno) => Err(errno),
             _ => Ok(()),
         };
-        let mut how = How::Made;
+        let (mut how, mut linked) = (How::Made, None);
         let done = match what {
             Creation::Open { flags, mode } => {
                 let act = Act::Open { dir, name, flags: *flags, mode: *mode };
@@ -173,11 +182,12 @@ impl Session {
                     }
                     Err(_) => return Ok(Done::NotOurs),
                 };
-                let stat = handle::stat_fd(fd.as_fd()).map_err(Unread::Bare)?;
+                let stat = identify_fd(fd.as_fd()).map_err(Unread::Bare)?;
                 own.put(dir_key, &bare_name, &stat, How::Made);
                 let made = Some(Made { entry: seen.entry, stat });
                 let reply = Reply::Descriptor { fd, cloexec: flags & OFlag::O_CLOEXEC.bits() != 0, made };
-                return Ok(Done::Answered(Outcome { reply, told: None, own_removed: false }));
+                let deed = recorded.map(|path| Deed::Made(path).into());
+                return Ok(Done::Answered(Box::new(Outcome { reply, told: None, deed })));
             }
             Creation::Directory { mode } => plain(Act::Mkdir { dir, name, mode: *mode }),
             Creation::Node { mode, dev } => plain(Act::Mknod { dir, name, mode: *mode, dev: *dev }),
@@ -191,9 +201,9 @@ impl Session {
                     return Ok(Answer::Fail(Errno::EPERM).into());
                 };
                 if let Some(refused) = self.sealed_source(case, &view, &source) {
-                    return Ok(Done::Answered(refused));
+                    return Ok(Done::Answered(Box::new(refused)));
                 }
-                how = how_linked(&source);
+                (how, linked) = (how_linked(&source), Some(source.stat.ino));
                 let from_name = source.name.as_deref();
                 plain(Act::Link { from: &source.handle, from_name, dir, name })
             }
@@ -212,10 +222,11 @@ impl Session {
         };
         Ok(match done {
             Ok(()) => {
-                if recorded {
-                    self.record(&mut own, &seen, dir_key, how);
+                if recorded.is_some() {
+                    self.record(&mut own, &seen, dir_key, how, linked);
                 }
-                Answer::Value(0).into()
+                let deed = recorded.map(|path| Deed::Made(path).into());
+                Done::Answered(Box::new(Outcome { deed, ..Answer::Value(0).into() }))
             }
             Err(errno) => Answer::Fail(errno).into(),
         })
@@ -237,17 +248,21 @@ impl Session {
         self.sealed_entry(case, view, &Seen { entry, dir })
     }
 
-    fn record(&self, own: &mut super::Own, seen: &Seen, dir: DirKey, how: How) {
-        if let Ok(stat) = seen.entry.stat() {
+    /// Records what was made, unless somebody outside has put something else there already. `linked` is the inode
+    /// that was linked.
+    fn record(&self, own: &mut super::Own, seen: &Seen, dir: DirKey, how: How, linked: Option<u64>) {
+        if let Ok(stat) = seen.entry.identify()
+            && linked.is_none_or(|ino| ino == stat.ino)
+        {
             own.put(dir, seen.entry.bare_name(), &stat, how);
         }
     }
 
-    /// Whether what is made at the name is recorded: it is in a zone, and not exempt for everyone.
-    fn is_recorded(&self, view: &View, case: Case, seen: &Seen) -> bool {
+    /// The name by which what is made is recorded, if it is: in a zone, and not exempt for everyone.
+    fn recorded_as(&self, view: &View, case: Case, seen: &Seen) -> Option<PathBuf> {
         match view.locate(&case.caller, seen) {
-            Where::Known(paths) => paths.iter().any(|path| view.policy.covers(path)),
-            Where::Outside | Where::Unclear => false,
+            Where::Known(paths) => paths.into_iter().find(|path| view.policy.covers(path)),
+            Where::Outside | Where::Unclear => None,
         }
     }
 
@@ -265,7 +280,7 @@ impl Session {
         let follow = flags & AtFlags::AT_SYMLINK_FOLLOW.bits() != 0;
         // In procfs the entry that was seen may be this process's own; the walk knows the caller's.
         let in_procfs = follow && seen.entry.dir.in_procfs().map_err(Unread::Bare)?;
-        let stat = if in_procfs { None } else { Some(seen.entry.stat().map_err(Unread::Bare)?) };
+        let stat = if in_procfs { None } else { Some(seen.entry.identify().map_err(Unread::Bare)?) };
         let Some(stat) = stat.filter(|stat| !(follow && stat.kind == handle::Kind::Symlink)) else {
             let handle = self.search(&case.caller, || resolve::target(&case.caller, from))?;
             let stat = handle.stat().map_err(Unread::Bare)?;

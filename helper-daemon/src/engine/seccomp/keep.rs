@@ -7,12 +7,12 @@
 use super::{Case, Seen, Session};
 use crate::denial::Denial;
 use crate::policy::judge::Reason;
-use crate::stash::{Entry, How, Kept, Meta, Store, Why, copy, discard, name_of};
+use crate::stash::{Entry, How, Kept, Meta, Store, Why, copy_whole, discard, name_of};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::handle::{Handle, Stat};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, RenameFlags};
-use std::ffi::{CStr, CString};
+use nix::fcntl::OFlag;
+use std::ffi::CStr;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -62,7 +62,8 @@ impl Session {
         let store = self.store()?;
         let entry = announce(store, what, Meta::from(lost.stat), lost, How::Copied)?;
         let (from, name) = (lost.seen.entry.dir.as_fd(), &lost.seen.entry.name);
-        match copy(from, name, store.data().as_fd(), &entry.name) {
+        // A helper that is killed leaves no part of it that looks like all of it.
+        match copy_whole(from, name, store.data().as_fd(), &entry.name) {
             Ok(_) => Ok(entry),
             Err(error) => {
                 store.withdraw(&entry);
@@ -118,19 +119,11 @@ impl Session {
 
     /// The name stands for nothing until the copy is whole.
     fn put_back_by_copy(&self, store: &Store, entry: u64, dir: &Handle, name: &CStr) -> bool {
-        let Ok(partial) = CString::new(format!(".es-guard-{}-{entry}", std::process::id())) else {
-            return false;
-        };
-        let flags = RenameFlags::RENAME_NOREPLACE.bits();
-        let whole = Act::Rename { from: (dir, &partial), to: (dir, name), flags };
-        let copied = copy(store.data().as_fd(), &name_of(entry), dir.as_fd(), &partial);
-        let done = copied.is_ok() && whole.perform().is_ok();
-        if done {
+        let copied = copy_whole(store.data().as_fd(), &name_of(entry), dir.as_fd(), name);
+        if copied.is_ok() {
             self.discard_as(entry, Why::NotTaken);
-        } else {
-            let _ = discard(dir.as_fd(), &partial);
         }
-        done
+        copied.is_ok()
     }
 
     /// Where this process may not act for the tree, it can keep nothing for it.

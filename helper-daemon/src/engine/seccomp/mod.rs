@@ -12,10 +12,12 @@
 //! | [`keeper`] | following the zones as they move |
 //! | [`own`] | which names the session itself made |
 //! | [`remove`], [`rename`], [`create`], [`mount`] | one operation each |
+//! | [`overlay`] | what overlays of the session write to |
 //! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
 //! | [`keep`], [`rename_kept`] | keeping what is taken in the session's stash |
 //! | [`held`], [`hold`], [`settle`] | what replacers remove: held until it is made again, or put back |
+//! | [`by_git`], [`sort`] | letting git take what it tracks, and looking at that afterwards |
 //! | [`bare`] | what the kernel would have refused anyway |
 //! | [`who`] | acting as the caller; telling git and replacers from others |
 //! | [`known`] | what need not be asked again of a caller |
@@ -25,6 +27,7 @@
 //! rename can overtake a verdict.
 
 mod bare;
+mod by_git;
 mod create;
 mod held;
 mod hold;
@@ -33,6 +36,7 @@ mod keeper;
 mod known;
 mod mount;
 mod open;
+mod overlay;
 mod own;
 mod reach;
 mod remove;
@@ -40,6 +44,7 @@ mod rename;
 mod rename_kept;
 mod serve;
 mod settle;
+mod sort;
 mod turns;
 mod view;
 mod who;
@@ -48,8 +53,10 @@ mod write;
 pub use reach::Ward;
 pub use serve::{Seccomp, Settings, Stance};
 
+use crate::deeds::Deed;
 use crate::denial::Denial;
 use crate::engine::Witness;
+use crate::git::clerk::Clerk;
 use crate::policy::judge::{Circumstances, Loss, Reason, Verdict, judge};
 use crate::policy::operation::{Kind, Op, Operation, Place};
 use crate::policy::{Policy, has_git_component};
@@ -57,6 +64,7 @@ use crate::stash::Store;
 use endpoint_sec::linux::caller::{Caller, Unread};
 use endpoint_sec::linux::event::{At, Event, decode};
 use endpoint_sec::linux::handle::{self, Stat};
+use endpoint_sec::linux::in_person::on_behalf_of;
 use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
 use endpoint_sec::linux::resolve::Entry;
 use keeper::ViewKeeper;
@@ -64,11 +72,12 @@ use known::Known;
 use nix::errno::Errno;
 use own::Own;
 use settle::Ends;
+use sort::{Aside, Heap};
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use turns::Turns;
 use view::{View, Where};
@@ -84,14 +93,19 @@ struct Session {
     known: Known,
     stance: Stance,
     /// es-guard's processes that the tree could reach.
-    wards: Vec<Ward>,
+    wards: RwLock<Vec<Ward>>,
     /// Where what is let through in a zone with a stash is kept.
     stash: Option<Store>,
+    heap: Heap,
     /// Files that es-guard records this session in: device and inode.
     kept: HashSet<(u64, u64)>,
+    /// Who reads repositories.
+    clerk: Clerk,
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
+    /// What overlays that the session mounted write to.
+    written_to: Mutex<Vec<Stat>>,
     ends: Ends,
     turns: Turns,
     witness: Arc<dyn Witness>,
@@ -101,7 +115,8 @@ struct Session {
 struct Outcome {
     reply: Reply,
     told: Option<Box<Told>>,
-    own_removed: bool,
+    /// What it is to the session's own, once it is answered.
+    deed: Option<Box<Deed>>,
 }
 
 /// What is recorded of one call.
@@ -109,6 +124,8 @@ enum Told {
     Denied(Denial),
     /// What would have been denied, and the entries of the stash that it takes are kept as.
     Stashed(Denial, Vec<u64>),
+    /// What git took, to be looked at first.
+    Aside(Aside),
 }
 
 enum Reply {
@@ -123,7 +140,7 @@ enum Reply {
 
 impl From<Answer> for Outcome {
     fn from(answer: Answer) -> Self {
-        Self { reply: Reply::Plain(answer), told: None, own_removed: false }
+        Self { reply: Reply::Plain(answer), told: None, deed: None }
     }
 }
 
@@ -160,7 +177,9 @@ impl Session {
     /// Handles one call: `Err` is a refusal.
     fn handle(&self, trapped: &Trapped) -> Outcome {
         let case = Case { id: trapped.id, caller: Caller::new(trapped.tid) };
-        let done = decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event));
+        let done = on_behalf_of(case.caller, || {
+            decode(trapped, &case.caller).and_then(|event| self.dispatch(case, event))
+        });
         done.unwrap_or_else(|unread| match unread {
             Unread::Bare(errno) => Answer::Fail(errno).into(),
             // Nobody is left to get the answer.
@@ -240,7 +259,7 @@ impl Session {
         let git_matters =
             places.iter().flatten().flat_map(|place| &place.paths).any(|p| has_git_component(p));
         let git = git_matters && self.who.is_git(view, &case.caller);
-        Circumstances { now: unix_now(), git, replacer: false }
+        Circumstances { now: unix_now(), git, ..Circumstances::default() }
     }
 
     fn verdict(&self, view: &View, case: Case, operation: &Operation) -> (Verdict, Circumstances) {
@@ -313,7 +332,7 @@ fn incident(case: Case, op: Op, path: PathBuf, dest: Option<PathBuf>, loss: Loss
 impl Denial {
     fn refused(self) -> Outcome {
         let reply = Reply::Plain(Answer::Fail(Errno::EPERM));
-        Outcome { reply, told: Some(Box::new(Told::Denied(self))), own_removed: false }
+        Outcome { reply, told: Some(Box::new(Told::Denied(self))), deed: None }
     }
 
     /// Let through, with what it takes kept in these entries; or bare's error, or why it is denied after all.
@@ -344,9 +363,14 @@ fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// What a name is, a missing one being nothing rather than an error.
+/// What a name is, a missing one being nothing rather than an error; and what tells it from any other.
 fn found(seen: &Seen) -> Result<Option<Stat>, Errno> {
-    match seen.entry.stat() {
+    there(seen.entry.identify())
+}
+
+/// What was looked at, a missing name being nothing rather than an error.
+fn there(looked: Result<Stat, Errno>) -> Result<Option<Stat>, Errno> {
+    match looked {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::ENOENT) => Ok(None),
         Err(errno) => Err(errno),

@@ -34,6 +34,7 @@ impl Session {
                 let zone = self.zone_at(&view, &path);
                 return Ok(self.deny(case, Op::Mount, path, None, zone, Reason::ZoneMoved));
             }
+            self.is_written_to(&dir);
         }
         match over {
             Some(at) => self.cover(case, &view, at),
@@ -101,7 +102,7 @@ impl Session {
         }
     }
 
-    fn zone_at(&self, view: &View, path: &std::path::Path) -> std::path::PathBuf {
+    pub(super) fn zone_at(&self, view: &View, path: &std::path::Path) -> std::path::PathBuf {
         let zone =
             view.policy.zones.iter().find(|zone| path.starts_with(&zone.path) || zone.path.starts_with(path));
         zone.map_or_else(|| self.first_zone(&view.policy), |zone| zone.path.clone())

@@ -4,7 +4,7 @@
 //! nothing is cut before.
 
 use super::create::New;
-use super::{Case, Outcome, Reply, Seen, Session, found};
+use super::{Case, Outcome, Reply, Seen, Session, there};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::At;
@@ -68,7 +68,7 @@ impl Session {
         if seen.entry.is_special() {
             return fails(if new_only { Errno::EEXIST } else { Errno::EISDIR });
         }
-        let stat = match found(&seen).map_err(Unread::Bare)? {
+        let stat = match there(seen.entry.stat()).map_err(Unread::Bare)? {
             None if has(OFlag::O_CREAT) && seen.entry.wants_directory() => return fails(Errno::EISDIR),
             None if has(OFlag::O_CREAT) => {
                 return match self.sealed_entry(case, &view, &seen) {
@@ -107,7 +107,7 @@ impl Session {
     ) -> Result<Option<Outcome>, Unread> {
         let excl = flags & OFlag::O_EXCL.bits() != 0;
         Ok(match self.make_file(case, view, seen, flags, mode)? {
-            New::Made { fd, made } => Some(answer(fd, flags, Some(made))),
+            New::Made { fd, made, deed } => Some(Outcome { deed, ..answer(fd, flags, Some(made)) }),
             New::Failed(Errno::EEXIST) if !excl => None,
             New::Failed(errno) => Some(Answer::Fail(errno).into()),
         })
@@ -189,5 +189,5 @@ impl Session {
 
 fn answer(fd: OwnedFd, flags: i32, made: Option<super::create::Made>) -> Outcome {
     let cloexec = flags & OFlag::O_CLOEXEC.bits() != 0;
-    Outcome { reply: Reply::Descriptor { fd, cloexec, made }, told: None, own_removed: false }
+    Outcome { reply: Reply::Descriptor { fd, cloexec, made }, told: None, deed: None }
 }

@@ -1,8 +1,9 @@
 //! Which names are the session's own: made by this very tree, at a name that was free.
 //!
 //! A name is told by its directory, its text, and the inode that stood there when it was made (number, birth
-//! time and type). Whatever a person puts in its place has another inode, so it is not the session's own. For
-//! each name 64 keyed bits are kept, no more: an engine that runs for a million operations must stay small.
+//! time, generation and type). Whatever a person puts in its place has another inode, or the same number and
+//! another birth, so it is not the session's own. Where a file system gives nothing that tells a file from a later
+//! one of its number, no name is the session's own. For each name 64 keyed bits are kept, no more: an engine that runs for a million operations must stay small.
 //! The key is random and never leaves this process, so nobody can aim for a collision; by chance, with a
 //! million names kept, one look-up in 10^13 meets one.
 
@@ -37,6 +38,8 @@ pub(super) struct Own {
     names: HashSet<u64, BuildHasherDefault<Keyed>>,
     /// What is made where something is held is not the session's own.
     pub(super) held: Held,
+    /// Names that git has removed something older from.
+    taken_by_git: HashSet<u64, BuildHasherDefault<Keyed>>,
 }
 
 impl Own {
@@ -49,6 +52,9 @@ impl Own {
 
     /// Records a name that the session made.
     pub(super) fn put(&mut self, dir: DirKey, name: &[u8], stat: &Stat, how: How) {
+        if !stat.can_be_told() {
+            return;
+        }
         if !self.held.put(dir, name, stat) {
             let mark = self.mark(dir, name, stat, how);
             self.names.insert(mark);
@@ -79,6 +85,24 @@ impl Own {
         taken.into_iter().flatten().next()
     }
 
+    /// Records that git has removed something older.
+    pub(super) fn taken_by_git(&mut self, dir: DirKey, name: &[u8]) {
+        let mark = self.key.hash_one((dir, name));
+        self.taken_by_git.insert(mark);
+    }
+
+    /// Whether git has removed something older from a name.
+    pub(super) fn was_taken_by_git(&self, dir: DirKey, name: &[u8]) -> bool {
+        !self.taken_by_git.is_empty() && self.taken_by_git.contains(&self.key.hash_one((dir, name)))
+    }
+
+    /// Somebody else has made something at that name.
+    pub(super) fn forget_taken(&mut self, dir: DirKey, name: &[u8]) {
+        if !self.taken_by_git.is_empty() {
+            self.taken_by_git.remove(&self.key.hash_one((dir, name)));
+        }
+    }
+
     /// Forgets what stood at a name.
     pub(super) fn forget(&mut self, dir: DirKey, name: &[u8], stat: &Stat) {
         self.take(dir, name, stat);
@@ -96,7 +120,7 @@ impl Own {
         let mut names = Vec::new();
         let complete = visit(dir, name, &mut left, &mut |key, name, stat| {
             names.push(self.mark(key, name, stat, how_arrived(stat)));
-            true
+            stat.can_be_told()
         });
         if complete {
             self.names.extend(names);
@@ -105,13 +129,18 @@ impl Own {
 
     fn mark(&self, dir: DirKey, name: &[u8], stat: &Stat, how: How) -> u64 {
         let kind = stat.kind as u8;
-        self.key.hash_one((dir, name, stat.ino, stat.born, kind, how))
+        self.key.hash_one((dir, name, stat.ino, stat.born, stat.generation, kind, how))
     }
 }
 
 /// What comes in with further names elsewhere may be older content under a new name.
 fn how_arrived(stat: &Stat) -> How {
     if stat.nlink > 1 && stat.kind != Kind::Directory { How::Linked } else { How::Made }
+}
+
+/// Whether `each` holds for everything below a directory, and all of it could be looked at.
+pub(super) fn all_below(dir: &Handle, name: &CStr, mut each: impl FnMut(&Stat) -> bool) -> bool {
+    visit(dir, name, &mut { MAX_TREE }, &mut |_, _, stat| each(stat))
 }
 
 /// Calls `each` for everything below a directory; `false` as soon as it says so, or the tree can't be read.
@@ -133,9 +162,10 @@ fn visit(
         if name == c"." || name == c".." {
             continue;
         }
-        let Ok(stat) = handle.stat_entry(name) else { return false };
-        *left = left.saturating_sub(1);
-        if *left == 0 || !each((here.dev, here.ino), name.to_bytes(), &stat) {
+        let Ok(stat) = handle.identify(name) else { return false };
+        let Some(rest) = left.checked_sub(1) else { return false };
+        *left = rest;
+        if !each((here.dev, here.ino), name.to_bytes(), &stat) {
             return false;
         }
         if stat.kind == Kind::Directory && !visit(&handle, name, left, each) {
@@ -173,7 +203,7 @@ mod tests {
     fn look(dir: &Path, name: &CStr) -> (Handle, DirKey, Stat) {
         let handle = Handle::open(dir).unwrap();
         let here = handle.stat().unwrap();
-        let stat = handle.stat_entry(name).unwrap();
+        let stat = handle.identify(name).unwrap();
         (handle, (here.dev, here.ino), stat)
     }
 

@@ -13,6 +13,7 @@ use endpoint_sec::linux::reach::{Purpose, Whom};
 use nix::errno::Errno;
 use nix::unistd::{Pid, getpgid, getsid};
 use std::path::PathBuf;
+use std::sync::{PoisonError, RwLockReadGuard};
 
 /// A process of es-guard that the tree must not reach.
 #[derive(Debug)]
@@ -24,7 +25,12 @@ pub struct Ward {
 impl Ward {
     /// The process of this id, which must live and be known not to end meanwhile.
     pub fn new(pid: Pid) -> Result<Self, Errno> {
-        Ok(Self { pid: pid.as_raw(), pidfd: PidFd::open(pid)? })
+        Ok(Self::held(pid, PidFd::open(pid)?))
+    }
+
+    /// The process that is held by `pidfd`, and has this id.
+    pub fn held(pid: Pid, pidfd: PidFd) -> Self {
+        Self { pid: pid.as_raw(), pidfd }
     }
 
     fn lives(&self) -> bool {
@@ -33,6 +39,17 @@ impl Ward {
 }
 
 impl Session {
+    /// One more process that the tree must not reach, from the next call on.
+    pub(super) fn add_ward(&self, ward: Ward) {
+        let mut wards = self.wards.write().unwrap_or_else(PoisonError::into_inner);
+        wards.retain(Ward::lives);
+        wards.push(ward);
+    }
+
+    fn wards(&self) -> RwLockReadGuard<'_, Vec<Ward>> {
+        self.wards.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn reach(&self, case: Case, whom: Whom, purpose: Purpose) -> Result<Outcome, Unread> {
         // Signal 0 asks whether there is somebody, and sends nothing.
         if purpose == Purpose::Signal(0) {
@@ -61,14 +78,15 @@ impl Session {
             Whom::Group(number) => Group::One(Pid::from_raw(number)),
         };
         let Purpose::Signal(signal) = purpose else { return Ok(Answer::Continue.into()) };
-        if !self.wards.iter().any(|ward| ward.lives() && group.has(ward.pid)) {
+        if !self.wards().iter().any(|ward| ward.lives() && group.has(ward.pid)) {
             return Ok(Answer::Continue.into());
         }
         Ok(self.signal_others(case, group, signal)?.into())
     }
 
     fn reach_one(&self, case: Case, process: Option<i32>, purpose: Purpose) -> Outcome {
-        let ward = self.wards.iter().find(|ward| Some(ward.pid) == process && ward.lives());
+        let wards = self.wards();
+        let ward = wards.iter().find(|ward| Some(ward.pid) == process && ward.lives());
         let Some(ward) = ward else { return Answer::Continue.into() };
         let op = if let Purpose::Signal(_) = purpose { Op::Signal } else { Op::Meddle };
         let zone = self.view().policy.zones.iter().find(|zone| zone.internal).map(|zone| zone.path.clone());
@@ -85,7 +103,7 @@ impl Session {
         loop {
             let before = met.len();
             for pid in processes() {
-                let is_ward = self.wards.iter().any(|ward| ward.pid == pid);
+                let is_ward = self.wards().iter().any(|ward| ward.pid == pid);
                 let spared = group == Group::Everyone && (pid == 1 || pid == sender.process);
                 if is_ward || spared || !group.has(pid) || !met.insert(pid) {
                     continue;

@@ -4,6 +4,7 @@ use super::bare::{self, Bare};
 use super::keep::Lost;
 use super::rename_kept::Kept;
 use super::{Case, Outcome, Session, Where, found, incident};
+use crate::deeds::Deed;
 use crate::denial::Denial;
 use crate::policy::judge::{Loss, Verdict};
 use crate::policy::operation::{Op, Operation};
@@ -39,7 +40,17 @@ impl Session {
         let bare = Bare::of(self, &case.caller);
         let (path, is_own) = (place.shown().to_owned(), place.own);
         let operation = if directory { Operation::Rmdir(place) } else { Operation::Unlink(place) };
-        match self.verdict(&view, case, &operation).0 {
+        let (verdict, when) = self.verdict(&view, case, &operation);
+        if when.git {
+            self.remember_work_tree(&seen);
+        }
+        if verdict != Verdict::Allow
+            && let Some(errno) = bare.removal(&seen, &stat, directory)
+        {
+            return Ok(Answer::Fail(errno).into());
+        }
+        let for_git = self.verdict_for_git(&view, case, &operation, &seen, (verdict, when));
+        match for_git.verdict.clone() {
             // The caller may see a mount there that this process, in another namespace, does not.
             Verdict::Allow if stat.mount_root => {
                 Ok(Answer::Fail(bare.removal(&seen, &stat, directory).unwrap_or(Errno::EBUSY)).into())
@@ -50,28 +61,25 @@ impl Session {
                 if done || answer == Answer::Continue {
                     own.forget((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat);
                 }
-                Ok(Outcome { own_removed: done && is_own, ..answer.into() })
+                Ok(Outcome { deed: (done && is_own).then(|| Deed::Removed(path).into()), ..answer.into() })
             }
-            Verdict::Deny(Loss { zone, reason }) => match bare.removal(&seen, &stat, directory) {
-                Some(errno) => Ok(Answer::Fail(errno).into()),
-                None => Ok(self.deny(case, operation.op(), path, None, zone, reason)),
-            },
-            Verdict::Hold(loss) => match bare.removal(&seen, &stat, directory) {
-                Some(errno) => Ok(Answer::Fail(errno).into()),
-                None => {
-                    let lost = Lost { seen: &seen, stat: &stat, path: &path };
-                    Ok(self.hold(case, &mut own, &lost, loss))
+            Verdict::Deny(Loss { zone, reason }) => {
+                Ok(self.deny(case, operation.op(), path, None, zone, reason))
+            }
+            Verdict::Hold(loss) => {
+                let lost = Lost { seen: &seen, stat: &stat, path: &path };
+                Ok(self.hold(case, &mut own, &lost, loss))
+            }
+            Verdict::Stash(losses) => {
+                let lost = Lost { seen: &seen, stat: &stat, path: &path };
+                let kept = self.remove_kept(case, operation.op(), &lost, losses);
+                let (dir, name) = ((seen.dir.dev, seen.dir.ino), seen.entry.bare_name());
+                own.forget(dir, name, &stat);
+                if for_git.is_tracked() {
+                    own.taken_by_git(dir, name);
                 }
-            },
-            Verdict::Stash(losses) => match bare.removal(&seen, &stat, directory) {
-                Some(errno) => Ok(Answer::Fail(errno).into()),
-                None => {
-                    let lost = Lost { seen: &seen, stat: &stat, path: &path };
-                    let kept = self.remove_kept(case, operation.op(), &lost, losses);
-                    own.forget((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat);
-                    Ok(kept)
-                }
-            },
+                Ok(for_git.sorted_later(kept))
+            }
         }
     }
 

@@ -1,10 +1,12 @@
 //! rename, with each of its flags.
 
 use super::bare::{self, Bare};
+use super::by_git::ForGit;
 use super::own::{DirKey, How, Own};
 use super::rename_kept::Losing;
 use super::view::View;
 use super::{Case, Outcome, Seen, Session, Where, found, incident, unix_now};
+use crate::deeds::Deed;
 use crate::policy::judge::{Circumstances, Loss, Verdict, is_edit_by_swap, moves_out};
 use crate::policy::operation::{Kind, Op, Operation, Place};
 use endpoint_sec::linux::act::Act;
@@ -64,6 +66,14 @@ impl Session {
             return Ok(Some(Answer::Fail(bare::missing(from)).into()));
         };
         let to_stat = found(to).map_err(Unread::Bare)?;
+        let back = to_stat.as_ref().filter(|_| flags & bits(RenameFlags::RENAME_EXCHANGE) != 0);
+        let back = back.map(|stat| (to, stat, &to_paths, &from_paths));
+        for (what, stat, paths, dest) in [(from, &from_stat, &from_paths, &to_paths)].into_iter().chain(back)
+        {
+            if let Some(refused) = self.written_to_moves_in(case, view, (what, stat, paths), dest) {
+                return Ok(Some(refused));
+            }
+        }
         let mut from_side = self.side(own, from, from_paths, Some(from_stat));
         let mut to_side = self.side(own, to, to_paths, to_stat);
         only_if_all_below_is_own(view, own, &mut from_side, &to_side.place);
@@ -102,8 +112,13 @@ impl Session {
             return Some(refusal().map_or(Answer::Value(0), Answer::Fail).into());
         }
         let operation = Operation::Rename { from: from.place.clone(), to: to.place.clone() };
-        let verdict = self.verdict(view, case, &operation).0;
-        let losses = match verdict {
+        let (verdict, when) = self.verdict(view, case, &operation);
+        let for_git = if verdict != Verdict::Allow && refusal().is_none() {
+            self.verdict_for_git(view, case, &operation, to.seen, (verdict, when))
+        } else {
+            ForGit::from(verdict)
+        };
+        let losses = match for_git.verdict.clone() {
             Verdict::Allow => Vec::new(),
             Verdict::Deny(Loss { zone, reason }) | Verdict::Hold(Loss { zone, reason }) => {
                 let (path, dest) = (shown(view, from), shown(view, to));
@@ -131,7 +146,7 @@ impl Session {
                 after_rename(view, own, from, from_stat, to);
                 self.note_move(case, view, own, (from.seen, from_stat, &from.place), to.seen);
             }
-            return Some(what.came_to(kept));
+            return Some(for_git.sorted_later(what.came_to(kept)));
         }
         let exclusive = flags | bits(RenameFlags::RENAME_NOREPLACE);
         let mut answer = if to.stat.is_none() && !to.place.paths.is_empty() {
@@ -151,7 +166,8 @@ impl Session {
             after_rename(view, own, from, from_stat, to);
             self.note_move(case, view, own, (from.seen, from_stat, &from.place), to.seen);
         }
-        Some(Outcome { own_removed: from.place.own && answer == Answer::Value(0), ..answer.into() })
+        let deed = if answer == Answer::Value(0) { deed(view, from, to) } else { None };
+        Some(Outcome { deed: deed.map(Box::new), ..answer.into() })
     }
 
     fn exchange(
@@ -265,10 +281,32 @@ fn after_rename(view: &View, own: &mut Own, from: &Side<'_>, from_stat: &Stat, t
     }
 }
 
+/// What a rename that was done is to the session's own.
+fn deed(view: &View, from: &Side<'_>, to: &Side<'_>) -> Option<Deed> {
+    let (path, dest) = (|| shown(view, from), || shown(view, to));
+    let name_was_free = to.stat.is_none() || to.place.own;
+    match from.place.own {
+        true if name_was_free || !covered(view, &to.place) => {
+            let directory = from.place.kind == Some(Kind::Directory);
+            Some(Deed::Moved { path: path(), dest: dest(), directory })
+        }
+        true => Some(Deed::Saved { path: path(), dest: dest() }),
+        // From where nothing is protected.
+        false if name_was_free && covered(view, &to.place) && !covered(view, &from.place) => {
+            Some(Deed::Made(dest()))
+        }
+        false => None,
+    }
+}
+
 /// What comes to a name in a zone stays the session's own if it was, and becomes it when it comes from where
 /// nothing is protected.
 fn arrive(view: &View, own: &mut Own, from: &Side<'_>, came: Option<How>, to: &Side<'_>) {
     let Ok(Some(now)) = found(to.seen) else { return };
+    if from.stat.is_none_or(|came| came.ino != now.ino) {
+        // Somebody outside has replaced it already.
+        return;
+    }
     let (dir, name) = (key(to.seen), to.seen.entry.bare_name());
     match came {
         Some(how) => own.put(dir, name, &now, how),

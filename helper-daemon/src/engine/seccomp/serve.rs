@@ -9,10 +9,12 @@ use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
 use super::settle::Ends;
+use super::sort::Heap;
 use super::turns::Turns;
 use super::who::Who;
 use super::{Outcome, Reply, Session, Told, Ward, lock};
 use crate::engine::Witness;
+use crate::git::clerk::Clerk;
 use crate::policy::Policy;
 use crate::stash::Store;
 use endpoint_sec::linux::act::Act;
@@ -24,7 +26,7 @@ use nix::poll::PollTimeout;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,9 @@ const PATIENCE: Duration = Duration::from_millis(20);
 const IDLE_LOOKS: u32 = 50;
 /// Threads that may hang in a file system at once; beyond it callers wait.
 const MAX_THREADS: usize = 64;
+
+/// How long the end of a session waits for what git took to be looked at.
+const SORTING: Duration = Duration::from_secs(60);
 
 /// What the guard has to expect of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +61,8 @@ pub struct Settings {
     pub kept: Vec<(u64, u64)>,
     /// Where what is let through in a zone with a stash is kept.
     pub stash: Option<Store>,
+    /// Who reads repositories.
+    pub clerk: Clerk,
 }
 
 /// A running engine of one session.
@@ -103,7 +110,7 @@ impl Seccomp {
         settings: Settings,
         witness: Arc<dyn Witness>,
     ) -> Result<Self, StartError> {
-        let Settings { policy, stance, wards, kept, stash } = settings;
+        let Settings { policy, stance, wards, kept, stash, clerk } = settings;
         let session = Session {
             view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
             own: Mutex::new(Own::default()),
@@ -111,10 +118,13 @@ impl Seccomp {
             who: Who::new().map_err(StartError::Credentials)?,
             known: Known::new().map_err(StartError::View)?,
             stance,
-            wards,
+            wards: RwLock::new(wards),
             stash,
+            heap: Heap::default(),
             kept: kept.into_iter().collect(),
+            clerk,
             confined: AtomicBool::new(false),
+            written_to: Mutex::default(),
             turns: Turns::default(),
             witness,
             listener,
@@ -148,11 +158,17 @@ impl Seccomp {
         while !self.shared.session.settle_now() && Instant::now() < patience {
             thread::sleep(Duration::from_micros(50));
         }
+        self.shared.session.heap.settle(SORTING);
     }
 
     /// Waits until no process is left in the tree.
     pub fn wait_until_deserted(&self) {
         while !self.shared.session.listener.is_deserted(PollTimeout::NONE) {}
+    }
+
+    /// One more of es-guard's processes that the tree could reach.
+    pub fn add_ward(&self, ward: Ward) {
+        self.shared.session.add_ward(ward);
     }
 
     /// Judges by another policy from the next call on.
@@ -209,6 +225,9 @@ impl Shared {
             if self.session.ends.want_thread() {
                 self.add_settler();
             }
+            if self.session.heap.wants_thread() {
+                self.add_sorter();
+            }
         }
         self.threads.fetch_sub(1, Ordering::SeqCst);
     }
@@ -220,10 +239,18 @@ impl Shared {
         let _ = thread::Builder::new().name("settler".into()).stack_size(1 << 20).spawn(settle);
     }
 
+    /// Without this thread everything that git takes stays in the stash, untold.
+    fn add_sorter(self: &Arc<Self>) {
+        let shared = self.clone();
+        let sort = move || shared.session.sort();
+        let _ = thread::Builder::new().name("sorter".into()).stack_size(1 << 20).spawn(sort);
+    }
+
     fn watch(self: Arc<Self>) {
         let (mut last, mut idle) = (0, 0);
         loop {
             if idle >= IDLE_LOOKS {
+                self.session.witness.rests();
                 self.watcher_sleeps.store(true, Ordering::SeqCst);
                 thread::park();
                 idle = 0;
@@ -253,18 +280,22 @@ impl Session {
         let handled = catch_unwind(AssertUnwindSafe(|| self.handle(trapped)));
         // Whatever goes wrong in judging, the call is refused.
         let outcome = handled.unwrap_or_else(|_| Answer::Fail(Errno::EPERM).into());
-        let Outcome { reply, told, own_removed } = outcome;
+        let Outcome { reply, told, mut deed } = outcome;
         let told = told.map(|told| (self.turns.take(), told));
         match reply {
             // A caller that is gone gets no answer, and needs none.
             Reply::Plain(answer) => drop(self.listener.answer(trapped.id, answer)),
-            Reply::Descriptor { fd, cloexec, made } => self.hand_over(trapped.id, fd, cloexec, made),
+            Reply::Descriptor { fd, cloexec, made } => {
+                if !self.hand_over(trapped.id, fd, cloexec, made) {
+                    deed = None;
+                }
+            }
         }
         if let Some((turn, told)) = told {
             self.turns.tell(turn, || self.tell(*told));
         }
-        if own_removed {
-            self.witness.own_removed();
+        if let Some(deed) = deed {
+            self.witness.own(*deed);
         }
         if self.ends.has_settled() {
             self.conclude();
@@ -275,30 +306,34 @@ impl Session {
         match told {
             Told::Denied(denial) => self.witness.denied(denial),
             Told::Stashed(what, entries) => self.witness.stashed(what, entries),
+            Told::Aside(aside) => self.heap.put(aside),
         }
     }
 
-    /// Gives the caller a descriptor. Nothing of it is held here any more when the caller goes on: it may
+    /// Gives the caller a descriptor. `false`: what was made for it was unmade. Nothing of it is held here any more when the caller goes on: it may
     /// execute the file, or unmount what it is on.
-    fn hand_over(&self, id: u64, fd: OwnedFd, cloexec: bool, made: Option<Made>) {
+    fn hand_over(&self, id: u64, fd: OwnedFd, cloexec: bool, made: Option<Made>) -> bool {
+        let mut stays = true;
         let answer = match self.listener.hand_over(id, fd, cloexec) {
             Ok(number) => Answer::Value(number.into()),
             Err(errno) => {
                 if let (Some(made), true) = (&made, errno != Errno::ENOENT) {
                     self.unmake(made);
+                    stays = false;
                 }
                 Answer::Fail(errno)
             }
         };
         drop(made);
         let _ = self.listener.answer(id, answer);
+        stays
     }
 
     /// The caller had no room for another descriptor: bare, the file would not have been made.
     fn unmake(&self, made: &Made) {
         let mut own = lock(&self.own);
-        if let (Ok(now), Ok(dir)) = (made.entry.stat(), made.entry.dir.stat())
-            && (now.dev, now.ino, now.born) == (made.stat.dev, made.stat.ino, made.stat.born)
+        if let (Ok(now), Ok(dir)) = (made.entry.identify(), made.entry.dir.stat())
+            && now.is_the_same_as(&made.stat)
         {
             own.forget((dir.dev, dir.ino), made.entry.bare_name(), &now);
             let _ = Act::Unlink { dir: &made.entry.dir, name: &made.entry.name }.perform();

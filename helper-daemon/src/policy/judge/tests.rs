@@ -112,7 +112,7 @@ fn git_works_in_its_own_directory() {
     assert_eq!(reason, Reason::MovedOut);
 }
 
-const REPLACER: Circumstances = Circumstances { now: 0, git: false, replacer: true };
+const REPLACER: Circumstances = Circumstances { now: 0, git: false, replacer: true, tracked: false };
 
 fn by_replacer(operation: Operation) -> Verdict {
     judge(&policy(), &operation, REPLACER)

@@ -88,7 +88,7 @@ impl Session {
                 let ino = self.tree.make(Body::Symlink(w[1].to_vec()));
                 return self.tree.put(dir, &name, ino);
             }
-            (b"fifo", _) => Body::Special,
+            (b"fifo" | b"socket" | b"device", _) => Body::Special,
             (b"link" | b"mv", Some(to)) => {
                 let (dir, name) = place(self, w[1]);
                 let ino = self.tree.get(dir, &name).expect("the older name");
@@ -98,7 +98,7 @@ impl Session {
                 let (dir, name) = place(self, to);
                 return self.tree.put(dir, &name, ino);
             }
-            (b"rm", _) => {
+            (b"rm" | b"rmdir", _) => {
                 let (dir, name) = place(self, w[1]);
                 self.tree.take(dir, &name).expect("something to remove");
                 return;
@@ -215,7 +215,7 @@ impl Session {
             b"truncate" => self.written(w[1], b"", "trunc"),
             b"mkdir" => self.create(cwd, w[1], Body::Directory(BTreeMap::new())),
             b"mkdirat" => self.create(w[1], w[2], Body::Directory(BTreeMap::new())),
-            b"mkfifo" | b"bind_socket" => self.create(cwd, w[1], Body::Special),
+            b"mkfifo" | b"mkdevice" | b"bind_socket" => self.create(cwd, w[1], Body::Special),
             b"mknodat" => self.create(w[1], w[2], Body::Special),
             b"mknod" => self.create(cwd, w[1], Body::Regular(Vec::new())),
             b"symlink" => self.create(cwd, w[2], Body::Symlink(w[1].to_vec())),

@@ -1,0 +1,107 @@
+//! What git took, looked at when git has gone on: what its repository holds need not be kept.
+//!
+//! A thread of its own asks, one thing after the other; what is not held, byte for byte, stays in the stash and is
+//! told.
+
+use super::{Session, Told, lock};
+use crate::denial::Denial;
+use crate::git::clerk::{Content, Repository};
+use crate::stash::{Why, name_of};
+use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::sys::stat::Mode;
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What git took, and from where.
+pub(super) struct Aside {
+    pub(super) what: Denial,
+    /// Of the stash.
+    pub(super) entries: Vec<u64>,
+    pub(super) repository: Repository,
+    /// Whether nobody but git can take the repository away.
+    pub(super) lasting: bool,
+}
+
+/// What is to be looked at.
+#[derive(Default)]
+pub(super) struct Heap {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Aside>,
+    /// Something is being looked at.
+    busy: bool,
+    has_thread: bool,
+}
+
+impl Heap {
+    /// Whether a thread is to be started: true once.
+    pub(super) fn wants_thread(&self) -> bool {
+        let mut state = lock(&self.state);
+        !state.waiting.is_empty() && !std::mem::replace(&mut state.has_thread, true)
+    }
+
+    pub(super) fn put(&self, aside: Aside) {
+        lock(&self.state).waiting.push_back(aside);
+        self.changed.notify_all();
+    }
+
+    /// The next thing, waited for.
+    fn next(&self) -> Aside {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(aside) = state.waiting.pop_front() {
+                state.busy = true;
+                return aside;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn done(&self) {
+        lock(&self.state).busy = false;
+        self.changed.notify_all();
+    }
+
+    /// Waits until everything is looked at. What is not by then stays in the stash.
+    pub(super) fn settle(&self, patience: Duration) {
+        let state = lock(&self.state);
+        let idle = |state: &mut State| state.has_thread && (state.busy || !state.waiting.is_empty());
+        drop(self.changed.wait_timeout_while(state, patience, idle));
+    }
+}
+
+impl Session {
+    /// Looks at what git took, for ever.
+    pub(super) fn sort(&self) {
+        loop {
+            let Aside { what, entries, repository, lasting } = self.heap.next();
+            let (held, kept): (Vec<u64>, Vec<u64>) =
+                entries.into_iter().partition(|entry| lasting && self.is_held(*entry, &repository));
+            for entry in held {
+                self.discard_as(entry, Why::InGit);
+            }
+            if !kept.is_empty() {
+                self.turns.tell(self.turns.take(), || self.tell(Told::Stashed(what, kept)));
+            }
+            self.heap.done();
+        }
+    }
+
+    fn is_held(&self, entry: u64, repository: &Repository) -> bool {
+        let Some(store) = &self.stash else { return false };
+        let (data, name) = (store.data().as_fd(), name_of(entry));
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        match openat(data, name.as_c_str(), flags, Mode::empty()) {
+            Ok(file) => self.clerk.holds(repository, Content::File(file.as_fd())),
+            Err(_) => readlinkat(data, name.as_c_str())
+                .is_ok_and(|target| self.clerk.holds(repository, Content::Link(target.as_bytes()))),
+        }
+    }
+}
