@@ -154,8 +154,10 @@ impl Seccomp {
         while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < patience {
             thread::sleep(Duration::from_micros(50));
         }
-        // What can't be settled in that time stays in the stash.
-        while !self.shared.session.settle_now() && Instant::now() < patience {
+        let session = &self.shared.session;
+        let patience = Instant::now() + Duration::from_secs(1);
+        // What a call that hangs keeps from being settled stays in the stash.
+        while !session.settle_now() && (session.ends.are_being_settled() || Instant::now() < patience) {
             thread::sleep(Duration::from_micros(50));
         }
         self.shared.session.heap.settle(SORTING);
