@@ -12,8 +12,9 @@ mod show;
 use crate::cli::SessionsCommand;
 use crate::state::{StateError, StateFolder};
 use helper_daemon::denial::printable;
+use helper_daemon::ledger::read;
 use helper_daemon::session::SessionId;
-use std::io::ErrorKind;
+use std::io::{BufReader, ErrorKind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -66,7 +67,8 @@ pub(crate) fn running(wanted: &str) -> Option<SessionId> {
     shelf::names(&folder).ok()?.0.into_iter().rfind(runs)
 }
 
-/// Whether a helper holds the ledger of a session. `None` where there is no ledger, or nothing in it yet.
+/// Whether a helper holds the ledger of a session and has not written its end, after which it lets go of it.
+/// `None` where there is no ledger, or nothing in it yet.
 pub(crate) fn is_live(folder: &StateFolder, id: &SessionId) -> Option<bool> {
     let file = match shelf::open_file(&folder.ledger(id)) {
         Ok(file) => file,
@@ -76,7 +78,8 @@ pub(crate) fn is_live(folder: &StateFolder, id: &SessionId) -> Option<bool> {
     };
     let held = shelf::held(&file).unwrap_or(true);
     let begun = file.metadata().map_or(true, |found| found.len() > 0);
-    (held || begun).then_some(held)
+    let ended = held && read(BufReader::new(file)).is_ok_and(|contents| contents.end().is_some());
+    (held || begun).then_some(held && !ended)
 }
 
 /// A command line on one line.

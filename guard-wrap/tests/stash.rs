@@ -174,6 +174,15 @@ fn in_a_session_that_runs_things_come_back_and_none_is_set_aside() {
 }
 
 #[test]
+fn a_session_has_ended_when_its_ledger_says_so_though_the_helper_has_not_let_go_of_it_yet() {
+    let stage = stage();
+    let _held = Flock::lock(File::open(stage.ledger_path(NEW)).unwrap(), FlockArg::LockExclusive).unwrap();
+    fs::write(stage.project.join("src/main.rs"), "newer").unwrap();
+    let run = stage.run(&["sessions", "restore", "--force", "src"]);
+    assert_eq!((run.status, read(&stage, "src/main.rs")), (0, "fn main() {}\n".into()), "{run:?}");
+}
+
+#[test]
 fn a_torn_last_line_spoils_nothing() {
     let stage = stage();
     let index = folder(&stage, NEW).join("index.jsonl");

@@ -1,5 +1,6 @@
 //! What lies in a sandbox, to compare two runs: names, types, modes, owners, links, contents; no times.
 
+use crate::tool::record::matches;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -33,11 +34,22 @@ pub type Tree = BTreeMap<PathBuf, Entry>;
 /// # Panics
 /// When something in it can't be read.
 pub fn read(root: &Path) -> Tree {
+    read_but(root, &[])
+}
+
+/// The same without what lies at these [patterns](matches), and below.
+///
+/// # Panics
+/// When something in it can't be read.
+pub fn read_but(root: &Path, left_out: &[PathBuf]) -> Tree {
     let mut tree = Tree::new();
     let mut pending = vec![PathBuf::new()];
     while let Some(dir) = pending.pop() {
         for entry in fs::read_dir(root.join(&dir)).expect("a directory") {
             let name = dir.join(entry.expect("an entry").file_name());
+            if left_out.iter().any(|pattern| matches(pattern, &name)) {
+                continue;
+            }
             let path = root.join(&name);
             let status = fs::symlink_metadata(&path).expect("what is listed");
             let content = if status.is_file() {
@@ -59,10 +71,11 @@ pub fn read(root: &Path) -> Tree {
     tree
 }
 
-/// What two runs of the same work left differently, but for the content of what is `unstable`.
+/// What two runs of the same work left differently, but for the content of what is `unstable`, which are [patterns](matches).
 pub fn differences(bare: &Tree, guarded: &Tree, unstable: &[PathBuf]) -> Vec<String> {
     let loose = |name: &Path, entry: &Entry| {
-        let content = if unstable.iter().any(|u| u == name) { Vec::new() } else { entry.content.clone() };
+        let content =
+            if unstable.iter().any(|u| matches(u, name)) { Vec::new() } else { entry.content.clone() };
         Entry { content, ..entry.clone() }
     };
     let mut names: Vec<_> = bare.keys().chain(guarded.keys()).collect();
