@@ -7,8 +7,11 @@ use super::Command;
 use endpoint_sec::linux::filter::{self, InstallError, Program};
 use endpoint_sec::linux::handoff;
 use endpoint_sec::linux::process::restore_startup_signals;
+use endpoint_sec::linux::wait;
 use nix::errno::Errno;
-use nix::unistd::execvpe;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, execvpe};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -76,6 +79,35 @@ pub(super) fn hear(socket: &UnixStream) -> Option<(Word, Option<OwnedFd>)> {
         Ok((LENGTH, fds)) => Some((Word::decode(&bytes)?, fds.into_iter().next())),
         _ => None,
     }
+}
+
+/// How many milliseconds the child may be silent until it is looked at.
+const PATIENCE: u8 = 20;
+
+/// Hears a word of the child that is being armed. Until its program is about to begin, nobody is told of stops: a
+/// child that was stopped is continued.
+pub(super) fn hear_awake(socket: &UnixStream, child: Pid) -> Option<(Word, Option<OwnedFd>)> {
+    while is_silent(socket) {
+        // It is this process's child and was not waited for, so it is no other's number.
+        let _ = kill(child, Signal::SIGCONT);
+    }
+    hear(socket)
+}
+
+/// Hears whether the child could execute its program: `None` when it did, or something has become of it before that,
+/// which whoever waits for it learns.
+pub(super) fn hear_executed(socket: &UnixStream, child: Pid) -> Option<Word> {
+    while is_silent(socket) {
+        if wait::has_change(child) != Ok(false) {
+            return None;
+        }
+    }
+    hear(socket).map(|(word, _)| word)
+}
+
+fn is_silent(socket: &UnixStream) -> bool {
+    let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
+    matches!(poll(&mut fds, PollTimeout::from(PATIENCE)), Ok(0) | Err(Errno::EINTR))
 }
 
 /// The kinds of [`Word::NotArmed`].

@@ -118,24 +118,24 @@ fn retreat(channel: &Channel, child: &UnixStream, records: &Records, judge: &Jud
 }
 
 fn arm(channel: &mut Channel, child: &UnixStream, guard: &dyn Guard, agent: Pid) -> Result<Stops, Failure> {
-    let listener = match child::hear(child) {
+    let listener = match child::hear_awake(child, agent) {
         Some((Word::Armed, Some(listener))) => listener,
         Some((Word::NotArmed(errno, kind), _)) => return Err(not_armed(errno, kind)),
         _ => return Err(failed("the armed process has died")),
     };
     let pidfd = PidFd::open(agent).map_err(failed)?;
     let engine = guard.arm(listener, &pidfd)?;
-    prove(child, guard)?;
+    prove(child, agent, guard)?;
     let wrap = PidFd::open(nix::unistd::getppid()).ok();
     let event = Event::Armed { pid: agent.as_raw(), engine };
     channel.send(&event, &[pidfd.as_fd()]).map_err(failed)?;
     let Ok((Request::Go, _)) = channel.receive::<Request>() else { return Err(failed("wrap has gone")) };
     guard.begin(agent.as_raw())?;
     child::say(child, Word::Execute, None).map_err(failed)?;
-    match child::hear(child) {
+    match child::hear_executed(child, agent) {
         // The socket closed on exec.
         None => Ok(Stops::new(agent, pidfd, wrap)),
-        Some((Word::NotExecuted(errno), _)) => Err(not_executed(guard, Errno::from_raw(errno))),
+        Some(Word::NotExecuted(errno)) => Err(not_executed(guard, Errno::from_raw(errno))),
         Some(_) => Err(failed("the armed process spoke out of turn")),
     }
 }

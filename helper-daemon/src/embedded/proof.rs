@@ -8,6 +8,7 @@ use crate::guard::{Guard, failed};
 use crate::policy::judge::Reason;
 use crate::protocol::Failure;
 use nix::errno::Errno;
+use nix::unistd::Pid;
 use std::os::unix::net::UnixStream;
 
 /// How the guard was seen not to hold.
@@ -48,10 +49,10 @@ impl Tries {
 }
 
 /// Has the armed child try, and judges what came of it.
-pub(super) fn prove(child: &UnixStream, guard: &dyn Guard) -> Result<(), Failure> {
+pub(super) fn prove(child: &UnixStream, agent: Pid, guard: &dyn Guard) -> Result<(), Failure> {
     let unproven = |why: Unproven| failed(format!("the guard does not hold here: {why}"));
     child::say(child, Word::Prove, None).map_err(|_| unproven(Unproven::ChildDied))?;
-    let Some((Word::Proof(canary, control), _)) = child::hear(child) else {
+    let Some((Word::Proof(canary, control), _)) = child::hear_awake(child, agent) else {
         return Err(unproven(Unproven::ChildDied));
     };
     let tries = Tries { canary, control, recorded: guard.end_proof()? };
@@ -98,7 +99,7 @@ mod tests {
             assert_eq!(child::hear(&there).unwrap().0, Word::Prove);
             answer.into_iter().for_each(|word| child::say(&there, word, None).unwrap());
         });
-        let proven = prove(&here, &Recorded(recorded));
+        let proven = prove(&here, Pid::this(), &Recorded(recorded));
         child.join().unwrap();
         proven.map_err(|failure| failure.detail)
     }
@@ -149,7 +150,7 @@ mod tests {
     fn a_child_that_is_dead_already_proves_nothing() {
         let (here, there) = UnixStream::pair().unwrap();
         drop(there);
-        let said = prove(&here, &Recorded(REMOVED)).unwrap_err().detail;
+        let said = prove(&here, Pid::this(), &Recorded(REMOVED)).unwrap_err().detail;
         assert!(said.contains("the armed process has died"), "{said}");
     }
 }

@@ -2,9 +2,10 @@
  * Loops over one kind of work and says how long one turn took.
  *
  *   work pairs|opens|reads|writes|forks|execs DIR COUNT
+ *   work unlinks DIR COUNT
  *   work memory DIR COUNT
  *
- * Prints nanoseconds per turn. `memory` makes and removes COUNT files and prints the peak memory of the
+ * Prints nanoseconds per turn. `unlinks` removes the files `0` to COUNT-1 in DIR. `memory` makes and removes COUNT files and prints the peak memory of the
  * process's parent, in kB: in a session that is the helper.
  */
 #define _GNU_SOURCE
@@ -51,9 +52,13 @@ static void wait_for(pid_t child)
 	must(child > 0 && waitpid(child, &status, 0) == child && !status, "child of");
 }
 
-static void turn(const char *kind, int fd)
+static void turn(const char *kind, int fd, long n)
 {
 	switch (kind[0]) {
+	case 'u':
+		snprintf(strrchr(path, '/') + 1, 24, "%ld", n);
+		must(!unlink(path), "unlink");
+		break;
 	case 'p':
 	case 'm':
 		pair();
@@ -102,7 +107,7 @@ int main(int argc, char **argv)
 {
 	struct timespec begin, end;
 	int fd = -1;
-	if (argc != 4 || !strchr("porwfem", argv[1][0])) {
+	if (argc != 4 || !strchr("porwfemu", argv[1][0])) {
 		fprintf(stderr, "usage: work KIND DIR COUNT\n");
 		return 2;
 	}
@@ -112,7 +117,7 @@ int main(int argc, char **argv)
 	long count = strtol(argv[3], NULL, 10);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (long i = 0; i < count; i++)
-		turn(argv[1], fd);
+		turn(argv[1], fd, i);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	if (argv[1][0] == 'm') {
 		print_peak_of_parent();

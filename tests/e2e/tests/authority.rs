@@ -180,7 +180,7 @@ fn seccomp_whoever_registers_is_outside_every_tree() {
     let desk = play.desk.clone();
     for uid in [USER, 0, OTHER] {
         let answer = desk.asks(uid, &register);
-        assert_eq!(answer["detail"], "expected four descriptors", "as {uid}: {answer}");
+        assert_eq!(answer["detail"], "expected six descriptors", "as {uid}: {answer}");
     }
     let refused = |answer: Value| {
         let why = answer["detail"].as_str().unwrap_or_default();

@@ -17,13 +17,13 @@ use std::path::{Path, PathBuf};
 /// Removes a file and goes on until it is killed. It is one process, whose number is said.
 const REMOVES: &str = "{ perl -e 'unlink $ARGV[0] or die; open F, \">\", \"out/ready\"; close F; sleep 1000' FILE & } ; echo $!";
 
-struct Scene {
-    stage: Stage,
+struct Scene<'a> {
+    stage: &'a mut Stage,
     sandbox: Sandbox,
     agent: Agent,
 }
 
-impl Scene {
+impl Scene<'_> {
     fn path(&self, below: &str) -> PathBuf {
         self.sandbox.root().join(below)
     }
@@ -45,10 +45,10 @@ impl Scene {
 }
 
 /// With an old file `zone/a`, for each helper and each user.
-fn seccomp_scenes(play: impl Fn(Scene)) {
-    for helper in 0..Stage::of_every_helper().len() {
+fn seccomp_scenes(play: impl Fn(Scene<'_>)) {
+    for mut stage in Stage::of_every_helper() {
         for who in everyone() {
-            let stage = Stage::of_every_helper().swap_remove(helper);
+            let stage = &mut stage;
             let sandbox = sandbox(who);
             let zones = vec![sandbox.root().join("zone")];
             let agent = stage.command(&sandbox, &Mode::Guarded { zones, policy: None }, "sh".as_ref());
@@ -135,7 +135,11 @@ fn seccomp_what_is_held_is_in_the_stash_when_the_helper_is_killed() {
     seccomp_scenes(|mut scene| {
         let pid = scene.removes("zone/a");
         let helper = match scene.stage.system_helper() {
-            Some(system) => children(system.pid())[0],
+            Some(system) => {
+                let workers = || children(system.pid());
+                eventually("it has one session", || workers().len() == 1);
+                workers()[0]
+            }
             None => scene.agent.says("echo $PPID").parse().expect("a number"),
         };
         kill(Pid::from_raw(helper), Signal::SIGKILL).unwrap();

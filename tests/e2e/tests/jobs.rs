@@ -256,3 +256,25 @@ fn seccomp_a_job_that_is_continued_last_goes_on_however_fast_it_was_stopped() {
         assert!(agent.ends().0.success());
     });
 }
+
+/// A stop while the session is being started is one of the session: nobody waits for a process that nobody continues.
+#[test]
+fn seccomp_wrap_stops_at_every_moment_of_its_start() {
+    let rounds = if pace() == Pace::Slow { 15 } else { 60 };
+    seccomp_agents(|stage, sandbox| {
+        for round in 0..rounds {
+            let mut command = stage.command(sandbox, &mode(sandbox), "sh".as_ref());
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+            let mut agent = Agent::start(command);
+            let group = Pid::from_raw(agent.pid() as i32);
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_micros(round * 150) {}
+            killpg(group, Signal::SIGTSTP).expect("a group");
+            let stopped = waitpid(group, Some(WaitPidFlag::WUNTRACED)).expect("a change");
+            assert_eq!(stopped, WaitStatus::Stopped(group, Signal::SIGTSTP), "round {round}");
+            killpg(group, Signal::SIGCONT).expect("a group");
+            assert_eq!(agent.says("echo up"), "up");
+            assert!(agent.ends().0.success());
+        }
+    });
+}

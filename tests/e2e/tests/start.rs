@@ -78,9 +78,11 @@ fn seccomp_where_the_kernel_refuses_the_filter() {
             assert!(told.contains(why), "{call} answers {answer}: {told}");
             assert_eq!(ledgers(&sandbox).len(), 0, "{call} answers {answer}");
             let left = std::fs::read_dir(sandbox.state()).expect("the state folder").flatten();
-            let left: Vec<_> =
-                left.map(|entry| entry.file_name()).filter(|name| name != "sessions").collect();
+            let left = left.map(|entry| entry.file_name());
+            let left: Vec<_> = left.filter(|name| name != "sessions" && name != "stash").collect();
             assert_eq!(left, ["denials.jsonl"], "{call} answers {answer}");
+            let stashes = std::fs::read_dir(sandbox.state().join("stash")).expect("the stashes").count();
+            assert_eq!(stashes, 0, "{call} answers {answer}");
         }
     });
 }

@@ -5,6 +5,7 @@
 //! one that was seen. Where nothing would be recorded, or anything goes wrong, the kernel goes on: then the
 //! file is simply not the session's own, which refuses and never loses.
 
+use super::link::how_linked;
 use super::own::{DirKey, How};
 use super::view::View;
 use super::{Case, Outcome, Reply, Seen, Session, Stance, Where};
@@ -12,12 +13,12 @@ use crate::deeds::Deed;
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::{At, Creation};
-use endpoint_sec::linux::handle::{self, Handle, Stat};
+use endpoint_sec::linux::handle::{self, Stat};
 use endpoint_sec::linux::identity::identify_fd;
 use endpoint_sec::linux::listener::Answer;
 use endpoint_sec::linux::resolve::{self, Entry};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag};
+use nix::fcntl::OFlag;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
@@ -27,15 +28,6 @@ use std::path::PathBuf;
 pub(super) struct Made {
     pub(super) entry: Entry,
     pub(super) stat: Stat,
-}
-
-/// What a link is made from.
-struct Source {
-    handle: Handle,
-    /// `None`: what the handle itself refers to.
-    name: Option<CString>,
-    stat: Stat,
-    own: Option<How>,
 }
 
 /// A file that was to be made.
@@ -248,14 +240,6 @@ impl Session {
         makes.then(|| self.sealed_entry(case, view, seen)).flatten()
     }
 
-    /// The refusal, where a link would be another name of what es-guard keeps.
-    fn sealed_source(&self, case: Case, view: &View, source: &Source) -> Option<Outcome> {
-        let Some(name) = &source.name else { return self.sealed_object(case, view, &source.handle) };
-        let entry = Entry { dir: source.handle.duplicate().ok()?, name: name.clone() };
-        let dir = entry.dir.stat().ok()?;
-        self.sealed_entry(case, view, &Seen { entry, dir })
-    }
-
     /// Records what was made, unless somebody outside has put something else there already. `linked` is the inode
     /// that was linked.
     fn record(&self, own: &mut super::Own, seen: &Seen, dir: DirKey, how: How, linked: Option<u64>) {
@@ -273,50 +257,8 @@ impl Session {
             Where::Outside | Where::Unclear => None,
         }
     }
-
-    /// What a link is made from. `None`: it can't be told in a way that can be acted on.
-    fn source(&self, own: &super::Own, case: Case, from: &At, flags: i32) -> Result<Option<Source>, Unread> {
-        if from.path.is_empty() {
-            let handle = case.caller.file(from.dirfd)?;
-            let stat = handle.stat().map_err(Unread::Bare)?;
-            return Ok(Some(Source { handle, name: None, stat, own: None }));
-        }
-        let seen = self.see(case, from)?;
-        let Some(name) = seen.entry.plain_name().filter(|_| !seen.entry.is_special()) else {
-            return Ok(None);
-        };
-        let follow = flags & AtFlags::AT_SYMLINK_FOLLOW.bits() != 0;
-        // In procfs the entry that was seen may be this process's own; the walk knows the caller's.
-        let in_procfs = follow && seen.entry.dir.in_procfs().map_err(Unread::Bare)?;
-        let stat = if in_procfs { None } else { Some(seen.entry.identify().map_err(Unread::Bare)?) };
-        // A slash at the end asks for a directory, at the end of a link, too.
-        let slash = seen.entry.wants_directory();
-        let Some(stat) = stat.filter(|stat| !((follow || slash) && stat.kind == handle::Kind::Symlink))
-        else {
-            let handle = self.search(&case.caller, || resolve::target(&case.caller, from))?;
-            let stat = handle.stat().map_err(Unread::Bare)?;
-            if slash && stat.kind != handle::Kind::Directory {
-                return Err(Unread::Bare(Errno::ENOTDIR));
-            }
-            return Ok(Some(Source { handle, name: None, stat, own: None }));
-        };
-        if slash && stat.kind != handle::Kind::Directory {
-            return Err(Unread::Bare(Errno::ENOTDIR));
-        }
-        let own = own.how((seen.dir.dev, seen.dir.ino), name.to_bytes(), &stat);
-        Ok(Some(Source { handle: seen.entry.dir, name: Some(name), stat, own }))
-    }
 }
 
 fn is_symlink(seen: &Seen) -> bool {
     seen.entry.stat().is_ok_and(|stat| stat.kind == handle::Kind::Symlink)
-}
-
-/// A link to the session's own is its own; one to a file without a name (`O_TMPFILE`) gives it its first.
-fn how_linked(source: &Source) -> How {
-    match source.own {
-        Some(how) => how,
-        None if source.stat.nlink == 0 => How::Made,
-        None => How::Linked,
-    }
 }

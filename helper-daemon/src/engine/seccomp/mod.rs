@@ -6,12 +6,12 @@
 //!
 //! | room | what it does |
 //! |---|---|
-//! | [`serve`] | the threads that receive and answer |
+//! | [`serve`], [`answer`], [`outcome`] | the threads that receive; from a call to its answer and record |
 //! | [`turns`] | the order in which denials are told of |
 //! | [`view`] | where the zones are, and whether a handle lies in one |
 //! | [`keeper`] | following the zones as they move |
 //! | [`own`] | which names the session itself made |
-//! | [`remove`], [`rename`], [`create`], [`mount`] | one operation each |
+//! | [`remove`], [`rename`], [`moves`], [`create`], [`link`], [`mount`] | one operation each |
 //! | [`overlay`] | what overlays of the session write to |
 //! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
@@ -26,6 +26,7 @@
 //! Every change of names by the tree goes through it, and nothing protected ever leaves its zone: so no
 //! rename can overtake a verdict.
 
+mod answer;
 mod bare;
 mod by_git;
 mod create;
@@ -34,8 +35,11 @@ mod hold;
 mod keep;
 mod keeper;
 mod known;
+mod link;
 mod mount;
+mod moves;
 mod open;
+mod outcome;
 mod overlay;
 mod own;
 mod reach;
@@ -53,13 +57,11 @@ mod write;
 pub use reach::Ward;
 pub use serve::{Seccomp, Settings, Stance};
 
-use crate::deeds::Deed;
-use crate::denial::Denial;
 use crate::engine::Witness;
 use crate::git::clerk::Clerk;
-use crate::policy::judge::{Circumstances, Loss, Reason, Verdict, judge};
-use crate::policy::operation::{Kind, Op, Operation, Place};
-use crate::policy::{Policy, has_git_component};
+use crate::policy::has_git_component;
+use crate::policy::judge::{Circumstances, Verdict, judge};
+use crate::policy::operation::{Kind, Operation, Place};
 use crate::stash::Store;
 use endpoint_sec::linux::caller::{Caller, Unread};
 use endpoint_sec::linux::event::{At, Event, decode};
@@ -70,11 +72,11 @@ use endpoint_sec::linux::resolve::Entry;
 use keeper::ViewKeeper;
 use known::Known;
 use nix::errno::Errno;
+use outcome::{Outcome, Reply, Told, incident};
 use own::Own;
 use settle::Ends;
-use sort::{Aside, Heap};
+use sort::Heap;
 use std::collections::HashSet;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -109,49 +111,6 @@ struct Session {
     ends: Ends,
     turns: Turns,
     witness: Arc<dyn Witness>,
-}
-
-/// A call's answer, and what is recorded once it is given.
-struct Outcome {
-    reply: Reply,
-    told: Option<Box<Told>>,
-    /// What it is to the session's own, once it is answered.
-    deed: Option<Box<Deed>>,
-}
-
-/// What is recorded of one call.
-enum Told {
-    Denied(Denial),
-    /// What would have been denied, and the entries of the stash that it takes are kept as.
-    Stashed(Denial, Vec<u64>),
-    /// What git took, to be looked at first.
-    Aside(Aside),
-}
-
-enum Reply {
-    Plain(Answer),
-    /// A descriptor for the caller, and what was made for it.
-    Descriptor {
-        fd: OwnedFd,
-        cloexec: bool,
-        made: Option<create::Made>,
-    },
-}
-
-impl From<Answer> for Outcome {
-    fn from(answer: Answer) -> Self {
-        Self { reply: Reply::Plain(answer), told: None, deed: None }
-    }
-}
-
-impl From<Result<i64, Errno>> for Outcome {
-    fn from(result: Result<i64, Errno>) -> Self {
-        match result {
-            Ok(value) => Answer::Value(value),
-            Err(errno) => Answer::Fail(errno),
-        }
-        .into()
-    }
 }
 
 /// One trapped call that is being handled.
@@ -275,79 +234,6 @@ impl Session {
             return (verdict, when);
         }
         (may_be, as_replacer)
-    }
-
-    /// A refusal with its record.
-    fn deny(
-        &self,
-        case: Case,
-        op: Op,
-        path: PathBuf,
-        dest: Option<PathBuf>,
-        zone: PathBuf,
-        reason: Reason,
-    ) -> Outcome {
-        incident(case, op, path, dest, Loss { zone, reason }).refused()
-    }
-
-    /// A caller that can't be read may be removing anything.
-    fn unreadable(&self, case: Case) -> Outcome {
-        let zone = self.first_zone(&self.view().policy);
-        // What it wanted can't be told; which program it is can, as a rule.
-        let path = case.caller.program().exe;
-        self.deny(case, Op::Unlink, path, None, zone, Reason::Unreadable)
-    }
-
-    fn unclear(&self, case: Case, op: Op, view: &View, seen: &Seen) -> Outcome {
-        let path = view.shown(seen);
-        self.deny(case, op, path, None, self.first_zone(&view.policy), Reason::Unclear)
-    }
-
-    fn first_zone(&self, policy: &Policy) -> PathBuf {
-        policy
-            .visible_zones()
-            .next()
-            .or(policy.zones.first())
-            .map(|zone| zone.path.clone())
-            .unwrap_or_default()
-    }
-}
-
-/// What is asked for, by whom, and what that would harm.
-fn incident(case: Case, op: Op, path: PathBuf, dest: Option<PathBuf>, loss: Loss) -> Denial {
-    let program = case.caller.program();
-    Denial {
-        op,
-        path,
-        dest,
-        zone: loss.zone,
-        reason: loss.reason,
-        pid: program.pid,
-        exe: program.exe,
-        argv: program.argv.iter().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect(),
-        cwd: program.cwd,
-    }
-}
-
-impl Denial {
-    fn refused(self) -> Outcome {
-        let reply = Reply::Plain(Answer::Fail(Errno::EPERM));
-        Outcome { reply, told: Some(Box::new(Told::Denied(self))), deed: None }
-    }
-
-    /// Let through, with what it takes kept in these entries; or bare's error, or why it is denied after all.
-    fn came_to(mut self, kept: rename_kept::Kept) -> Outcome {
-        match kept {
-            Ok(Ok(entries)) => {
-                let told = Some(Box::new(Told::Stashed(self, entries)));
-                Outcome { told, ..Answer::Value(0).into() }
-            }
-            Ok(Err(errno)) => Answer::Fail(errno).into(),
-            Err(reason) => {
-                self.reason = reason;
-                self.refused()
-            }
-        }
     }
 }
 

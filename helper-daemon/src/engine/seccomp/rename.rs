@@ -2,28 +2,27 @@
 
 use super::bare::{self, Bare};
 use super::by_git::ForGit;
-use super::own::{DirKey, How, Own};
+use super::moves::{after_exchange, after_rename, deed, only_if_all_below_is_own};
+use super::own::{DirKey, Own};
 use super::rename_kept::Losing;
 use super::view::View;
-use super::{Case, Outcome, Seen, Session, Where, found, incident, unix_now};
-use crate::deeds::Deed;
-use crate::policy::judge::{Circumstances, Loss, Verdict, is_edit_by_swap, moves_out};
-use crate::policy::operation::{Kind, Op, Operation, Place};
+use super::{Case, Outcome, Seen, Session, Where, found, incident};
+use crate::policy::judge::{Loss, Verdict, moves_out};
+use crate::policy::operation::{Op, Operation, Place};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::caller::Unread;
 use endpoint_sec::linux::event::At;
-use endpoint_sec::linux::handle::{self, Stat};
+use endpoint_sec::linux::handle::Stat;
 use endpoint_sec::linux::listener::Answer;
 use nix::errno::Errno;
 use nix::fcntl::RenameFlags;
-use std::ffi::CString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One of the two names, with what is known of it under the lock.
 pub(super) struct Side<'a> {
     pub(super) seen: &'a Seen,
-    stat: Option<Stat>,
-    place: Place,
+    pub(super) stat: Option<Stat>,
+    pub(super) place: Place,
 }
 
 impl Session {
@@ -239,7 +238,7 @@ pub(super) fn act<'a>(from: &'a Seen, to: &'a Seen, flags: u32) -> Act<'a> {
     Act::Rename { from: (&from.entry.dir, &from.entry.name), to: (&to.entry.dir, &to.entry.name), flags }
 }
 
-fn key(seen: &Seen) -> DirKey {
+pub(super) fn key(seen: &Seen) -> DirKey {
     (seen.dir.dev, seen.dir.ino)
 }
 
@@ -251,108 +250,6 @@ fn paths(place: Where) -> Vec<PathBuf> {
     }
 }
 
-fn shown(view: &View, side: &Side<'_>) -> PathBuf {
+pub(super) fn shown(view: &View, side: &Side<'_>) -> PathBuf {
     side.place.paths.first().cloned().unwrap_or_else(|| view.shown(side.seen))
-}
-
-/// Whether a name lies where what the session makes is recorded, whoever asks and whatever is overridden.
-fn covered(view: &View, place: &Place) -> bool {
-    place.paths.iter().any(|path| view.policy.covers(path))
-}
-
-/// A directory that would leave protection is the session's own only if everything in it is.
-fn only_if_all_below_is_own(view: &View, own: &Own, side: &mut Side<'_>, destination: &Place) {
-    if !side.place.own || side.place.kind != Some(Kind::Directory) {
-        return;
-    }
-    // As git sees it fewer places are guarded: then more is looked at than need be, never less.
-    let now = unix_now();
-    let stays = destination.paths.iter().any(|path| view.policy.guards(path, now, true).is_some());
-    if !stays {
-        let is_free = |below: &Path| {
-            side.place.paths.iter().all(|path| view.policy.guards(&path.join(below), now, false).is_none())
-        };
-        let all_below = |name: CString| own.has_all_below(&side.seen.entry.dir, &name, is_free);
-        side.place.own = side.seen.entry.plain_name().is_some_and(all_below);
-    }
-}
-
-fn after_rename(view: &View, own: &mut Own, from: &Side<'_>, from_stat: &Stat, to: &Side<'_>) {
-    let came = own.take(key(from.seen), from.seen.entry.bare_name(), from_stat);
-    let replaced_own = to.place.own;
-    if let Some(stat) = &to.stat {
-        own.forget(key(to.seen), to.seen.entry.bare_name(), stat);
-    }
-    let name_was_free = to.stat.is_none() || replaced_own;
-    if name_was_free && covered(view, &to.place) {
-        arrive(view, own, from, came, to);
-    } else if came.is_some() || !covered(view, &from.place) {
-        // Saved over what was made in the place of something that is held.
-        own.held.put(key(to.seen), to.seen.entry.bare_name(), from_stat);
-    }
-}
-
-/// What a rename that was done is to the session's own.
-fn deed(view: &View, from: &Side<'_>, to: &Side<'_>) -> Option<Deed> {
-    let (path, dest) = (|| shown(view, from), || shown(view, to));
-    let name_was_free = to.stat.is_none() || to.place.own;
-    match from.place.own {
-        true if name_was_free || !covered(view, &to.place) => {
-            let directory = from.place.kind == Some(Kind::Directory);
-            Some(Deed::Moved { path: path(), dest: dest(), directory })
-        }
-        true => Some(Deed::Saved { path: path(), dest: dest() }),
-        // From where nothing is protected.
-        false if name_was_free && covered(view, &to.place) && !covered(view, &from.place) => {
-            Some(Deed::Made(dest()))
-        }
-        false => None,
-    }
-}
-
-/// What comes to a name in a zone stays the session's own if it was, and becomes it when it comes from where
-/// nothing is protected.
-fn arrive(view: &View, own: &mut Own, from: &Side<'_>, came: Option<How>, to: &Side<'_>) {
-    let Ok(Some(now)) = found(to.seen) else { return };
-    if from.stat.is_none_or(|came| came.ino != now.ino) {
-        // Somebody outside has replaced it already.
-        return;
-    }
-    let (dir, name) = (key(to.seen), to.seen.entry.bare_name());
-    match came {
-        Some(how) => own.put(dir, name, &now, how),
-        None if !covered(view, &from.place) => {
-            own.arrived(dir, name, &now);
-            if let (handle::Kind::Directory, Some(name)) = (now.kind, to.seen.entry.plain_name()) {
-                own.adopt_below(&to.seen.entry.dir, &name);
-            }
-        }
-        None => {}
-    }
-}
-
-fn after_exchange(
-    view: &View,
-    own: &mut Own,
-    first: (&Side<'_>, &Stat),
-    second: (&Side<'_>, &Stat),
-    when: Circumstances,
-) {
-    let name = |side: &Side<'_>| side.seen.entry.bare_name().to_vec();
-    let policy = &view.policy;
-    let swaps = [(first, second), (second, first)];
-    for (new, old) in swaps {
-        if is_edit_by_swap(policy, &new.0.place, &old.0.place, when) {
-            let how = own.take(key(new.0.seen), &name(new.0), new.1);
-            // What stood at the protected name is now at the other, which stays the session's own.
-            own.put(key(new.0.seen), &name(new.0), old.1, how.unwrap_or(How::Made));
-            return;
-        }
-    }
-    let came = swaps.map(|(side, _)| own.take(key(side.0.seen), &name(side.0), side.1));
-    for ((from, to), came) in swaps.into_iter().zip(came) {
-        if covered(view, &to.0.place) {
-            arrive(view, own, from.0, came, to.0);
-        }
-    }
 }

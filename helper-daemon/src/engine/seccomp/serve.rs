@@ -4,7 +4,6 @@
 //! of this very tree has done something (FUSE). So a watcher looks on, and where nobody has been receiving for
 //! a while, it starts another thread. It sleeps while nothing happens.
 
-use super::create::Made;
 use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
@@ -12,19 +11,16 @@ use super::settle::Ends;
 use super::sort::Heap;
 use super::turns::Turns;
 use super::who::Who;
-use super::{Outcome, Reply, Session, Told, Ward, lock};
+use super::{Session, Ward, lock};
 use crate::engine::Witness;
 use crate::git::clerk::Clerk;
 use crate::policy::Policy;
 use crate::stash::Store;
-use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::filter::Options;
-use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
+use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::process::{has_capabilities, own_umask};
 use nix::errno::Errno;
 use nix::poll::PollTimeout;
-use std::os::fd::OwnedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{self, Thread};
@@ -154,8 +150,10 @@ impl Seccomp {
         while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < patience {
             thread::sleep(Duration::from_micros(50));
         }
-        // What can't be settled in that time stays in the stash.
-        while !self.shared.session.settle_now() && Instant::now() < patience {
+        let session = &self.shared.session;
+        let patience = Instant::now() + Duration::from_secs(1);
+        // What a call that hangs keeps from being settled stays in the stash.
+        while !session.settle_now() && (session.ends.are_being_settled() || Instant::now() < patience) {
             thread::sleep(Duration::from_micros(50));
         }
         self.shared.session.heap.settle(SORTING);
@@ -270,73 +268,6 @@ impl Shared {
                 }
             }
             last = now;
-        }
-    }
-}
-
-impl Session {
-    /// Handles one call, answers it, and then tells what was done.
-    fn attend(&self, trapped: &Trapped) {
-        let handled = catch_unwind(AssertUnwindSafe(|| self.handle(trapped)));
-        // Whatever goes wrong in judging, the call is refused.
-        let outcome = handled.unwrap_or_else(|_| Answer::Fail(Errno::EPERM).into());
-        let Outcome { reply, told, mut deed } = outcome;
-        let told = told.map(|told| (self.turns.take(), told));
-        match reply {
-            // A caller that is gone gets no answer, and needs none.
-            Reply::Plain(answer) => drop(self.listener.answer(trapped.id, answer)),
-            Reply::Descriptor { fd, cloexec, made } => {
-                if !self.hand_over(trapped.id, fd, cloexec, made) {
-                    deed = None;
-                }
-            }
-        }
-        if let Some((turn, told)) = told {
-            self.turns.tell(turn, || self.tell(*told));
-        }
-        if let Some(deed) = deed {
-            self.witness.own(*deed);
-        }
-        if self.ends.has_settled() {
-            self.conclude();
-        }
-    }
-
-    pub(super) fn tell(&self, told: Told) {
-        match told {
-            Told::Denied(denial) => self.witness.denied(denial),
-            Told::Stashed(what, entries) => self.witness.stashed(what, entries),
-            Told::Aside(aside) => self.heap.put(aside),
-        }
-    }
-
-    /// Gives the caller a descriptor. `false`: what was made for it was unmade. Nothing of it is held here any more when the caller goes on: it may
-    /// execute the file, or unmount what it is on.
-    fn hand_over(&self, id: u64, fd: OwnedFd, cloexec: bool, made: Option<Made>) -> bool {
-        let mut stays = true;
-        let answer = match self.listener.hand_over(id, fd, cloexec) {
-            Ok(number) => Answer::Value(number.into()),
-            Err(errno) => {
-                if let (Some(made), true) = (&made, errno != Errno::ENOENT) {
-                    self.unmake(made);
-                    stays = false;
-                }
-                Answer::Fail(errno)
-            }
-        };
-        drop(made);
-        let _ = self.listener.answer(id, answer);
-        stays
-    }
-
-    /// The caller had no room for another descriptor: bare, the file would not have been made.
-    fn unmake(&self, made: &Made) {
-        let mut own = lock(&self.own);
-        if let (Ok(now), Ok(dir)) = (made.entry.identify(), made.entry.dir.stat())
-            && now.is_the_same_as(&made.stat)
-        {
-            own.forget((dir.dev, dir.ino), made.entry.bare_name(), &now);
-            let _ = Act::Unlink { dir: &made.entry.dir, name: &made.entry.name }.perform();
         }
     }
 }

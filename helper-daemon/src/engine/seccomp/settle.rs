@@ -31,6 +31,8 @@ pub(super) struct Ends {
     /// What became of what ended processes held, not yet discarded or recorded.
     settled: Mutex<Vec<(Hold, Fate)>>,
     unconcluded: AtomicBool,
+    /// Whether some are being settled right now: whoever waits for that waits for no file system that hangs.
+    settling: AtomicBool,
     /// Held while that is done.
     concluding: Mutex<()>,
 }
@@ -54,6 +56,7 @@ impl Ends {
             has_thread: AtomicBool::new(false),
             settled: Mutex::default(),
             unconcluded: AtomicBool::new(false),
+            settling: AtomicBool::new(false),
             concluding: Mutex::default(),
         })
     }
@@ -70,6 +73,10 @@ impl Ends {
     /// Whether a thread is to be started: true once.
     pub(super) fn want_thread(&self) -> bool {
         self.expected.load(Ordering::Relaxed) != 0 && !self.has_thread.swap(true, Ordering::SeqCst)
+    }
+
+    pub(super) fn are_being_settled(&self) -> bool {
+        self.settling.load(Ordering::SeqCst)
     }
 
     /// Whether something has been settled and not yet discarded or recorded.
@@ -138,12 +145,12 @@ impl Session {
 
     /// Puts back what is to be. What takes longer is left for later: nobody waits for it.
     fn settle(&self, held: &mut Held) {
+        self.ends.settling.store(true, Ordering::SeqCst);
         let ended = held.ended(self.listener.is_deserted(PollTimeout::ZERO));
         let mut holds: Vec<(i32, Hold)> = Vec::new();
         for pid in ended {
             holds.extend(held.take(pid).into_iter().map(|hold| (pid, hold)));
         }
-        self.ends.expect(held.len());
         // Of several things that stood at one name, it is the last one that is put back.
         holds.sort_by_key(|(_, hold)| Reverse(hold.entry));
         let mut settled = lock(&self.ends.settled);
@@ -153,6 +160,9 @@ impl Session {
             settled.push((hold, fate));
         }
         self.ends.unconcluded.store(!settled.is_empty(), Ordering::SeqCst);
+        // Whoever finds that nothing is expected any more finds all of it settled.
+        self.ends.expect(held.len());
+        self.ends.settling.store(false, Ordering::SeqCst);
     }
 
     fn fate(&self, held: &Held, hold: &Hold) -> Fate {

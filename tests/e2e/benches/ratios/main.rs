@@ -35,6 +35,7 @@ fn all() -> Vec<(&'static str, Measured)> {
         ("pairs outside the zones, disk", |name, b| pairs(name, b, Place::Disk, Run::Outside)),
         ("pairs in a zone, tmpfs", |name, b| pairs(name, b, Place::Tmpfs, Run::Inside)),
         ("pairs in a zone, disk", |name, b| pairs(name, b, Place::Disk, Run::Inside)),
+        ("a removal that is kept, against one that is judged", removals),
         ("reading opens", |name, b| untrapped(name, b, "opens", 200_000)),
         ("reads of 4 kB", |name, b| untrapped(name, b, "reads", 500_000)),
         ("writes of 4 kB", |name, b| untrapped(name, b, "writes", 300_000)),
@@ -63,6 +64,11 @@ fn pairs(name: &'static str, bench: &stage::Bench, place: Place, run: Run) -> Li
     let against_floor = Line::ratio(name, &turns, aim.unwrap_or(Aim::none("× notify-and-continue")));
     let bare = bench.work(Run::Bare, place, "pairs", 20_000);
     against_floor.remark(format!("bare {:.1} µs a pair", bare / 1e3))
+}
+
+fn removals(name: &'static str, bench: &stage::Bench) -> Line {
+    let turns = of_turns(15, || ["target", "kept"].map(|dir| bench.removals(dir, 3_000)));
+    Line::ratio(name, &turns, Aim { at_most: 2.0, of: "× one in an exempt place" })
 }
 
 fn untrapped(name: &'static str, bench: &stage::Bench, kind: &str, count: u32) -> Line {

@@ -100,9 +100,25 @@ impl Bench {
         let work = Path::new(env!("E2E_BENCHES")).join("work");
         let mut command = self.command(run, place, &work);
         command.arg(kind).arg(self.dir(run, place)).arg(count.to_string());
-        let output = command.stderr(Stdio::inherit()).output().expect("work");
-        let figure = String::from_utf8_lossy(&output.stdout);
-        figure.trim().parse().unwrap_or_else(|_| panic!("{command:?} prints {figure:?}"))
+        figure(&mut command)
+    }
+
+    /// Nanoseconds that it takes to remove one of `count` older files in this directory of a zone with a stash.
+    pub(crate) fn removals(&self, dir: &str, count: u32) -> f64 {
+        let zone = self.dir(Run::Inside, Place::Disk);
+        let dir = zone.join(dir);
+        std::fs::create_dir_all(&dir).expect("a directory");
+        for n in 0..count {
+            std::fs::write(dir.join(n.to_string()), "old").expect("a file");
+        }
+        let policy = self.sandbox.beside("stash.json");
+        let text = format!("{{\"protected_zones\": [{{\"path\": {zone:?}, \"on_delete\": \"stash\"}}]}}");
+        std::fs::write(&policy, text).expect("a policy");
+        let mode = Mode::Guarded { zones: Vec::new(), policy: Some(policy) };
+        let work = Path::new(env!("E2E_BENCHES")).join("work");
+        let mut command = self.stage.command(&self.sandbox, &mode, &work);
+        command.current_dir(&zone).arg("unlinks").arg(&dir).arg(count.to_string());
+        figure(&mut command)
     }
 
     /// Nanoseconds that cargo takes to build this workspace's helper anew, in a copy that lies in the zone.
@@ -160,6 +176,13 @@ impl Bench {
             &["clone".as_ref(), "-q".as_ref(), from.as_ref(), clone.as_ref()],
         )
     }
+}
+
+/// What a command prints.
+fn figure(command: &mut Command) -> f64 {
+    let output = command.stderr(Stdio::inherit()).output().expect("work");
+    let figure = String::from_utf8_lossy(&output.stdout);
+    figure.trim().parse().unwrap_or_else(|_| panic!("{command:?} prints {figure:?}"))
 }
 
 fn timed(command: &mut Command) -> f64 {

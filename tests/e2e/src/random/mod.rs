@@ -3,7 +3,7 @@
 //!
 //! A [script](Script) is [made](make) from a number. It is [played](play) step by step by two processes in twin
 //! directories, one guarded and one bare, and after each step the harness, outside, [looks](look) at what is
-//! there. The [claims](claims) follow which name is whose; what they find missing must be in the
+//! there. The [claims] follow which name is whose; what they find missing must be in the
 //! [stash](keeping), or was lost. Nothing here knows how es-guard decides: the rules are written down again, from
 //! what is promised. A script in which something is wrong is [made shorter](shorten).
 
