@@ -37,7 +37,7 @@ pub fn read(root: &Path) -> Tree {
     read_but(root, &[])
 }
 
-/// The same without what lies at these [patterns](matches), and below.
+/// The same without what lies at these [patterns](matches()), and below.
 ///
 /// # Panics
 /// When something in it can't be read.
@@ -71,7 +71,7 @@ pub fn read_but(root: &Path, left_out: &[PathBuf]) -> Tree {
     tree
 }
 
-/// What two runs of the same work left differently, but for the content of what is `unstable`, which are [patterns](matches).
+/// What two runs of the same work left differently, but for the content of what is `unstable`, which are [patterns](matches()).
 pub fn differences(bare: &Tree, guarded: &Tree, unstable: &[PathBuf]) -> Vec<String> {
     let loose = |name: &Path, entry: &Entry| {
         let content =
