@@ -197,7 +197,7 @@ fn seccomp_whoever_registers_is_outside_every_tree() {
     let wrap = ["wrap", "--quiet", "--helper", "none", "--zone", &zone.to_string_lossy(), "--", "sh"];
     let mut other = Agent::start(play.stage.guard(&confined, &wrap));
     let answer = desk.agent_asks(&mut other, "@", &register);
-    assert_eq!(answer["detail"], "expected four descriptors", "{answer}");
+    assert_eq!(answer["detail"], "expected six descriptors", "{answer}");
     other.ends();
     assert!(!play.removes("a"));
 }
