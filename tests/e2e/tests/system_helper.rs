@@ -293,7 +293,8 @@ fn refused(socket: &Path, child: Pid) -> String {
     let request = Request::Register(Box::new(register.expect("a registration")));
     let file = tempfile::tempfile().expect("a file");
     let pidfd = endpoint_sec::linux::process::PidFd::open(child).expect("a pidfd");
-    let fds = [file.as_fd(), file.as_fd(), file.as_fd(), pidfd.as_fd()];
+    let [ledger, denials, index, data, listener] = [file.as_fd(); 5];
+    let fds = [ledger, denials, index, data, listener, pidfd.as_fd()];
     channel.send(&request, &fds).expect("a listener");
     match channel.receive::<Event>() {
         Ok((Event::Failed(failure), _)) => failure.detail,
