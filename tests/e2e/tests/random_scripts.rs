@@ -40,7 +40,7 @@ fn count() -> u64 {
     match pace() {
         // Root plays them as root and as a user.
         Pace::Normal if is_root() => 10_000,
-        Pace::Normal => 2_500,
+        Pace::Normal => 1_000,
         Pace::Long => 200_000,
         Pace::Slow => 500,
     }
