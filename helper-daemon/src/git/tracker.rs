@@ -51,17 +51,18 @@ impl Tracker {
         if self.repositories.len().max(self.linked.len()) >= MAX_KNOWN {
             *self = Self::default();
         }
-        if let Some(git) = self.top_of(dir, name) {
-            return Some((Kind::Directory, self.repositories.get(&git)?.common()));
-        }
+        let around = self.ask_around(dir, name);
+        let (kind, git) = around.or_else(|| self.top_of(dir, name).map(|git| (Kind::Directory, git)))?;
+        Some((kind, self.repositories.get(&git)?.common()))
+    }
+
+    fn ask_around(&mut self, dir: &Handle, name: &[u8]) -> Option<(Kind, Key)> {
         let text = dir.text().ok()?;
         let above: Vec<&[u8]> = text.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
         for up in 0..=above.len() {
             let Some(git) = self.work_tree(dir.as_fd(), up)? else { continue };
             let path = [&above[above.len() - up..], &[name]].concat().join(&b'/');
-            let repository = self.repositories.get_mut(&git)?;
-            let kind = tracked(repository, &path)?;
-            return Some((kind, repository.common()));
+            return Some((tracked(self.repositories.get_mut(&git)?, &path)?, git));
         }
         None
     }
