@@ -121,7 +121,8 @@ impl Bench {
         figure(&mut command)
     }
 
-    /// Nanoseconds that cargo takes to build this workspace's helper anew, in a copy that lies in the zone.
+    /// Nanoseconds that cargo takes to build one of this workspace's crates and what it needs anew, in a copy that lies in
+    /// the zone.
     pub(crate) fn cargo_build(&self, run: Run) -> f64 {
         let copy = self.dir(run, Place::Disk).join("workspace");
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -138,7 +139,7 @@ impl Bench {
             build.envs(std::env::var_os(name).map(|value| (name, value)));
         }
         let home = std::env::var_os("HOME").expect("a home, where cargo keeps crates");
-        build.env("HOME", home).args(["build", "--quiet", "--offline", "-p", "helper-daemon"]);
+        build.env("HOME", home).args(["build", "--quiet", "--offline", "-p", "endpoint-sec"]);
         timed(build.current_dir(copy))
     }
 
