@@ -228,7 +228,13 @@ fn fallback(cwd: &Path) -> Result<(PathBuf, Origin), PlanError> {
 
 /// What is different between two policies, in short, for the ledger.
 pub(crate) fn difference(old: &Policy, new: &Policy) -> String {
-    let zones = |p: &Policy| p.visible_zones().map(|z| z.path.display().to_string()).collect::<Vec<_>>();
+    let zones = |p: &Policy| {
+        let one = |zone: &Zone| match zone.on_delete {
+            OnDelete::Deny => zone.path.display().to_string(),
+            OnDelete::Stash => format!("{} with a stash", zone.path.display()),
+        };
+        p.visible_zones().map(one).collect::<Vec<_>>()
+    };
     let overrides = |p: &Policy| {
         let one = |o: &Override| match o.expires_at {
             Some(end) => format!("{} until {end}", o.path.display()),

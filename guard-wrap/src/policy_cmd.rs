@@ -123,7 +123,9 @@ fn text(plan: &Plan, compiled: &Compiled, home: &Path) -> String {
     let zones = policy.zones.iter().zip(&compiled.origins);
     for (at, (zone, origin)) in zones.enumerate() {
         let title = if at == 0 { "zones" } else { "" };
-        line(title, format!("{}  ({})", under_home(&zone.path, home), origin.words()));
+        let stash =
+            if zone.on_delete == OnDelete::Stash { "; what would be lost is kept in the stash" } else { "" };
+        line(title, format!("{}  ({}{stash})", under_home(&zone.path, home), origin.words()));
     }
     let now = jiff::Timestamp::now().as_second();
     for (at, entry) in policy.overrides.iter().enumerate() {

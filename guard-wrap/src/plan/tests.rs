@@ -153,3 +153,12 @@ fn a_difference_says_what_came_and_went() {
     let src = scene.home.join("proj/src");
     assert_eq!(difference(&old, &new), format!("zones: -{}, +/etc; exempt names: +dist", src.display()));
 }
+
+#[test]
+fn a_zone_that_gets_a_stash_is_a_difference() {
+    let zone = Zone::new("/p");
+    let with = |zone| Policy { zones: vec![zone], ..Policy::default() };
+    let old = with(zone.clone());
+    let new = with(Zone { on_delete: OnDelete::Stash, ..zone });
+    assert_eq!(difference(&old, &new), "zones: -/p, +/p with a stash");
+}
