@@ -6,6 +6,7 @@
 use crate::deeds::{Account, OwnRecord};
 use crate::denial::{Denial, DenialRecord};
 use crate::encoding::hex_if_needed;
+use crate::jsonl::each_line;
 use crate::policy::Override;
 use crate::protocol::Granter;
 use crate::session::{SessionId, SessionInfo};
@@ -211,25 +212,13 @@ pub struct Contents {
 }
 
 /// Reads a ledger. A torn last line is skipped with a note; so is whatever else is not a record.
-pub fn read(mut from: impl BufRead) -> io::Result<Contents> {
+pub fn read(from: impl BufRead) -> io::Result<Contents> {
     let mut contents = Contents::default();
-    let mut bytes = Vec::new();
-    for number in 1.. {
-        bytes.clear();
-        if from.read_until(b'\n', &mut bytes)? == 0 {
-            break;
-        }
-        let complete = bytes.last() == Some(&b'\n');
-        let text = bytes.trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        match serde_json::from_slice::<Line>(text) {
-            Ok(line) => contents.lines.push(line),
-            Err(_) if !complete => contents.notes.push(format!("line {number} is torn and was skipped")),
-            Err(error) => contents.notes.push(format!("line {number} is no record and was skipped: {error}")),
-        }
-    }
+    each_line(from, |number, text, complete| match serde_json::from_slice::<Line>(text) {
+        Ok(line) => contents.lines.push(line),
+        Err(_) if !complete => contents.notes.push(format!("line {number} is torn and was skipped")),
+        Err(error) => contents.notes.push(format!("line {number} is no record and was skipped: {error}")),
+    })?;
     Ok(contents)
 }
 

@@ -16,6 +16,7 @@ pub mod encoding;
 pub mod engine;
 pub mod git;
 pub mod guard;
+mod jsonl;
 pub mod ledger;
 pub mod policy;
 pub mod protocol;

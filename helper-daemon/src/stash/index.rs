@@ -1,6 +1,7 @@
 //! The index of a stash: appended to by whoever takes or puts back, read by whoever lists.
 
 use super::{Gone, Kept, Line, Note, VERSION};
+use crate::jsonl::each_line;
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
@@ -50,18 +51,9 @@ impl Contents {
 }
 
 /// Reads an index. A torn line is skipped with a note; so is whatever else is no line of an index.
-pub fn read(mut from: impl BufRead) -> io::Result<Contents> {
+pub fn read(from: impl BufRead) -> io::Result<Contents> {
     let mut contents = Contents::default();
-    let mut bytes = Vec::new();
-    for number in 1.. {
-        bytes.clear();
-        if from.read_until(b'\n', &mut bytes)? == 0 {
-            break;
-        }
-        let text = bytes.trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
+    each_line(from, |number, text, _| {
         let line = serde_json::from_slice::<Line>(text).map_err(|error| error.to_string());
         let line = line.and_then(|line| match line.time.parse() {
             Ok(time) => Ok((time, line.note)),
@@ -74,7 +66,7 @@ pub fn read(mut from: impl BufRead) -> io::Result<Contents> {
                 contents.notes.push(format!("line {number} can't be read and was skipped: {error}"))
             }
         }
-    }
+    })?;
     Ok(contents)
 }
 
