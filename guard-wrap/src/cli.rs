@@ -96,6 +96,9 @@ pub(crate) struct WrapArgs {
     /// No banner, no summary; problems are still told
     #[arg(long)]
     pub(crate) quiet: bool,
+    /// Don't tell a command in its own output why it was refused something
+    #[arg(long)]
+    pub(crate) no_explain: bool,
     /// The summary as one JSON object, on stderr
     #[arg(long)]
     pub(crate) json: bool,

@@ -14,6 +14,7 @@ pub mod denial;
 pub mod embedded;
 pub mod encoding;
 pub mod engine;
+pub mod explain;
 pub mod git;
 pub mod guard;
 mod jsonl;

@@ -18,6 +18,7 @@ pub mod identity;
 pub mod in_person;
 pub mod listener;
 pub mod mounts;
+pub mod output;
 pub mod peer;
 pub mod process;
 pub mod reach;

@@ -14,6 +14,7 @@
 //! shell: same process group, same stops, same end.
 
 mod bereft;
+mod itself;
 mod jobs;
 mod nested;
 mod program;

@@ -1,6 +1,7 @@
 //! From what was prepared to a running agent: a helper is started, the session registered, and the agent let go
 //! once it has proven to be guarded.
 
+use super::itself;
 use super::program::Program;
 use super::session::Session;
 use super::signals::Signals;
@@ -81,6 +82,7 @@ impl Session {
             policy: compiled.policy.clone(),
             canary: canaries.kept.clone(),
             control: canaries.free.clone(),
+            explain: (!args.no_explain).then(itself::called),
         };
         channel.send(
             &Request::Register(Box::new(register)),

@@ -5,6 +5,7 @@ use super::grants::{Grant, Grants};
 use super::nested::Nested;
 use super::{Guard, Records, failed};
 use crate::engine::seccomp::{Seccomp, Settings, Stance, Ward};
+use crate::explain::Wording;
 use crate::git::clerk::Clerk;
 use crate::ledger::{Counts, PolicyRecord, Record, start_of};
 use crate::policy::judge::Reason;
@@ -40,6 +41,7 @@ pub struct Local {
     books: Arc<Books>,
     engine: OnceLock<Seccomp>,
     settings: Mutex<Option<Settings>>,
+    wording: Option<Wording>,
 }
 
 /// What is judged by.
@@ -55,7 +57,8 @@ struct Rules {
 impl Local {
     /// A guard for the session that asks to be registered.
     pub fn new(register: Register, records: Records, post: Post) -> Self {
-        let Register { session: info, policy, canary, .. } = register;
+        let Register { session: info, policy, canary, explain, .. } = register;
+        let wording = explain.map(|command| Wording { command, session: info.id.clone() });
         let file = |file: &File| stat_fd(file.as_fd()).ok().map(|stat| (stat.dev, stat.ino));
         let Records { ledger, denials, index, data } = records;
         let kept = [&ledger, &denials, &index].into_iter().filter_map(file).collect();
@@ -72,6 +75,7 @@ impl Local {
             books,
             engine: OnceLock::new(),
             settings: Mutex::new(Some(settings)),
+            wording,
         }
     }
 
@@ -196,6 +200,10 @@ impl Guard for Local {
     fn begin(&self, agent: i32) -> Result<(), Failure> {
         let mut rules = self.rules();
         rules.begun = true;
+        // Not before: the proof is refused something in the place of the agent.
+        if let (Some(engine), Some(wording)) = (self.engine.get(), &self.wording) {
+            engine.explain(wording.clone());
+        }
         let policy = &rules.policy;
         let zones = policy.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned());
         self.books.write(start_of(&self.info, ENGINE, agent, zones));

@@ -102,6 +102,10 @@ pub struct Register {
     /// A file that it does not: the armed child must succeed.
     #[serde(with = "path_text")]
     pub control: PathBuf,
+    /// How the session's processes call es-guard: they are told in their output when they are refused something.
+    /// `None`: they are not.
+    #[serde(default)]
+    pub explain: Option<String>,
 }
 
 /// What the helper tells.

@@ -39,6 +39,8 @@ pub struct Contents {
     pub kept: Vec<(Timestamp, Kept)>,
     /// What of it is in the stash no more, by number.
     pub gone: HashMap<u64, Gone>,
+    /// What copies are without, by number.
+    pub without: HashMap<u64, Vec<String>>,
     /// What was skipped, each with its line number.
     pub notes: Vec<String>,
 }
@@ -61,6 +63,9 @@ pub fn read(from: impl BufRead) -> io::Result<Contents> {
         });
         match line {
             Ok((time, Note::Kept(kept))) => contents.kept.push((time, *kept)),
+            Ok((_, Note::Without(without))) => {
+                contents.without.entry(without.entry).or_default().extend(without.what);
+            }
             Ok((_, Note::Gone(gone))) => drop(contents.gone.insert(gone.entry, gone)),
             Err(error) => {
                 contents.notes.push(format!("line {number} can't be read and was skipped: {error}"))
@@ -75,7 +80,7 @@ mod tests {
     use super::*;
     use crate::policy::judge::Reason;
     use crate::policy::operation::Op;
-    use crate::stash::{How, Meta, Why};
+    use crate::stash::{How, Meta, Why, Without};
 
     fn kept(entry: u64) -> Note {
         Note::Kept(Box::new(Kept {
@@ -95,11 +100,14 @@ mod tests {
     fn what_has_gone_is_not_left() {
         let mut bytes = Vec::new();
         let mut index = Index::new(&mut bytes);
-        for note in [kept(0), kept(1), Note::Gone(Gone { entry: 0, why: Why::Restored })] {
+        let gone = Note::Gone(Gone { entry: 0, why: Why::Restored });
+        let without = Note::Without(Without { entry: 1, what: vec!["its owner".into()] });
+        for note in [kept(0), kept(1), gone, without] {
             index.append(note, Timestamp::UNIX_EPOCH).unwrap();
         }
         let contents = read(bytes.as_slice()).unwrap();
         assert_eq!(contents.left().map(|(_, kept)| kept.entry).collect::<Vec<_>>(), [1]);
+        assert_eq!(contents.without[&1], ["its owner"]);
         assert_eq!(contents.kept[1].1, {
             let Note::Kept(kept) = kept(1) else { panic!() };
             *kept

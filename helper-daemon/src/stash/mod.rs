@@ -69,6 +69,8 @@ pub struct Line {
 pub enum Note {
     /// A thing is about to be taken.
     Kept(Box<Kept>),
+    /// A copy is without something that the thing had.
+    Without(Without),
     /// A thing is in the stash no more.
     Gone(Gone),
 }
@@ -153,6 +155,15 @@ pub enum Kind {
     Symlink,
     /// A fifo, a socket or a device.
     Special,
+}
+
+/// A copy is without something that the thing had, as this user may not give it, or the stash can't keep it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Without {
+    /// Its number.
+    pub entry: u64,
+    /// What, in words.
+    pub what: Vec<String>,
 }
 
 /// A thing is in the stash no more.

@@ -1,6 +1,6 @@
 //! The side of a stash that things are put into.
 
-use super::{Gone, Index, Kept, Kind, Meta, Note, Why};
+use super::{Gone, Index, Kept, Kind, Lost, Meta, Note, Why, Without};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::handle::{self, Handle, Stat};
 use jiff::Timestamp;
@@ -11,6 +11,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
+
+/// How many losses of one copy are written down one by one.
+const MOST_LOST: usize = 20;
 
 /// A session's stash, held open.
 #[derive(Debug)]
@@ -58,6 +61,24 @@ impl Store {
     /// What was announced was not taken: it is where it was.
     pub fn withdraw(&self, entry: &Entry) {
         self.gone(entry.number, Why::NotTaken);
+    }
+
+    /// A copy is without these.
+    pub fn without(&self, entry: &Entry, lost: &[Lost]) {
+        if lost.is_empty() {
+            return;
+        }
+        let in_words = |lost: &Lost| match lost.path.as_os_str().is_empty() {
+            true => lost.what.to_string(),
+            false => format!("{} of {}", lost.what, lost.path.display()),
+        };
+        let mut what: Vec<String> = lost.iter().take(MOST_LOST).map(in_words).collect();
+        if let Some(more @ 1..) = lost.len().checked_sub(MOST_LOST) {
+            what.push(format!("{more} more such things"));
+        }
+        let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
+        // The copy is there all the same.
+        let _ = pages.index.append(Note::Without(Without { entry: entry.number, what }), Timestamp::now());
     }
 
     /// An entry's thing is in `data` no more.

@@ -62,7 +62,23 @@ pub fn guarded(stage: &Stage, row: &Row, who: Who) -> Vec<String> {
     if row.kernel_only.is_none() && row.reasons().is_some() {
         wrong.extend(differs_from_model(row, &run));
     }
+    wrong.extend(not_restored(stage, row, &run));
     told(row, who, "guarded", &run, wrong)
+}
+
+/// What is not as it must be once everything that was kept is put back.
+fn not_restored(stage: &Stage, row: &Row, run: &Steps) -> Vec<String> {
+    if row.restored.is_empty() {
+        return Vec::new();
+    }
+    let restored = stage.guard(&run.sandbox, &["sessions", "restore", "--force"]).output();
+    let restored = restored.expect("es-guard runs");
+    let mut wrong = run.sandbox.unmet(&row.restored);
+    if !restored.status.success() {
+        let [out, err] = [&restored.stdout, &restored.stderr].map(|text| String::from_utf8_lossy(text));
+        wrong.push(format!("restore ends with {}: {out}{err}", restored.status));
+    }
+    wrong
 }
 
 fn brief(denial: &Denial) -> String {

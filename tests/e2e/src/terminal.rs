@@ -125,6 +125,11 @@ impl Terminal {
         }
     }
 
+    /// Everything that has appeared.
+    pub fn seen(&self) -> String {
+        String::from_utf8_lossy(&self.seen).into_owned()
+    }
+
     /// Presses Ctrl-Z and waits for the shell's prompt. A shell hears of the first process of its job that is
     /// stopped; the others are waited for: one that is not yet could still read what is typed next.
     pub fn stops(&mut self, prompt: &str) {

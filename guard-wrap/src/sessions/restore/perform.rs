@@ -31,6 +31,8 @@ pub(super) struct Job<'a> {
     pub(super) place: PathBuf,
     /// Why the index says that it is gone, if it does.
     pub(super) gone: Option<Why>,
+    /// What the copy in the stash is without.
+    pub(super) without: &'a [String],
 }
 
 /// How a thing came back.

@@ -166,7 +166,10 @@ pub(super) fn jobs<'a>(stash: &'a Stash, chosen: &Chosen<'a>, to: Option<&Path>)
         }
     }
     wanted.extend(chosen.entries.iter().map(|(_, kept)| (kept.path.as_path(), kept)));
-    let job = |kept: &'a Kept| Job { kept, place: place(kept), gone: stash.gone(kept.entry) };
+    let job = |kept: &'a Kept| {
+        let without = stash.contents.without.get(&kept.entry).map_or(&[][..], Vec::as_slice);
+        Job { kept, place: place(kept), gone: stash.gone(kept.entry), without }
+    };
     wanted.into_values().map(job).collect()
 }
 

@@ -88,7 +88,7 @@ impl<'a> Outcome<'a> {
             path: &job.kept.path,
             place: &job.place,
             back: done.is_ok(),
-            notes: remarks(done),
+            notes: remarks(job, done),
             aside: done.as_ref().ok().and_then(|done| done.aside),
         }
     }
@@ -143,7 +143,7 @@ pub(super) fn done(
     }
     print(&format!("{text} · session {session}"));
     for (job, done) in jobs.iter().zip(done) {
-        for remark in remarks(done) {
+        for remark in remarks(job, done) {
             note(&format!("{}: {remark}", under(&job.place)));
         }
     }
@@ -158,7 +158,7 @@ pub(super) fn done(
 }
 
 /// What there is to say besides that it is back, or not.
-fn remarks(done: &Result) -> Vec<String> {
+fn remarks(job: &Job<'_>, done: &Result) -> Vec<String> {
     match done {
         Err(trouble @ (Trouble::Occupied | Trouble::Live)) => vec![format!("left alone: {trouble}")],
         Err(trouble) => vec![format!("NOT put back: {trouble}")],
@@ -167,7 +167,8 @@ fn remarks(done: &Result) -> Vec<String> {
             let made = made.map(|dir| format!("made {}, of which nothing was kept, anew", dir.display()));
             let aside = done.aside.iter().map(|entry| format!("what was there is entry {entry} now"));
             let lost = done.lost.iter().map(|what| format!("it is back without {what}"));
-            made.chain(aside).chain(lost).collect()
+            let without = job.without.iter().map(|what| format!("what was kept is without {what}"));
+            made.chain(aside).chain(lost).chain(without).collect()
         }
     }
 }

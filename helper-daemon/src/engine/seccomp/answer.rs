@@ -15,6 +15,9 @@ impl Session {
         // Whatever goes wrong in judging, the call is refused.
         let outcome = handled.unwrap_or_else(|_| Answer::Fail(Errno::EPERM).into());
         let Outcome { reply, told, mut deed } = outcome;
+        if let Some(told) = &told {
+            self.explain(trapped.tid, told);
+        }
         let told = told.map(|told| (self.turns.take(), told));
         match reply {
             // A caller that is gone gets no answer, and needs none.

@@ -54,14 +54,31 @@ pub(super) struct Hold {
     pub(super) what: Denial,
 }
 
+/// Where something stood that its process has renamed, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// The name that it had before.
+    pub(super) first: Spot,
+    /// The name that it was given last; `None` where something older stood there.
+    pub(super) now: Option<Spot>,
+}
+
 /// One process that has removed or renamed something.
 #[derive(Debug)]
 struct Process {
     pidfd: PidFd,
     /// In the order they were taken.
     holds: Vec<Hold>,
-    /// What it renamed, and the first name that each had.
-    moved: HashMap<Identity, Spot>,
+    moved: HashMap<Identity, Moved>,
+}
+
+/// What a process that has ended leaves.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// What it held, in the order it was taken.
+    pub(super) holds: Vec<Hold>,
+    /// What it had renamed.
+    pub(super) moved: Vec<(Identity, Moved)>,
 }
 
 #[derive(Debug, Default)]
@@ -97,20 +114,22 @@ impl Held {
         process.holds.push(hold);
     }
 
-    /// Remembers what a known process has renamed, by the first name that it had.
-    pub(super) fn moved(&mut self, pid: i32, file: Identity, from: Spot, to: (DirKey, &[u8])) {
+    /// Remembers what a known process has renamed from one name to another, by the first name that it had.
+    pub(super) fn moved(&mut self, pid: i32, file: Identity, from: Spot, to: Spot, was_free: bool) {
+        let now = was_free.then(|| to.clone());
         let Some(process) = self.processes.get_mut(&pid) else { return };
-        match process.moved.get(&file) {
+        let has_room = process.moved.len() < MOST_MOVED;
+        match process.moved.get_mut(&file) {
             // Back where it was.
-            Some(first) if (first.dir, first.name.to_bytes()) == to => {
-                if let Some(first) = process.moved.remove(&file) {
-                    self.release(pid, &first);
+            Some(moved) if (moved.first.dir, &moved.first.name) == (to.dir, &to.name) => {
+                if let Some(moved) = process.moved.remove(&file) {
+                    self.release(pid, &moved.first);
                 }
             }
-            Some(_) => {}
-            None if process.moved.len() < MOST_MOVED => {
+            Some(moved) => moved.now = now,
+            None if has_room => {
                 await_name(&mut self.awaited, &from, pid);
-                process.moved.insert(file, from);
+                process.moved.insert(file, Moved { first: from, now });
             }
             None => {}
         }
@@ -118,7 +137,7 @@ impl Held {
 
     /// The first name of something that the process has renamed.
     pub(super) fn first_name(&self, pid: i32, file: Identity) -> Option<&Spot> {
-        self.processes.get(&pid)?.moved.get(&file)
+        Some(&self.processes.get(&pid)?.moved.get(&file)?.first)
     }
 
     /// Notes what the tree has put at a name; `false` where nobody awaits it.
@@ -128,6 +147,11 @@ impl Held {
         };
         awaited.made = Some(Identity::from(stat));
         true
+    }
+
+    /// Whether some process may yet make a name again.
+    pub(super) fn awaits(&self, dir: DirKey, name: &[u8]) -> bool {
+        self.awaited.get(&dir).is_some_and(|names| names.contains_key(name))
     }
 
     /// What the tree made last at a name that is awaited.
@@ -154,14 +178,11 @@ impl Held {
         ended.map(|(pid, _)| *pid).collect()
     }
 
-    /// Forgets a process, and hands over what it holds, in the order it was taken: each name is awaited until it
-    /// is [released](Self::release).
-    pub(super) fn take(&mut self, pid: i32) -> Vec<Hold> {
-        let Some(process) = self.processes.remove(&pid) else { return Vec::new() };
-        for spot in process.moved.values() {
-            self.release(pid, spot);
-        }
-        process.holds
+    /// Forgets a process, and hands over what it leaves: each name that it awaits is awaited until it is
+    /// [released](Self::release).
+    pub(super) fn take(&mut self, pid: i32) -> Left {
+        let Some(process) = self.processes.remove(&pid) else { return Left::default() };
+        Left { holds: process.holds, moved: process.moved.into_iter().collect() }
     }
 
     /// How many processes are known.
@@ -250,7 +271,7 @@ mod tests {
         assert!(!held.is_made_anew(PID, DIR, b"f", &old));
         for pid in [PID, 8] {
             assert!(held.put(DIR, b"f", &new));
-            for hold in held.take(pid) {
+            for hold in held.take(pid).holds {
                 assert_eq!(held.made(DIR, b"f"), Some((&new).into()));
                 held.release(pid, &hold.awaited);
             }
@@ -263,11 +284,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = Identity::from(&stat(dir.path(), c"old"));
         let mut held = held_by(&[PID]);
-        held.moved(PID, file, spot(c"f"), (DIR, b"g"));
-        held.moved(PID, file, spot(c"g"), (DIR, b"h"));
+        held.moved(PID, file, spot(c"f"), spot(c"g"), true);
+        held.moved(PID, file, spot(c"g"), spot(c"h"), false);
         assert_eq!(held.first_name(PID, file), Some(&spot(c"f")));
         assert!(held.awaited[&DIR].contains_key(b"f".as_slice()) && held.awaited[&DIR].len() == 1);
-        held.moved(PID, file, spot(c"h"), (DIR, b"f"));
+        assert_eq!(held.processes[&PID].moved[&file].now, None);
+        held.moved(PID, file, spot(c"h"), spot(c"f"), true);
         assert_eq!(held.first_name(PID, file), None);
         assert!(held.awaited.is_empty());
     }

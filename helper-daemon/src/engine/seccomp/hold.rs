@@ -6,11 +6,12 @@
 use super::held::{Hold, Identity, Spot};
 use super::keep::Lost;
 use super::own::{DirKey, Own};
+use super::rename::Side;
 use super::view::View;
 use super::{Case, Outcome, Seen, Session, incident};
 use crate::policy::OnDelete;
 use crate::policy::judge::Loss;
-use crate::policy::operation::{Kind, Op, Place};
+use crate::policy::operation::{Kind, Op};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::handle::Stat;
 use endpoint_sec::linux::listener::Answer;
@@ -49,10 +50,11 @@ impl Session {
         case: Case,
         view: &View,
         own: &mut Own,
-        from: (&Seen, &Stat, &Place),
-        to: &Seen,
+        from: &Side<'_>,
+        stat: &Stat,
+        to: &Side<'_>,
     ) {
-        let (seen, stat, place) = from;
+        let (seen, place) = (from.seen, &from.place);
         let refuses = |path: &std::path::PathBuf| {
             view.policy
                 .guards(path, super::unix_now(), false)
@@ -62,8 +64,9 @@ impl Session {
         if !is_older_file || !place.paths.iter().any(refuses) || !self.who.is_replacer(view, &case.caller) {
             return;
         }
-        if let (Some(pid), Some(spot)) = (self.acquaint(case, own), spot(seen, place.shown())) {
-            own.held.moved(pid, Identity::from(stat), spot, (key(to), to.entry.bare_name()));
+        let spots = spot(seen, place.shown()).zip(spot(to.seen, to.place.shown()));
+        if let (Some((from, now)), Some(pid)) = (spots, self.acquaint(case, own)) {
+            own.held.moved(pid, Identity::from(stat), from, now, to.stat.is_none());
         }
     }
 

@@ -4,7 +4,7 @@
 //! have allowed the operation is asked before. If keeping fails, nothing has happened, and the operation is
 //! denied.
 
-use super::{Case, Seen, Session};
+use super::{Case, Seen, Session, lock};
 use crate::denial::Denial;
 use crate::policy::judge::Reason;
 use crate::stash::{Entry, How, Kept, Meta, Store, Why, copy_whole, discard, name_of};
@@ -39,17 +39,33 @@ impl Session {
             Err(Errno::EACCES | Errno::EPERM) => self.ask(&case.caller, &act),
             other => other,
         };
-        taken.map(|_| entry.number).map_err(|errno| {
-            store.withdraw(&entry);
-            why(errno)
-        })
+        match taken {
+            Ok(_) => {
+                self.note_taken(lost.seen);
+                Ok(entry.number)
+            }
+            Err(errno) => {
+                store.withdraw(&entry);
+                Err(why(errno))
+            }
+        }
+    }
+
+    /// Something was taken from its directory, which changed the directory's time.
+    fn note_taken(&self, seen: &Seen) {
+        if let Ok(after) = seen.entry.dir.stat() {
+            lock(&self.dates).taken((after.dev, after.ino), seen.dir.modified, after.modified);
+        }
     }
 
     fn take_away_by_copy(&self, case: Case, lost: &Lost<'_>, what: &Denial) -> Result<u64, Reason> {
         let entry = self.keep_copy(lost, what)?;
         let act = Act::Unlink { dir: &lost.seen.entry.dir, name: &lost.seen.entry.name };
         match self.ask(&case.caller, &act) {
-            Ok(_) => Ok(entry.number),
+            Ok(_) => {
+                self.note_taken(lost.seen);
+                Ok(entry.number)
+            }
             Err(errno) => {
                 self.discard(&entry);
                 Err(why(errno))
@@ -64,7 +80,10 @@ impl Session {
         let (from, name) = (lost.seen.entry.dir.as_fd(), &lost.seen.entry.name);
         // A helper that is killed leaves no part of it that looks like all of it.
         match copy_whole(from, name, store.data().as_fd(), &entry.name) {
-            Ok(_) => Ok(entry),
+            Ok(without) => {
+                store.without(&entry, &without);
+                Ok(entry)
+            }
             Err(error) => {
                 store.withdraw(&entry);
                 Err(why(error.errno()))
@@ -72,13 +91,22 @@ impl Session {
         }
     }
 
-    /// Writes down an empty directory that is about to go: there is nothing else of it.
+    /// Writes down an empty directory that is about to go: there is nothing else of it. Its time is that before
+    /// what was in it was taken.
     pub(super) fn describe(&self, lost: &Lost<'_>, what: &Denial) -> Result<Entry, Reason> {
         let store = self.store()?;
         let (dir, name) = (&lost.seen.entry.dir, &lost.seen.entry.name);
         let directory = Handle::open_at(dir.as_fd(), name, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW);
-        let meta = directory.and_then(|directory| Meta::of(&directory)).map_err(why)?;
+        let mut meta = directory.and_then(|directory| Meta::of(&directory)).map_err(why)?;
+        let first = lock(&self.dates).first((meta.dev, meta.ino), meta.modified.into());
+        meta.modified = first.try_into().unwrap_or(meta.modified);
         announce(store, what, meta, lost, How::Described)
+    }
+
+    /// A directory that was written down is gone.
+    pub(super) fn note_gone(&self, lost: &Lost<'_>) {
+        lock(&self.dates).forget((lost.stat.dev, lost.stat.ino));
+        self.note_taken(lost.seen);
     }
 
     /// What was announced has not happened.

@@ -7,6 +7,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`serve`], [`answer`], [`outcome`] | the threads that receive; from a call to its answer and record |
+//! | [`explain`] | telling a command in its own output why it was refused something |
 //! | [`turns`] | the order in which denials are told of |
 //! | [`view`] | where the zones are, and whether a handle lies in one |
 //! | [`keeper`] | following the zones as they move |
@@ -15,7 +16,7 @@
 //! | [`overlay`] | what overlays of the session write to |
 //! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
 //! | [`reach`] | signals to es-guard's own processes, and other ways to get at them |
-//! | [`keep`], [`rename_kept`] | keeping what is taken in the session's stash |
+//! | [`keep`], [`rename_kept`], [`dates`] | keeping what is taken in the session's stash |
 //! | [`held`], [`hold`], [`settle`] | what replacers remove: held until it is made again, or put back |
 //! | [`by_git`], [`sort`] | letting git take what it tracks, and looking at that afterwards |
 //! | [`bare`] | what the kernel would have refused anyway |
@@ -30,6 +31,8 @@ mod answer;
 mod bare;
 mod by_git;
 mod create;
+mod dates;
+mod explain;
 mod held;
 mod hold;
 mod keep;
@@ -63,12 +66,14 @@ use crate::policy::has_git_component;
 use crate::policy::judge::{Circumstances, Verdict, judge};
 use crate::policy::operation::{Kind, Operation, Place};
 use crate::stash::Store;
+use dates::Dates;
 use endpoint_sec::linux::caller::{Caller, Unread};
 use endpoint_sec::linux::event::{At, Event, decode};
 use endpoint_sec::linux::handle::{self, Stat};
 use endpoint_sec::linux::in_person::on_behalf_of;
 use endpoint_sec::linux::listener::{Answer, Listener, Trapped};
 use endpoint_sec::linux::resolve::Entry;
+use explain::Explaining;
 use keeper::ViewKeeper;
 use known::Known;
 use nix::errno::Errno;
@@ -98,6 +103,9 @@ struct Session {
     wards: RwLock<Vec<Ward>>,
     /// Where what is let through in a zone with a stash is kept.
     stash: Option<Store>,
+    /// Directories that things were taken from.
+    dates: Mutex<Dates>,
+    explaining: Explaining,
     heap: Heap,
     /// Files that es-guard records this session in: device and inode.
     kept: HashSet<(u64, u64)>,

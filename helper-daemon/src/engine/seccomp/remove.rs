@@ -99,8 +99,9 @@ impl Session {
         let entry = self.describe(lost, what)?;
         let act = Act::Rmdir { dir: &lost.seen.entry.dir, name: &lost.seen.entry.name };
         let removed = self.ask(&case.caller, &act);
-        if removed.is_err() {
-            self.withdraw(&entry);
+        match removed {
+            Ok(_) => self.note_gone(lost),
+            Err(_) => self.withdraw(&entry),
         }
         Ok(removed.map(|_| vec![entry.number]))
     }

@@ -144,7 +144,7 @@ impl Session {
             let kept = self.rename_keeping(case, &losing, (to, old), flags, &losses, &what);
             if matches!(kept, Ok(Ok(_))) {
                 after_rename(view, own, from, from_stat, to);
-                self.note_move(case, view, own, (from.seen, from_stat, &from.place), to.seen);
+                self.note_move(case, view, own, from, from_stat, to);
             }
             return Some(for_git.sorted_later(what.came_to(kept)));
         }
@@ -164,7 +164,7 @@ impl Session {
         }
         if matches!(answer, Answer::Value(_) | Answer::Continue) {
             after_rename(view, own, from, from_stat, to);
-            self.note_move(case, view, own, (from.seen, from_stat, &from.place), to.seen);
+            self.note_move(case, view, own, from, from_stat, to);
         }
         let deed = if answer == Answer::Value(0) { deed(view, from, to) } else { None };
         Some(Outcome { deed: deed.map(Box::new), ..answer.into() })

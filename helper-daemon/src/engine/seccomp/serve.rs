@@ -4,6 +4,7 @@
 //! of this very tree has done something (FUSE). So a watcher looks on, and where nobody has been receiving for
 //! a while, it starts another thread. It sleeps while nothing happens.
 
+use super::explain::Explaining;
 use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
@@ -13,6 +14,7 @@ use super::turns::Turns;
 use super::who::Who;
 use super::{Session, Ward, lock};
 use crate::engine::Witness;
+use crate::explain::Wording;
 use crate::git::clerk::Clerk;
 use crate::policy::Policy;
 use crate::stash::Store;
@@ -116,6 +118,8 @@ impl Seccomp {
             stance,
             wards: RwLock::new(wards),
             stash,
+            dates: Mutex::default(),
+            explaining: Explaining::default(),
             heap: Heap::default(),
             kept: kept.into_iter().collect(),
             clerk,
@@ -167,6 +171,11 @@ impl Seccomp {
     /// One more of es-guard's processes that the tree could reach.
     pub fn add_ward(&self, ward: Ward) {
         self.shared.session.add_ward(ward);
+    }
+
+    /// Tells commands why they are refused something, from now on.
+    pub fn explain(&self, wording: Wording) {
+        let _ = self.shared.session.explaining.wording.set(wording);
     }
 
     /// Judges by another policy from the next call on.

@@ -4,14 +4,17 @@
 //! is put back, and recorded as denied. In every other case it stays in the stash, and is recorded as kept: a
 //! person has put something there, it is of another type, or its directory is somewhere else.
 //!
+//! What a process renamed and made again at the old name is its backup: the edit could as well have overwritten
+//! the file, so the backup is the session's own.
+//!
 //! A thread waits for the processes. Before anything in a zone is judged, those that have ended are seen to, under
 //! the same lock: whoever has waited for one can't come before what it removed.
 
-use super::held::{Held, Hold, Identity, Spot};
-use super::own::Own;
+use super::held::{Held, Hold, Identity, Moved, Spot};
+use super::own::{How, Own};
 use super::{Session, Told, lock};
 use crate::stash::Why;
-use endpoint_sec::linux::handle::Handle;
+use endpoint_sec::linux::handle::{Handle, Stat};
 use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::process::PidFd;
 use nix::errno::Errno;
@@ -94,7 +97,7 @@ impl Session {
     pub(super) fn own(&self) -> MutexGuard<'_, Own> {
         let mut own = lock(&self.own);
         if self.ends.expected.load(Ordering::SeqCst) != 0 && self.ends.any(EpollTimeout::ZERO) {
-            self.settle(&mut own.held);
+            self.settle(&mut own);
         }
         own
     }
@@ -107,7 +110,7 @@ impl Session {
                 self.conclude();
             }
         }
-        self.settle(&mut lock(&self.own).held);
+        self.settle(&mut lock(&self.own));
         self.conclude();
     }
 
@@ -115,8 +118,8 @@ impl Session {
     pub(super) fn settle_now(&self) -> bool {
         if self.ends.expected.load(Ordering::SeqCst) != 0 {
             match self.own.try_lock() {
-                Ok(mut own) => self.settle(&mut own.held),
-                Err(TryLockError::Poisoned(poisoned)) => self.settle(&mut poisoned.into_inner().held),
+                Ok(mut own) => self.settle(&mut own),
+                Err(TryLockError::Poisoned(poisoned)) => self.settle(&mut poisoned.into_inner()),
                 Err(TryLockError::WouldBlock) => return false,
             }
         }
@@ -144,13 +147,19 @@ impl Session {
     }
 
     /// Puts back what is to be. What takes longer is left for later: nobody waits for it.
-    fn settle(&self, held: &mut Held) {
+    fn settle(&self, own: &mut Own) {
         self.ends.settling.store(true, Ordering::SeqCst);
+        let held = &mut own.held;
         let ended = held.ended(self.listener.is_deserted(PollTimeout::ZERO));
         let mut holds: Vec<(i32, Hold)> = Vec::new();
+        let mut moves: Vec<(i32, Identity, Moved)> = Vec::new();
         for pid in ended {
-            holds.extend(held.take(pid).into_iter().map(|hold| (pid, hold)));
+            let left = held.take(pid);
+            holds.extend(left.holds.into_iter().map(|hold| (pid, hold)));
+            moves.extend(left.moved.into_iter().map(|(file, moved)| (pid, file, moved)));
         }
+        // Before any name is released: one that something older was removed from is not free.
+        let backups: Vec<_> = moves.iter().filter_map(|(_, file, moved)| backup(held, file, moved)).collect();
         // Of several things that stood at one name, it is the last one that is put back.
         holds.sort_by_key(|(_, hold)| Reverse(hold.entry));
         let mut settled = lock(&self.ends.settled);
@@ -159,9 +168,15 @@ impl Session {
             held.release(pid, &hold.awaited);
             settled.push((hold, fate));
         }
+        for (pid, _, moved) in &moves {
+            held.release(*pid, &moved.first);
+        }
         self.ends.unconcluded.store(!settled.is_empty(), Ordering::SeqCst);
         // Whoever finds that nothing is expected any more finds all of it settled.
         self.ends.expect(held.len());
+        for (spot, stat) in backups {
+            own.put(spot.dir, spot.name.to_bytes(), &stat, How::Made);
+        }
         self.ends.settling.store(false, Ordering::SeqCst);
     }
 
@@ -180,6 +195,20 @@ impl Session {
             }
         }
     }
+}
+
+/// Where the older file stands that a process has made again under its first name, if it had renamed it to a name
+/// that was free.
+fn backup<'a>(held: &Held, file: &Identity, moved: &'a Moved) -> Option<(&'a Spot, Stat)> {
+    let (first, now) = (&moved.first, moved.now.as_ref()?);
+    if held.awaits(now.dir, now.name.to_bytes()) {
+        return None;
+    }
+    let stands = |spot: &Spot| directory(spot)?.identify(&spot.name).ok();
+    let anew = Identity::from(&stands(first)?);
+    let backup = stands(now)?;
+    let is_edit = anew.kind == file.kind && held.made(first.dir, first.name.to_bytes()) == Some(anew);
+    (is_edit && Identity::from(&backup) == *file).then_some((now, backup))
 }
 
 /// The directory of a name, if it is where it was.

@@ -107,7 +107,7 @@ pub fn made(stage: &Stage, one: &Mistake, who: Who) -> Vec<String> {
         let said = String::from_utf8_lossy(&run.output.stderr);
         found.iter().map(|what| format!("{} ({who:?}, {how}): {what} [{said}]", one.name)).collect()
     };
-    let unharmed = differences(one, &bare.before, &now(&bare)).is_empty();
+    let unharmed = differences(one, &bare.before, &now(&bare), |_| false).is_empty();
     let harmless = unharmed.then(|| "it does no harm".to_owned());
     wrong.extend(told("bare", &bare, harmless.into_iter().collect()));
     let found = match one.fate {
@@ -150,7 +150,7 @@ fn make(stage: &Stage, one: &Mistake, who: Who, on_delete: Option<&str>) -> Run 
 
 /// It fails, is recorded, and all is there.
 fn refused(one: &Mistake, run: &Run) -> Vec<String> {
-    let mut wrong = differences(one, &run.before, &now(run));
+    let mut wrong = differences(one, &run.before, &now(run), |_| false);
     if run.output.status.success() {
         wrong.push("it succeeds".to_owned());
     }
@@ -173,7 +173,9 @@ fn undone(stage: &Stage, one: &Mistake, bare: &Run, run: &Run) -> Vec<String> {
         let [out, err] = [&restored.stdout, &restored.stderr].map(|text| String::from_utf8_lossy(text));
         wrong.push(format!("restore ends with {}: {out}{err}", restored.status));
     }
-    wrong.extend(differences(one, &run.before, &now(run)));
+    // A directory that stayed has the time of the putting back; one that was removed gets its own again.
+    let was_removed = |name: &Path| !bare.after.contains_key(&Path::new("zone").join(name));
+    wrong.extend(differences(one, &run.before, &now(run), was_removed));
     wrong
 }
 
@@ -200,11 +202,12 @@ fn now(run: &Run) -> BTreeMap<PathBuf, Portrait> {
     portrait(&run.sandbox.root().join("zone"))
 }
 
-/// What isn't as it was, but for when directories were changed, and when anything was read.
+/// What isn't as it was, but for when anything was read, and when directories were changed that are not `dated`.
 fn differences(
     one: &Mistake,
     before: &BTreeMap<PathBuf, Portrait>,
     after: &BTreeMap<PathBuf, Portrait>,
+    dated: impl Fn(&Path) -> bool,
 ) -> Vec<String> {
     let steady = |name: &Path, thing: &Portrait| {
         let mut thing = thing.clone();
@@ -213,7 +216,10 @@ fn differences(
             thing.meta.mode &= nix::sys::stat::SFlag::S_IFMT.bits();
         }
         if thing.meta.kind == Kind::Directory {
-            (thing.meta.modified, thing.meta.nlink) = (0, 0);
+            thing.meta.nlink = 0;
+            if !dated(name) {
+                thing.meta.modified = 0;
+            }
         }
         (!one.edited.iter().any(|edited| crate::tool::record::matches(edited, name))).then_some(thing)
     };
