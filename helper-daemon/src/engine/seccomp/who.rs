@@ -122,19 +122,25 @@ impl Who {
     /// Whether the caller runs git's or jj's own executable: a file of that name inside its file system (so
     /// that no bind mount gives it), unchanged since before the session (so that no copy, link or rename does).
     pub(super) fn is_git(&self, view: &View, caller: &Caller) -> bool {
-        let Some(path) = self.program(view, caller) else { return false };
-        let in_git_core = path.parent().and_then(Path::file_name).is_some_and(|dir| dir == "git-core");
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name == "git" || name == "jj" || (in_git_core && name.starts_with("git-"))
+        self.runs(view, caller, |path| {
+            let in_git_core = path.parent().and_then(Path::file_name).is_some_and(|dir| dir == "git-core");
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name == "git" || name == "jj" || (in_git_core && name.starts_with("git-"))
+        })
     }
 
     /// Whether the caller runs a replacer's own executable, told in the same way.
     pub(super) fn is_replacer(&self, view: &View, caller: &Caller) -> bool {
-        let path = self.program(view, caller);
-        path.as_deref().and_then(Path::file_name).is_some_and(|name| view.policy.is_replacer(name))
+        self.runs(view, caller, |path| path.file_name().is_some_and(|name| view.policy.is_replacer(name)))
     }
 
-    /// The path of the caller's executable inside its file system, if it is as it was before the session.
+    /// Whether the caller's executable is as it was before the session, and has such a path inside its file
+    /// system.
+    fn runs(&self, view: &View, caller: &Caller, such: impl Fn(&Path) -> bool) -> bool {
+        // What the kernel calls it can be anything; where it isn't even called so there is no need to look.
+        such(&caller.executable_text()) && self.program(view, caller).is_some_and(|path| such(&path))
+    }
+
     fn program(&self, view: &View, caller: &Caller) -> Option<PathBuf> {
         let exe = caller.executable().ok()?;
         let stat = exe.stat().ok()?;
