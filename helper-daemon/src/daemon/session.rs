@@ -118,7 +118,7 @@ impl Session {
                 Request::Go => {
                     self.guard.begin(self.child)?;
                     begun = true;
-                    None
+                    Some(Event::Begun)
                 }
                 Request::Policy { policy, detail } => {
                     self.guard.replace_policy(policy, detail);

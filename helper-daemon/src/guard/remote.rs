@@ -92,7 +92,10 @@ impl Guard for Remote {
     }
 
     fn begin(&self, _: i32) -> Result<(), Failure> {
-        self.channel().send(&Request::Go, &[]).map_err(failed)
+        match answered(self.channel().ask(&Request::Go, &[]))? {
+            Event::Begun => Ok(()),
+            _ => Err(failed("the system's helper spoke out of turn")),
+        }
     }
 
     fn replace_policy(&self, policy: Policy, detail: String) {

@@ -21,7 +21,7 @@ pub enum Request {
     Register(Box<Register>),
     /// The child has tried the canaries: what was recorded of it? To the system's helper only.
     Proof,
-    /// The person has been told: let the agent's program begin.
+    /// The person has been told: let the agent's program begin. The system's helper answers that it has begun.
     Go,
     /// The agent's stop has been answered: `wrap` has stopped with it and runs again, or had no need to.
     Awake {
@@ -124,6 +124,8 @@ pub enum Event {
         /// The stable word of the reason.
         reason: Option<Reason>,
     },
+    /// The session has begun: whatever is recorded from now on comes after its beginning.
+    Begun,
     /// The live sessions that the asker may see.
     Sessions {
         /// In no order.

@@ -135,6 +135,21 @@ fn seccomp_what_is_kept_is_told_with_the_way_back() {
     });
 }
 
+/// What git throws away and no object holds is told while git goes on.
+#[test]
+fn seccomp_git_is_told_what_is_kept_of_its_work() {
+    every_helper(|stage, sandbox| {
+        let setup = "cd zone; git init -q . && git add . && git -c user.name=me -c user.email=me@here commit -qm 1
+            for n in $(seq 2000); do echo $n >n$n; done; git add . && git -c user.name=me -c user.email=me@here commit -qm 2
+            echo never committed >a; rm n*";
+        let mut person = stage.command(sandbox, &Mode::Bare, "sh".as_ref());
+        assert!(output(person.args(["-c", setup])).status.success());
+        let outcome = script(stage, sandbox, "cd zone; git checkout . 2>&1; cat a");
+        assert_eq!(outcome.stdout.matches("es-guard: kept: ").count(), 1, "{:?}: {outcome:?}", sandbox.who);
+        assert!(outcome.stdout.contains("zone/a went") && outcome.stdout.ends_with("old"), "{outcome:?}");
+    });
+}
+
 /// A name may say what it likes: it is shown, and does nothing.
 #[test]
 fn seccomp_a_name_full_of_orders_to_the_terminal_is_text() {

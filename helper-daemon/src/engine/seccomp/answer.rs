@@ -14,8 +14,8 @@ impl Session {
         let handled = catch_unwind(AssertUnwindSafe(|| self.handle(trapped)));
         // Whatever goes wrong in judging, the call is refused.
         let outcome = handled.unwrap_or_else(|_| Answer::Fail(Errno::EPERM).into());
-        let Outcome { reply, told, mut deed } = outcome;
-        if let Some(told) = &told {
+        let Outcome { reply, mut told, mut deed } = outcome;
+        if let Some(told) = &mut told {
             self.explain(trapped.tid, told);
         }
         let told = told.map(|told| (self.turns.take(), told));

@@ -118,7 +118,7 @@ impl ForGit {
         let Some(repository) = self.repository else { return outcome };
         let told = outcome.told.take().map(|told| match *told {
             Told::Stashed(what, entries) => {
-                Told::Aside(Aside { what, entries, repository, lasting: self.lasting })
+                Told::Aside(Aside { what, entries, repository, lasting: self.lasting, asker: None })
             }
             told => told,
         });

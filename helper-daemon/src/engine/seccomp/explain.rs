@@ -4,13 +4,16 @@
 //! A command is told by where it writes its errors: what comes to the same pipe, file or socket soon after, from
 //! whichever process, has been told.
 
+use super::sort::Aside;
 use super::{Session, Told, lock};
 use crate::explain::Wording;
 use endpoint_sec::linux::caller::Caller;
 use endpoint_sec::linux::output::ErrorOutput;
+use endpoint_sec::linux::process::PidFd;
+use nix::unistd::Pid;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// How long nothing must have been refused for a command to be taken for the next one.
@@ -23,6 +26,8 @@ pub(super) struct Explaining {
     /// Set when the agent begins, if it is to be told at all.
     pub(super) wording: OnceLock<Wording>,
     told: Mutex<Recent>,
+    /// The last one.
+    asker: Mutex<Option<Asker>>,
 }
 
 /// Who was told of something, and when last there was something to tell.
@@ -32,33 +37,67 @@ struct Recent {
     outputs: HashMap<(u64, u64), Instant>,
 }
 
+/// A process that may be told something later, as long as it is this one.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    tid: i32,
+    held: Arc<PidFd>,
+}
+
 impl Session {
-    /// Tells the command, unless it has been told.
-    pub(super) fn explain(&self, tid: i32, told: &Told) {
+    /// Tells the command that waits for its answer, unless it has been told.
+    pub(super) fn explain(&self, tid: i32, told: &mut Told) {
+        if self.explaining.wording.get().is_none() {
+            return;
+        }
+        match told {
+            // What git takes is in its repository, as a rule: that is found out later.
+            Told::Aside(aside) => aside.asker = self.asker(tid),
+            told => self.say(tid, told, || true),
+        }
+    }
+
+    /// The same for one that has its answer, if it has not ended.
+    pub(super) fn explain_to(&self, asker: &Asker, told: &Told) {
+        self.say(asker.tid, told, || !asker.held.has_ended());
+    }
+
+    /// One descriptor for all that a process is asked about in a row.
+    fn asker(&self, tid: i32) -> Option<Asker> {
+        let mut last = lock(&self.explaining.asker);
+        if last.as_ref().is_none_or(|last| last.tid != tid || last.held.has_ended()) {
+            let held = PidFd::open(Pid::from_raw(tid)).ok();
+            *last = held.map(|held| Asker { tid, held: Arc::new(held) });
+        }
+        last.clone()
+    }
+
+    /// `is_there`: whether it is still that process.
+    fn say(&self, tid: i32, told: &Told, is_there: impl Fn() -> bool) {
         let Some(wording) = self.explaining.wording.get() else { return };
+        let text = || match told {
+            Told::Denied(what) => wording.denied(what),
+            Told::Stashed(what, _) | Told::Aside(Aside { what, .. }) => wording.kept(what),
+        };
         let now = Instant::now();
         // A caller that was told need not be looked at again.
         if lock(&self.explaining.told).callers.renew(tid, now) {
             return;
         }
         let caller = Caller::new(tid);
-        let Some(output) = ErrorOutput::of(&caller) else { return };
+        let Some(output) = ErrorOutput::of(&caller).filter(|_| is_there()) else { return };
         let is_new = {
             let mut recent = lock(&self.explaining.told);
             recent.callers.note(tid, now);
-            !recent.outputs.renew(output.identity(), now) && {
+            let was_told = recent.outputs.renew(output.identity(), now);
+            if !was_told {
                 recent.outputs.note(output.identity(), now);
-                true
             }
+            !was_told
         };
         if is_new {
-            let text = match told {
-                Told::Denied(what) => wording.denied(what),
-                Told::Stashed(what, _) => wording.kept(what),
-                Told::Aside(_) => return,
-            };
             // Who does not read its errors is told by other ways.
-            let _ = output.say(&caller, text.as_bytes());
+            let _ = output.say(&caller, text().as_bytes());
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A thread of its own asks, one thing after the other; what is not held, byte for byte, stays in the stash and is
 //! told.
 
+use super::explain::Asker;
 use super::{Session, Told, lock};
 use crate::denial::Denial;
 use crate::git::clerk::{Content, Repository};
@@ -23,6 +24,8 @@ pub(super) struct Aside {
     pub(super) repository: Repository,
     /// Whether nobody but git can take the repository away.
     pub(super) lasting: bool,
+    /// Who is told, if it goes on for so long.
+    pub(super) asker: Option<Asker>,
 }
 
 /// What is to be looked at.
@@ -81,14 +84,18 @@ impl Session {
     /// Looks at what git took, for ever.
     pub(super) fn sort(&self) {
         loop {
-            let Aside { what, entries, repository, lasting } = self.heap.next();
+            let Aside { what, entries, repository, lasting, asker } = self.heap.next();
             let (held, kept): (Vec<u64>, Vec<u64>) =
                 entries.into_iter().partition(|entry| lasting && self.is_held(*entry, &repository));
             for entry in held {
                 self.discard_as(entry, Why::InGit);
             }
             if !kept.is_empty() {
-                self.turns.tell(self.turns.take(), || self.tell(Told::Stashed(what, kept)));
+                let told = Told::Stashed(what, kept);
+                if let Some(asker) = asker {
+                    self.explain_to(&asker, &told);
+                }
+                self.turns.tell(self.turns.take(), || self.tell(told));
             }
             self.heap.done();
         }
