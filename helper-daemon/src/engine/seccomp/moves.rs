@@ -40,6 +40,9 @@ pub(super) fn after_rename(view: &View, own: &mut Own, from: &Side<'_>, from_sta
         own.forget(key(to.seen), to.seen.entry.bare_name(), stat);
     }
     let name_was_free = to.stat.is_none() || replaced_own;
+    if let (Some(stat), false) = (&to.stat, name_was_free) {
+        own.saved_over(stat);
+    }
     if name_was_free && covered(view, &to.place) {
         arrive(view, own, from, came, to);
     } else if came.is_some() || !covered(view, &from.place) {

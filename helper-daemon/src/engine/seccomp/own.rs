@@ -30,7 +30,8 @@ const MAX_TREE: usize = 100_000;
 pub(super) enum How {
     /// With its content.
     Made,
-    /// As a further name of older content: the session's own only while there is another name.
+    /// As a further name of older content: the session's own only while there is another name, or once the tree
+    /// has saved over one.
     Linked,
 }
 
@@ -40,6 +41,8 @@ pub(super) struct Own {
     names: HashSet<u64, BuildHasherDefault<Keyed>>,
     /// What is made where something is held is not the session's own.
     pub(super) held: Held,
+    /// Files with several names one of which was saved over: their content was the tree's to replace.
+    saved_over: HashSet<u64, BuildHasherDefault<Keyed>>,
     /// Names that git has removed something older from.
     taken_by_git: HashSet<u64, BuildHasherDefault<Keyed>>,
 }
@@ -49,7 +52,8 @@ impl Own {
     pub(super) fn has(&self, dir: DirKey, name: &[u8], stat: &Stat) -> bool {
         !self.names.is_empty()
             && (self.names.contains(&self.mark(dir, name, stat, How::Made))
-                || (stat.nlink > 1 && self.names.contains(&self.mark(dir, name, stat, How::Linked))))
+                || ((stat.nlink > 1 || self.was_saved_over(stat))
+                    && self.names.contains(&self.mark(dir, name, stat, How::Linked))))
     }
 
     /// Records a name that the session made.
@@ -61,6 +65,18 @@ impl Own {
             let mark = self.mark(dir, name, stat, how);
             self.names.insert(mark);
         }
+    }
+
+    /// Records that the tree has saved over a name of this file.
+    pub(super) fn saved_over(&mut self, file: &Stat) {
+        if file.nlink > 1 && file.kind == Kind::Regular && file.can_be_told() {
+            let mark = self.mark_of_file(file);
+            self.saved_over.insert(mark);
+        }
+    }
+
+    fn was_saved_over(&self, file: &Stat) -> bool {
+        !self.saved_over.is_empty() && self.saved_over.contains(&self.mark_of_file(file))
     }
 
     /// Records a name that came in from where nothing is protected.
@@ -136,6 +152,10 @@ impl Own {
         if complete {
             self.names.extend(names);
         }
+    }
+
+    fn mark_of_file(&self, file: &Stat) -> u64 {
+        self.key.hash_one((file.dev, file.ino, file.born, file.generation))
     }
 
     fn mark(&self, dir: DirKey, name: &[u8], stat: &Stat, how: How) -> u64 {
@@ -261,6 +281,22 @@ mod tests {
         std::fs::remove_file(dir.path().join("old")).unwrap();
         let (_, key, stat) = look(dir.path(), c"new");
         assert!(!own.has(key, b"new", &stat));
+    }
+
+    #[test]
+    fn a_link_stays_own_where_the_tree_saved_over_the_older_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let [old, new, save] = ["old", "new", "save"].map(|name| dir.path().join(name));
+        std::fs::write(&old, "").unwrap();
+        std::fs::hard_link(&old, &new).unwrap();
+        let mut own = Own::default();
+        let (_, key, stat) = look(dir.path(), c"new");
+        own.put(key, b"new", &stat, How::Linked);
+        own.saved_over(&stat);
+        std::fs::write(&save, "").unwrap();
+        std::fs::rename(&save, &old).unwrap();
+        let (_, key, stat) = look(dir.path(), c"new");
+        assert!(own.has(key, b"new", &stat) && !own.has(key, b"old", &stat));
     }
 
     #[test]

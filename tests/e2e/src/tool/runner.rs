@@ -98,6 +98,15 @@ fn differences(row: &Row, denied: &[Expected], run: &Run) -> Vec<String> {
     wrong
 }
 
+/// A command is told what is kept of what it takes.
+fn without_what_is_kept(text: &str, row: &Row) -> String {
+    let told = |line: &&str| {
+        line.starts_with("es-guard: kept: ") || line.starts_with("es-guard: it can be put back, outside")
+    };
+    let lines = text.split_inclusive('\n');
+    lines.filter(|line| row.kept.is_empty() || !told(line)).collect()
+}
+
 /// Nobody could tell the session from none.
 fn after_ordinary_work(stage: &Stage, row: &Row, bare: &Run, guarded: &Run) -> Vec<String> {
     let mut wrong = tree::differences(&bare.after, &guarded.after, &row.unstable);
@@ -105,7 +114,8 @@ fn after_ordinary_work(stage: &Stage, row: &Row, bare: &Run, guarded: &Run) -> V
     let of = |run: &Run| {
         let [out, error] = [&run.output.stdout, &run.output.stderr].map(|text| String::from_utf8_lossy(text));
         let root = run.sandbox.root();
-        (tree::without_base(&out, &root), tree::without_base(&without_survivors(&error), &root))
+        let said = |text: &str| tree::without_base(&without_what_is_kept(text, row), &root);
+        (said(&out), said(&without_survivors(&error)))
     };
     let words = [of(bare), of(guarded)];
     if words[0] != words[1] {
