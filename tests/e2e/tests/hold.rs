@@ -1,4 +1,5 @@
 //! What replacers remove is held until they have ended: whatever happens meanwhile, nothing is lost.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, denials, eventually, kept, run};

@@ -1,4 +1,5 @@
 //! The corpus against the real kernel: each row bare, then in a session, as root and as an ordinary user.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::Stage;
 use e2e::row::{Row, Who, corpus};
