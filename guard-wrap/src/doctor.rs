@@ -1,24 +1,24 @@
 //! `es-guard doctor`: which engines this machine has, and what stands in the way.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod linux;
+
 use crate::cli::DoctorArgs;
 use crate::plan::{Asked, Plan, PlanError};
+use crate::platform;
 use crate::render::fit::under_home;
 use crate::render::{LOUD, NAME, NOTE, json, print, styled};
 use crate::state::{StateFolder, home};
-use crate::system;
 use anstyle::AnsiColor;
-use helper_daemon::daemon::SOCKET;
 use helper_daemon::denial::printable;
-use helper_daemon::embedded::Judge;
-use helper_daemon::engine::probe::{EngineReport, probe, ptrace_scope};
+use helper_daemon::engine::probe::{EngineReport, probe};
 use helper_daemon::policy::OnDelete;
 use serde::Serialize;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// Something beside the engines that `wrap` depends on.
 #[derive(Debug, Serialize)]
-struct Check {
+pub(crate) struct Check {
     name: &'static str,
     ok: bool,
     detail: String,
@@ -36,7 +36,8 @@ struct Findings {
 pub(crate) fn run(args: &DoctorArgs) -> ExitCode {
     let engines = probe();
     let usable = engines.iter().any(|engine| engine.available);
-    let checks = vec![state_folder(), policy_file(), system_helper(args.helper.as_deref()), yama()];
+    let mut checks = vec![state_folder(), policy_file()];
+    checks.extend(platform::checks(args));
     let findings = Findings { version: env!("CARGO_PKG_VERSION"), usable, engines, checks };
     print(&if args.json { json(&findings) } else { text(&findings) });
     if usable { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -83,36 +84,6 @@ fn policy_file() -> Check {
         Err(error) => (false, format!("failed to {error}")),
     };
     Check { name, ok, detail }
-}
-
-/// It is not needed: where there is none, sessions have embedded ones.
-fn system_helper(asked: Option<&Path>) -> Check {
-    let socket = asked.unwrap_or(Path::new(SOCKET)).display();
-    let (ok, detail) = match system::judge(asked) {
-        Ok(Judge::System(_)) => (true, format!("one of root's listens at {socket}: sessions use it")),
-        // `--helper none`.
-        Ok(Judge::Here) if asked.is_some() => (true, "done without: sessions have embedded ones".to_owned()),
-        Ok(Judge::Here) => (
-            true,
-            format!(
-                "none listens at {socket}, and none is needed. For one: sudo es-guard helper install (--dry-run shows what that does)"
-            ),
-        ),
-        Err(error) => (false, format!("failed to {error}")),
-    };
-    Check { name: "system helper", ok, detail }
-}
-
-fn yama() -> Check {
-    let (ok, detail) = match ptrace_scope() {
-        None => (true, "there is none".to_owned()),
-        Some(scope @ 0..=1) => (true, format!("ptrace_scope is {scope}: the helper may read what it guards")),
-        Some(scope @ 2) => {
-            (nix::unistd::geteuid().is_root(), format!("ptrace_scope is {scope}: only root may guard"))
-        }
-        Some(scope) => (false, format!("ptrace_scope is {scope}: nobody may read another process's memory")),
-    };
-    Check { name: "yama", ok, detail }
 }
 
 fn text(findings: &Findings) -> String {

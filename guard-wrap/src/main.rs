@@ -3,20 +3,34 @@
 //! It reads what a person typed, prepares the state folder and the policy, talks to a helper, and renders what
 //! happened. It makes no verdict and holds no engine: that is `helper-daemon`.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    target_os = "macos",
+    expect(dead_code, reason = "what a session needs waits there for the Endpoint Security engine")
+)]
 
 mod cli;
 mod doctor;
+#[cfg(target_os = "linux")]
 mod helper_cmd;
+#[cfg(target_os = "linux")]
 mod overrides;
 mod plan;
+#[cfg_attr(target_os = "linux", path = "linux.rs")]
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+mod platform;
 mod policy_cmd;
+#[cfg(target_os = "linux")]
 mod preparation;
 mod render;
 mod sessions;
+#[cfg(target_os = "linux")]
 mod stash;
 mod state;
+#[cfg(target_os = "linux")]
 mod status;
+#[cfg(target_os = "linux")]
 mod system;
+#[cfg(target_os = "linux")]
 mod wrap;
 
 use cli::Command;
@@ -28,13 +42,13 @@ fn main() -> ExitCode {
         Err(status) => return status,
     };
     match command {
-        Command::Wrap(args) => wrap::run(&args),
-        Command::Status(args) => status::run(&args),
-        Command::Override(command) => overrides::run(&command),
+        Command::Wrap(args) => platform::wrap(&args),
+        Command::Status(args) => platform::status(&args),
+        Command::Override(command) => platform::overrides(&command),
         Command::Sessions(command) => sessions::run(&command),
-        Command::Stash(command) => stash::run(&command),
+        Command::Stash(command) => platform::stash(&command),
         Command::Policy(command) => policy_cmd::run(&command),
-        Command::Helper(command) => helper_cmd::run(&command),
+        Command::Helper(command) => platform::helper(&command),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => cli::completions(shell),
         Command::Man { command } => cli::man(command.as_deref()),

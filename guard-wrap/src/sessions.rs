@@ -5,11 +5,13 @@
 mod follow;
 mod list;
 mod own;
-mod restore;
+#[cfg(target_os = "linux")]
+pub(crate) mod restore;
 mod shelf;
 mod show;
 
 use crate::cli::SessionsCommand;
+use crate::platform;
 use crate::state::{StateError, StateFolder};
 use helper_daemon::denial::printable;
 use helper_daemon::ledger::read;
@@ -46,7 +48,7 @@ pub(crate) fn run(command: &SessionsCommand) -> ExitCode {
     let done = match command {
         SessionsCommand::List(args) => list::run(args),
         SessionsCommand::Show(args) => show::run(args),
-        SessionsCommand::Restore(args) => return restore::run(args),
+        SessionsCommand::Restore(args) => return platform::restore(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

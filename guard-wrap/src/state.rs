@@ -2,11 +2,16 @@
 //!
 //! It opens and makes files as the user, for the helper to append to. It knows no record and no policy.
 
+#[cfg(target_os = "linux")]
+mod open_stash;
+
+#[cfg(target_os = "linux")]
+pub(crate) use open_stash::OpenStash;
+
 use helper_daemon::session::SessionId;
 use helper_daemon::stash;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -136,21 +141,6 @@ impl StateFolder {
         opened.map_err(|e| StateError::new("make the ledger", &path, e))
     }
 
-    /// Makes and opens a new session's stash.
-    pub(crate) fn create_stash(&self, id: &SessionId) -> Result<OpenStash, StateError> {
-        let folder = self.stash(id);
-        let (index, data) = (folder.join(stash::INDEX), folder.join(stash::DATA));
-        make_folder(&data)?;
-        let refused = |path, error| StateError::new("make the stash", path, error);
-        let opened = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&index);
-        let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY;
-        let folder = OpenOptions::new().read(true).custom_flags(flags.bits()).open(&data);
-        Ok(OpenStash {
-            index: opened.map_err(|error| refused(&index, error))?,
-            data: folder.map_err(|error| refused(&data, error))?.into(),
-        })
-    }
-
     /// Removes the stash of a session, if nothing was put into it.
     pub(crate) fn discard_stash(&self, id: &SessionId) {
         let folder = self.stash(id);
@@ -201,15 +191,6 @@ impl StateFolder {
         let folder = self.0.join(format!("canary-{id}"));
         Canaries { kept: folder.join("kept"), free: folder.join("free"), folder }
     }
-}
-
-/// A session's stash, open.
-#[derive(Debug)]
-pub(crate) struct OpenStash {
-    /// For appending.
-    pub(crate) index: File,
-    /// As a place only.
-    pub(crate) data: OwnedFd,
 }
 
 fn make_folder(path: &Path) -> Result<(), StateError> {

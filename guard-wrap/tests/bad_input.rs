@@ -1,4 +1,5 @@
 //! What `wrap` refuses: each with its message, exit status 125 and nothing started.
+#![cfg(target_os = "linux")]
 
 mod stage;
 

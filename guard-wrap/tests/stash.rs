@@ -1,4 +1,5 @@
 //! `sessions restore`, `stash list` and `stash prune` as they are typed.
+#![cfg(target_os = "linux")]
 
 mod stage;
 

@@ -6,16 +6,23 @@
 //!
 //! It renders nothing for people (that is `guard-wrap`) but the one sentence of a denial, and it has no
 //! `unsafe`.
+//!
+//! Rooms that only Linux can have so far are left out elsewhere, each as a whole; the others are the same on every
+//! system.
 #![forbid(unsafe_code)]
 
+#[cfg(target_os = "linux")]
 pub mod daemon;
 pub mod deeds;
 pub mod denial;
+#[cfg(target_os = "linux")]
 pub mod embedded;
 pub mod encoding;
 pub mod engine;
 pub mod explain;
+#[cfg(target_os = "linux")]
 pub mod git;
+#[cfg(target_os = "linux")]
 pub mod guard;
 mod jsonl;
 pub mod ledger;

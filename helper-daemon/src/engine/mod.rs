@@ -4,6 +4,7 @@
 //! make the verdict and answers the kernel. What it denied it tells a [`Witness`], afterwards.
 
 pub mod probe;
+#[cfg(target_os = "linux")]
 pub mod seccomp;
 
 use crate::deeds::Deed;

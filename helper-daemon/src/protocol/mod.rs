@@ -5,10 +5,12 @@
 //! conversation.
 
 mod authority;
+#[cfg(target_os = "linux")]
 mod frame;
 mod message;
 
 pub use authority::{Granter, LiveOverride, MAX_GRANTS, MAX_REASON, Refusal, RefusalCode};
+#[cfg(target_os = "linux")]
 pub use frame::{Channel, ChannelError, MAX_FRAME, encode};
 pub use message::{
     Description, Event, ExitStatus, Failure, FailureKind, PROTOCOL_VERSION, Register, Request,

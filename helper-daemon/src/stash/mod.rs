@@ -13,26 +13,13 @@
 //!
 //! Nothing here knows an engine, a policy or a command.
 
-mod content;
-mod copy;
-mod descent;
-mod discard;
 mod index;
-mod looks;
-mod shift;
-mod store;
-#[cfg(test)]
-mod tests;
-mod weight;
+#[cfg(target_os = "linux")]
+mod things;
 
-pub use copy::{copy, copy_whole};
-pub use descent::TreeError;
-pub use discard::discard;
 pub use index::{Contents, Index, read};
-pub use looks::{Lost, Trait};
-pub use shift::shift;
-pub use store::{Entry, Store, name_of};
-pub use weight::weigh;
+#[cfg(target_os = "linux")]
+pub use things::{Entry, Lost, Store, Trait, TreeError, copy, copy_whole, discard, name_of, shift, weigh};
 
 use crate::encoding::path_text;
 use crate::policy::judge::Reason;

@@ -1,5 +1,6 @@
 //! Who may say what to the system's helper: the table of docs/authority.md, cell by cell. Each one who asks is a
 //! real process, and what it asks goes over the wire as that is documented, without es-guard's own client.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::asking::{grant, of_owners, word};

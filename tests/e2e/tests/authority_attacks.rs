@@ -1,5 +1,6 @@
 //! An agent that wants to be let out by the system's helper: asks it as a person would, forges, hides who it is.
 //! What it does works for a person outside its tree, and is refused to it.
+#![cfg(target_os = "linux")]
 
 use e2e::asking::{grant, word};
 use e2e::play::Play;

@@ -1,5 +1,6 @@
 //! What `bare_result` shows of a session's own user, of callers that are somebody else by now: of
 //! root's agents that have become an ordinary user, wholly or for files only, and of a user with further groups.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::bare::{Caller, can_be_made, same_as_bare};

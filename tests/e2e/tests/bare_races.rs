@@ -1,5 +1,6 @@
 //! What no table of acts can show: directories that are swapped under a call, a file system that stalls,
 //! processes of a tree that have become another user. Nothing happens that bare would refuse.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, denials, eventually, run};

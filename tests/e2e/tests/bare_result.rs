@@ -3,6 +3,7 @@
 //!
 //! Every [act](ACTS) is done in every [place](PLACES) by one process of an ordinary user: bare, guarded outside
 //! all zones, and guarded in one, there with the choice of a refusal where bare would remove something.
+#![cfg(target_os = "linux")]
 
 use e2e::bare::{Caller, can_be_made, same_as_bare};
 use e2e::guard::Stage;

@@ -1,4 +1,5 @@
 //! The process that reads repositories for a session, with either helper: what it may do, and who can reach it.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Stage, eventually};

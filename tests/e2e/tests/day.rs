@@ -1,5 +1,6 @@
 //! A day in the life, with real tools in a real repository: in a session, whatever the helper and whatever is
 //! done with what is removed, every step comes to what it comes to bare, and none is refused. Then the mistakes.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::Stage;
 use e2e::row::Who;

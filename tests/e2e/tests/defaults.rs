@@ -1,5 +1,6 @@
 //! With an empty home and nothing said, things are where everybody expects them: the policy is
 //! `~/.codex/es_policy.json`, records are in `~/.codex/es-guard`.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Stage, eventually, output, read};

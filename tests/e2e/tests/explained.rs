@@ -1,4 +1,5 @@
 //! A command is told in its own output why it was refused something: where something reads that, once, at once.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{Mode, Outcome, Stage, output, run};
 use e2e::row::Who;

@@ -1,5 +1,6 @@
 //! What goes wrong around a session: full disks, hung file systems, crowds, limits. Verdicts stay right, and
 //! what is lost is told.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, denials, eventually, ledgers, output, read, run};

@@ -1,5 +1,6 @@
 //! What fails around the system's helper while it guards, and what becomes of its sessions: the table of
 //! docs/failure.md. Guarded operations never succeed because something broke.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::crowd::Member;

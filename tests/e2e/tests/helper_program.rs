@@ -1,5 +1,6 @@
 //! `es-guard-helper` and `es-guard helper` without systemd: what they say of themselves, and what installing writes
 //! below a root directory. As a service the helper is tried in `service.rs`.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Stage, eventually, output};

@@ -1,4 +1,5 @@
 //! What replacers remove is held until they have ended: whatever happens meanwhile, nothing is lost.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, denials, eventually, kept, run};
@@ -110,6 +111,23 @@ fn seccomp_what_a_person_puts_there_meanwhile_is_left_and_what_was_held_is_kept(
         assert_eq!((denied.len(), kept.len()), (2, 1));
         assert_eq!(fs::read_to_string(sandbox.root().join("zone/a")).unwrap(), "the person's");
         assert_eq!(left(&sandbox.state()), ["old"]);
+    });
+}
+
+/// A backup may go; what was only renamed, and what a person has put in a backup's place, may not.
+#[test]
+fn seccomp_only_the_backup_of_an_edit_is_the_sessions_own() {
+    seccomp_scenes(|mut scene| {
+        let renames = "perl -e 'rename \"zone/a\", \"zone/b\"'; rm zone/b 2>/dev/null; echo $?";
+        assert_eq!(scene.agent.says(renames), "1", "{:?}", scene.sandbox.who);
+        let edits = "mv zone/b zone/a; sed -i.bak s/old/new/ zone/a; rm zone/a.bak; echo $?";
+        assert_eq!(scene.agent.says(edits), "0", "{:?}", scene.sandbox.who);
+        assert_eq!(scene.agent.says("sed -i.bak s/new/newer/ zone/a; echo done"), "done");
+        let backup = scene.path("zone/a.bak");
+        fs::remove_file(&backup).and_then(|()| fs::write(&backup, "a person's")).expect("another file");
+        assert_eq!(scene.agent.says("rm -f zone/a.bak 2>/dev/null; echo $?"), "1", "{:?}", scene.sandbox.who);
+        let (denied, kept, _) = scene.ends();
+        assert_eq!((denied.len(), kept.len()), (2, 0), "{denied:?}");
     });
 }
 

@@ -1,5 +1,6 @@
 //! What a process is given and what it leaves: guarded it is the same as bare. Every line of shell here is run
 //! both ways, with `$G` nothing or a guarded run, and must print the same and end the same.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{Mode, Outcome, Stage, ledgers, run};
 use e2e::row::Who;

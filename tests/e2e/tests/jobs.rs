@@ -1,5 +1,6 @@
 //! Job control: `wrap` is the job that a shell sees, and the agent's family is what it stands for. Where one stops
 //! the other does, by the same signal, and goes on with it, also when the helper is dead.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, eventually};

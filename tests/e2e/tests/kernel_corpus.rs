@@ -2,6 +2,7 @@
 //!
 //! `ES_GUARD_TEST_PACE=slow` deals out the rows that anybody may play: one of the two has the embedded helper, the
 //! other goes bare and has the system's.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::Stage;
 use e2e::require::{Pace, pace};

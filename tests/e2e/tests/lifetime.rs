@@ -1,5 +1,6 @@
 //! Who outlives whom: signals to `wrap` reach the agent, children outlive it guarded, and whoever is killed, the
 //! files are safe.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Outcome, Stage, denials, eventually, ledgers, read, run};

@@ -1,4 +1,5 @@
 //! The system's helper at its limits of files and processes: what it can't do, it refuses, and it recovers.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{Stage, denials, output};
 use e2e::play::{Play, another, another_is_guarded, another_is_refused, mode, sandbox};

@@ -1,4 +1,5 @@
 //! Sessions while they run, as a person sees them: `status`, `sessions list`, `sessions show --follow`.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::asking::grant;

@@ -1,5 +1,6 @@
 //! The system's helper under load: many sessions of many users at once. What it records, what it costs in memory,
 //! and that no session lives at another's expense. `ES_GUARD_TEST_PACE=slow` does less.
+#![cfg(target_os = "linux")]
 
 use e2e::crowd::{Crowd, Member};
 use e2e::guard::{Stage, eventually, ledgers, read};

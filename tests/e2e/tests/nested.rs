@@ -1,5 +1,6 @@
 //! `es-guard wrap` inside `wrap`: with a system helper the outer session guards more, and never less; without, it is
 //! refused and says why.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Stage, denials, ledgers, read};

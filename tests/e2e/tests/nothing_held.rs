@@ -1,5 +1,6 @@
 //! When a call has returned, nobody but the caller has open what it gave: the program executes, locks, leases
 //! and unmounts at once, as bare.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{Mode, Stage, run};
 use e2e::require::{self, Pace, pace};

@@ -1,5 +1,6 @@
 //! Overrides that a person grants while the agent runs: by the command, in force at once, gone in time, and in
 //! the ledger with who it was.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::asking::{grant, word};

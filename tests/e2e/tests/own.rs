@@ -1,4 +1,5 @@
 //! The session's own: where it can't be kept it is refused, and what a session made and took away is told.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, eventually, output, run};

@@ -1,6 +1,7 @@
 //! Pathname races: another thread changes what a path stands for between judging and acting. Bare the precious
 //! file is lost within a few tries, guarded never. `ES_GUARD_TEST_PACE=long` tries a million times where the bytes of
 //! a path are rewritten for an ordinary user.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{Mode, Outcome, Stage, run};
 use e2e::require::{Pace, pace};

@@ -1,5 +1,6 @@
 //! Ten thousand random scripts of a tree and a person: nothing of the person's is ever lost, nothing but what
 //! would lose it is ever refused. See [`e2e::random`].
+#![cfg(target_os = "linux")]
 
 use e2e::guard::Stage;
 use e2e::parallel;

@@ -1,4 +1,5 @@
 //! What must be in the ledger, and when.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{Mode, Stage, ledgers, read};
 use e2e::sandbox::{Sandbox, everyone};

@@ -1,5 +1,6 @@
 //! The policy file is changed by the person while the agent runs: it takes effect, at once and as a whole; what
 //! is broken changes nothing and is told.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Stage, eventually, ledgers, read};

@@ -1,5 +1,6 @@
 //! `es-guard sessions restore`: what a session kept comes back, byte by byte and with all that was said of it;
 //! killed at any moment, on a full disk, and asked for by the tree itself.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{Mode, Stage, run};
 use e2e::kept::{Portrait, Stash, portrait};

@@ -1,5 +1,6 @@
 //! A process id that is used again means another process: whatever the first one was to a session, the second
 //! is not.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::asking::{Desk, grant, of_owners, word};

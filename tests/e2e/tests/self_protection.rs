@@ -1,6 +1,7 @@
 //! The tree against its guard: the policy, the records and the processes of es-guard. Every attack succeeds
 //! bare, on files and processes of the same kind. (What another process may ask of the system's helper has
 //! tests of its own.)
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Outcome, Stage, denials, ledgers, run};

@@ -1,5 +1,6 @@
 //! The helper as a service of systemd: installed, sandboxed as its unit says, reloaded, upgraded, killed, removed;
 //! and the corpus through it. In a machine of its own.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::Stage;
 use e2e::row::{Who, corpus};

@@ -1,5 +1,6 @@
 //! No session begins unprotected: whatever takes something away from es-guard or makes its proof come out
 //! otherwise, `wrap` says why, exits with 125, and has started nothing.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{Mode, Outcome, Stage, ledgers, output, read};
 use e2e::require;

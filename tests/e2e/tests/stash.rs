@@ -1,4 +1,5 @@
 //! What a zone with a stash lets through is kept: the very object where it can be moved, else a copy like it.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, eventually, kept, run};

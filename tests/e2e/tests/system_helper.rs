@@ -1,5 +1,6 @@
 //! The system's helper and those who should not be its friends: other users, the guarded tree itself, clients
 //! that speak nonsense or nothing, and its own death. What it judges is the corpus's to say.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, denials, eventually, ledgers, output, read, run};

@@ -1,4 +1,5 @@
 //! A guarded run on a terminal is the same as a bare one: keys, window size, modes, pipelines, full screens.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{Stage, eventually};
 use e2e::require;

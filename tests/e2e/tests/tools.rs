@@ -1,4 +1,5 @@
 //! Real programs, bare and then in a session, as root and as an ordinary user.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::Stage;
 use e2e::{parallel, require, sandbox, tool};

@@ -49,7 +49,7 @@ pub(super) enum RestoreError {
 }
 
 /// Runs it. The exit status says whether everything that was meant is back.
-pub(super) fn run(args: &RestoreArgs) -> ExitCode {
+pub(crate) fn run(args: &RestoreArgs) -> ExitCode {
     match restore(args) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

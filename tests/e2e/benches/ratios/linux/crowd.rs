@@ -1,7 +1,7 @@
 //! Sixty-four sessions of eight users at once in the system's helper: what one operation takes then, and what
 //! memory a session takes. They need root.
 
-use crate::measure::{Aim, Line};
+use super::measure::{Aim, Line};
 use e2e::crowd::{Crowd, Member};
 use e2e::guard::Stage;
 use e2e::system::private_memory;

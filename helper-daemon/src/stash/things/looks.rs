@@ -1,8 +1,8 @@
 //! What the file system says of a thing besides its content: read, and given to another.
 
 use super::descent::named;
-use super::{Kind, Meta};
 use crate::encoding::{hex, unhex};
+use crate::stash::{Kind, Meta};
 use endpoint_sec::linux::handle::{self, Handle};
 use nix::errno::Errno;
 use nix::sys::stat::{FchmodatFlags, FileStat, Mode, UtimensatFlags, fchmodat, fstat, utimensat};

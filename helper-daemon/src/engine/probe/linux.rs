@@ -1,12 +1,9 @@
-//! Which engines this machine has: facts with their reasons, and what to do about what is missing.
-//!
-//! It chooses nothing, and leaves the process as it was: a filter that can't be taken off again is tried in a
-//! child.
+//! Which engines a Linux machine has. A filter that can't be taken off again is tried in a child.
 
+use super::{EngineReport, NOT_BUILT, version};
 use endpoint_sec::linux::{filter, process};
 use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, waitpid};
-use serde::Serialize;
 
 /// The oldest kernel with everything that the seccomp engine needs: `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`.
 const OLDEST: (u32, u32) = (5, 19);
@@ -17,24 +14,9 @@ const LOOK_AROUND: &str = "look whether the container or sandbox around es-guard
 /// What is said where another listener leaves no room for es-guard's.
 const LISTENED_TO: &str = "this process already runs under a seccomp listener";
 
-/// What is known about one engine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct EngineReport {
-    /// Its name, as in records.
-    pub name: &'static str,
-    /// Whether a session can run on it here and now.
-    pub available: bool,
-    /// The facts that this rests on.
-    pub reasons: Vec<String>,
-    /// What would make it available.
-    pub remedy: Option<String>,
-}
-
 /// Looks at every engine there is.
-///
-/// Call it from a process of a single thread: with more, whether a filter can be installed is not tried.
-pub fn probe() -> Vec<EngineReport> {
-    vec![seccomp(), bpf_lsm(), endpoint_security()]
+pub(super) fn probe() -> Vec<EngineReport> {
+    vec![seccomp(), bpf_lsm(), EngineReport::elsewhere("endpoint-security", "macOS")]
 }
 
 /// Yama's `ptrace_scope` (Documentation/admin-guide/LSM/Yama.rst); `None` where there is no Yama.
@@ -44,7 +26,7 @@ pub fn ptrace_scope() -> Option<u32> {
 
 /// Looks at the seccomp engine alone; as [`probe`] otherwise.
 pub fn seccomp() -> EngineReport {
-    let mut report = EngineReport::seccomp();
+    let mut report = EngineReport::unopposed("seccomp");
     report.kernel();
     match filter::flags_supported() {
         Ok(()) => report.fact("the kernel knows user notification and the flags it needs".to_owned()),
@@ -60,27 +42,12 @@ pub fn seccomp() -> EngineReport {
 /// Whether this process runs under a listener already, found out by a child that tries to install one. The
 /// sentence says so.
 pub fn listened_to() -> Option<String> {
-    let mut report = EngineReport::seccomp();
+    let mut report = EngineReport::unopposed("seccomp");
     report.trial();
     report.reasons.into_iter().find(|reason| reason.contains(LISTENED_TO))
 }
 
 impl EngineReport {
-    /// Of an engine that nothing speaks against yet.
-    fn seccomp() -> Self {
-        Self { name: "seccomp", available: true, reasons: Vec::new(), remedy: None }
-    }
-
-    fn fact(&mut self, fact: String) {
-        self.reasons.push(fact);
-    }
-
-    fn lacks(&mut self, reason: String, remedy: &str) {
-        self.available = false;
-        self.reasons.push(reason);
-        self.remedy.get_or_insert_with(|| remedy.to_owned());
-    }
-
     fn kernel(&mut self) {
         match nix::sys::utsname::uname() {
             Ok(uname) => self.release(&uname.release().to_string_lossy()),
@@ -209,40 +176,12 @@ fn bpf_lsm() -> EngineReport {
         Ok(list) => format!("the kernel has no bpf in its list of security modules ({})", list.trim()),
         Err(e) => format!("the kernel's list of security modules can't be read: {e}"),
     };
-    EngineReport {
-        name: "bpf-lsm",
-        available: false,
-        reasons: vec!["not built into this version of es-guard".to_owned(), on],
-        remedy: None,
-    }
-}
-
-fn endpoint_security() -> EngineReport {
-    EngineReport {
-        name: "endpoint-security",
-        available: false,
-        reasons: vec!["only macOS has it".to_owned()],
-        remedy: None,
-    }
-}
-
-/// `6.12.3-arch1` as (6, 12).
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    EngineReport { name: "bpf-lsm", available: false, reasons: vec![NOT_BUILT.to_owned(), on], remedy: None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn releases_are_compared_as_numbers() {
-        assert_eq!(version("6.12.3-arch1"), Some((6, 12)));
-        assert_eq!(version("5.4"), Some((5, 4)));
-        assert!(version("5.9.1") < Some(OLDEST) && version("5.19.0-rc1") >= Some(OLDEST));
-        assert_eq!(version("weird"), None);
-    }
 
     #[test]
     fn a_kernel_below_5_19_is_refused_with_reason_and_remedy() {
@@ -255,7 +194,7 @@ mod tests {
             ("10.0", true),
             ("unheard of", true),
         ] {
-            let mut report = EngineReport::seccomp();
+            let mut report = EngineReport::unopposed("seccomp");
             report.release(release);
             assert_eq!(report.available, available, "{release}");
             assert!(report.reasons[0].starts_with(&format!("this is Linux {release}")));
@@ -269,15 +208,5 @@ mod tests {
         for outcome in [Outcome::Installed, Outcome::AlreadyListening, Outcome::Refused(Errno::EACCES)] {
             assert_eq!(Outcome::from_status(outcome.status()), outcome);
         }
-    }
-
-    #[test]
-    fn every_engine_is_named_and_what_is_missing_has_a_reason() {
-        let reports = probe();
-        assert_eq!(
-            reports.iter().map(|r| r.name).collect::<Vec<_>>(),
-            ["seccomp", "bpf-lsm", "endpoint-security"]
-        );
-        assert!(reports.iter().all(|report| !report.reasons.is_empty()));
     }
 }

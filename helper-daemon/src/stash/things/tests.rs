@@ -2,7 +2,8 @@
 
 use super::descent::{Descent, named};
 use super::looks::attributes;
-use super::{Meta, Trait, copy, copy_whole, discard, shift};
+use super::{Trait, copy, copy_whole, discard, shift};
+use crate::stash::Meta;
 use endpoint_sec::linux::handle::Handle;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};

@@ -5,12 +5,12 @@
 //! attributes and access control lists, and the times of last access and change. It has no inode flags
 //! (chattr(1)), and no hard links to what is elsewhere.
 
-use super::Meta;
 use super::content;
 use super::descent::{Descent, LOOK, TreeError, named};
 use super::discard::discard;
 use super::looks::{Attributes, Lost, attributes, give, open_up};
 use super::shift::shift;
+use crate::stash::Meta;
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};

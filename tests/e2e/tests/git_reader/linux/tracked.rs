@@ -1,7 +1,7 @@
 //! Which names are tracked, in every kind of index and work tree.
 
-use crate::Test;
-use crate::repo::{Repo, Said, ask, said};
+use super::Test;
+use super::repo::{Repo, Said, ask, said};
 use helper_daemon::git::clerk::Tracked;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -207,7 +207,7 @@ fn executes_nothing() {
     repo.write(".git/info/attributes", b"* filter=x\n");
     let clerk = repo.clerk();
     assert_eq!(said(&clerk, &repo.path("a")), Said::File);
-    assert!(crate::repo::is_held(&clerk, &repo.path("a")));
+    assert!(super::repo::is_held(&clerk, &repo.path("a")));
     assert!(!trace.exists());
 }
 
@@ -227,7 +227,7 @@ fn many() {
     let tracked = began.elapsed();
     assert!(found.iter().all(|found| matches!(found, Tracked::File(_))));
     let began = Instant::now();
-    assert!(paths.iter().all(|path| crate::repo::is_held(&clerk, path)));
+    assert!(paths.iter().all(|path| super::repo::is_held(&clerk, path)));
     eprintln!(
         "     5,000 names tracked: {} µs each; held: {} µs each",
         tracked.as_micros() / 5000,

@@ -1,6 +1,7 @@
 //! The side of a stash that things are put into.
 
-use super::{Gone, Index, Kept, Kind, Lost, Meta, Note, Why, Without};
+use super::looks::Lost;
+use crate::stash::{Gone, Index, Kept, Kind, Meta, Note, Why, Without};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::handle::{self, Handle, Stat};
 use jiff::Timestamp;

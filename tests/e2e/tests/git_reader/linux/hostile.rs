@@ -1,7 +1,7 @@
 //! What a session may put in the place of a repository's files, and do to the process that reads them.
 
-use crate::Test;
-use crate::repo::{Repo, Said, is_held, only, said};
+use super::Test;
+use super::repo::{Repo, Said, is_held, only, said};
 use helper_daemon::git::clerk::Clerk;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;

@@ -1,7 +1,7 @@
 //! Which content is held, and what does not count.
 
-use crate::Test;
-use crate::repo::{Repo, is_held, only};
+use super::Test;
+use super::repo::{Repo, is_held, only};
 use std::fs;
 use std::process::Command;
 

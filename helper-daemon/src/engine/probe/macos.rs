@@ -1,0 +1,46 @@
+//! Which engines a Mac has.
+
+use super::{EngineReport, NOT_BUILT, version};
+
+/// macOS 13: with it came what the engine is built on.
+const OLDEST: (u32, u32) = (22, 0);
+
+/// Looks at every engine there is.
+pub(super) fn probe() -> Vec<EngineReport> {
+    let seccomp = EngineReport::elsewhere("seccomp", "Linux");
+    let bpf_lsm = EngineReport::elsewhere("bpf-lsm", "Linux");
+    let mut endpoint_security = EngineReport::unopposed("endpoint-security");
+    endpoint_security.lacks(NOT_BUILT.to_owned(), "run the agent on Linux");
+    match nix::sys::utsname::uname() {
+        Ok(uname) => endpoint_security.release(&uname.release().to_string_lossy()),
+        Err(e) => endpoint_security.fact(format!("the system's release can't be told: {e}")),
+    }
+    vec![seccomp, bpf_lsm, endpoint_security]
+}
+
+impl EngineReport {
+    /// The kernel is Darwin, whose numbers are not those of macOS.
+    fn release(&mut self, release: &str) {
+        if version(release).is_some_and(|version| version < OLDEST) {
+            let reason = format!("this is Darwin {release}, and macOS 13 (Darwin 22) or later is needed");
+            self.lacks(reason, "use macOS 13 or later");
+        } else {
+            self.fact(format!("this is Darwin {release}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mac_older_than_macos_13_is_told_so() {
+        for (release, told) in [("21.6.0", true), ("22.0.0", false), ("25.1.0", false), ("weird", false)] {
+            let mut report = EngineReport::unopposed("endpoint-security");
+            report.release(release);
+            assert_eq!(report.available, !told, "{release}");
+            assert!(report.reasons[0].starts_with(&format!("this is Darwin {release}")));
+        }
+    }
+}
