@@ -102,9 +102,11 @@ unsafe extern "C" fn invoke(block: *mut Block, _: *mut Client, message: *const s
         context.receive(message);
     }));
     if let Err(payload) = received {
-        // What was asked is answered: the unwinding dropped it. Panics beyond this function would abort, so the
-        // payload, whose own end may panic, is left alone.
-        std::mem::forget(payload);
+        // What was asked is answered: the unwinding dropped it. A panic beyond this function would abort, and what
+        // was thrown may panic when it is dropped; what that throws is left alone.
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(payload);
+        }
         context.control.0.panicked();
     }
 }
