@@ -143,9 +143,10 @@ impl<I: Identity, S: Copy + Eq> Tree<I, S> {
         self.tainted
     }
 
-    /// Sets the tree right by all processes that there are, each with its parent. What the list does not have is gone.
-    pub fn resynchronise(&mut self, alive: &[(I, I)]) -> Resynchronised<I> {
-        let parents: HashMap<I, I> = alive.iter().copied().collect();
+    /// Sets the tree right by all processes that there are, each with its parent where that is known. What the list does
+    /// not have is gone.
+    pub fn resynchronise(&mut self, alive: &[(I, Option<I>)]) -> Resynchronised<I> {
+        let parents: HashMap<I, Option<I>> = alive.iter().copied().collect();
         let known: HashSet<I> = self.standing.keys().copied().collect();
         let ended: Vec<I> = known.iter().copied().filter(|who| !parents.contains_key(who)).collect();
         let is_member = |who: &I| matches!(self.session_of(*who), Some(Standing::Member(_)));
@@ -221,7 +222,7 @@ impl<I: Identity, S: Copy + Eq> Tree<I, S> {
 
     /// Where a process belongs that nobody saw being made, by the list of all: the first ancestor that is known
     /// decides.
-    fn trace(&self, process: I, parents: &HashMap<I, I>) -> Standing<S> {
+    fn trace(&self, process: I, parents: &HashMap<I, Option<I>>) -> Standing<S> {
         let mut who = process;
         // A list that was taken while it changed may go in circles.
         for _ in 0..=parents.len() {
@@ -229,7 +230,7 @@ impl<I: Identity, S: Copy + Eq> Tree<I, S> {
             if let Some(standing @ (Standing::Member(_) | Standing::Uncertain)) = before {
                 return standing;
             }
-            let Some(parent) = parents.get(&who).copied() else { return Standing::Uncertain };
+            let Some(parent) = parents.get(&who).copied().flatten() else { return Standing::Uncertain };
             if parent == self.reaper {
                 return before.unwrap_or(Standing::Uncertain);
             }

@@ -5,6 +5,7 @@
 use crate::macos::block::Block;
 use crate::macos::event::exec::Exec;
 use crate::macos::message::Message;
+use crate::macos::task::Tasks;
 use crate::macos::token::{AuditToken, StringToken};
 use core::ffi::{c_char, c_void};
 
@@ -58,7 +59,7 @@ pub type SetDeadlineMissMode = unsafe extern "C" fn(*mut Client, u32) -> u32;
 /// `es_set_deadline_max_milliseconds`: the types, how many, milliseconds; returns `RETURN_*`.
 pub type SetDeadlineMax = unsafe extern "C" fn(*mut Client, *const u32, u32, u32) -> u32;
 
-/// The functions, and the two things of the system library that go with them.
+/// The functions, and what of the system library goes with them.
 #[derive(Clone, Copy, Debug)]
 pub struct Api {
     /// Connects: root and Full Disk Access are needed.
@@ -136,6 +137,8 @@ pub struct Api {
     /// How long its tick is; returns 0.
     #[doc(alias = "mach_timebase_info")]
     pub timebase_info: unsafe extern "C" fn(*mut Timebase) -> i32,
+    /// Who has a pid, and which processes there are.
+    pub tasks: Tasks,
     /// `_NSConcreteStackBlock`: the class of a block that was not copied yet.
     pub stack_block: *const c_void,
 }

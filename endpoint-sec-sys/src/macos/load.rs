@@ -1,6 +1,7 @@
 //! Fills the table: `dlopen(3)` and `dlsym(3)`.
 
 use crate::macos::api::Api;
+use crate::macos::task::Tasks;
 use core::ffi::{CStr, c_void};
 use core::mem::transmute_copy;
 
@@ -28,8 +29,8 @@ pub fn load(library: &CStr) -> Result<Api, Missing> {
     let es = |name| Symbol { handle, name };
     let system = |name| Symbol { handle: libc::RTLD_DEFAULT, name };
     // SAFETY:
-    // - each symbol is asked for as the function that its field declares, from the framework's header or
-    //   `mach/mach_time.h`.
+    // - each symbol is asked for as the function that its field declares, from the framework's header,
+    //   `mach/mach_time.h`, `mach/task_info.h` or `libproc.h`.
     unsafe {
         Ok(Api {
             new_client: es(c"es_new_client").function()?,
@@ -57,6 +58,14 @@ pub fn load(library: &CStr) -> Result<Api, Missing> {
             set_deadline_max_milliseconds: es(c"es_set_deadline_max_milliseconds").function().ok(),
             absolute_time: system(c"mach_absolute_time").function()?,
             timebase_info: system(c"mach_timebase_info").function()?,
+            tasks: Tasks {
+                own: system(c"mach_task_self_").address()?.cast(),
+                name_for_pid: system(c"task_name_for_pid").function()?,
+                info: system(c"task_info").function()?,
+                let_go: system(c"mach_port_deallocate").function()?,
+                all_pids: system(c"proc_listallpids").function()?,
+                pid_info: system(c"proc_pidinfo").function()?,
+            },
             stack_block: system(c"_NSConcreteStackBlock").address()?,
         })
     }

@@ -32,4 +32,5 @@ pub mod load;
 pub mod message;
 pub mod process;
 pub mod result;
+pub mod task;
 pub mod token;

@@ -10,6 +10,7 @@
 //!
 //! What this module does not know: zones, sessions, process trees, and which answer is right.
 
+mod census;
 mod client;
 mod connect_error;
 mod connection;

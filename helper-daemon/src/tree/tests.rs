@@ -158,13 +158,13 @@ fn a_resynchronisation_finds_what_was_made_and_what_ended_meanwhile() {
     assert!(tree.is_tainted());
     // Lost: 22 ended; 21 made 23, which made 24; ROOT executed; the shell made 12.
     let alive = [
-        (LAUNCHD, Who(0, 0)),
-        (SHELL, LAUNCHD),
-        (Who(24, 1), Who(23, 1)),
-        (Who(23, 1), Who(21, 1)),
-        (Who(21, 1), Who(20, 2)),
-        (Who(12, 1), SHELL),
-        (Who(20, 2), SHELL),
+        (LAUNCHD, None),
+        (SHELL, Some(LAUNCHD)),
+        (Who(24, 1), Some(Who(23, 1))),
+        (Who(23, 1), Some(Who(21, 1))),
+        (Who(21, 1), Some(Who(20, 2))),
+        (Who(12, 1), Some(SHELL)),
+        (Who(20, 2), Some(SHELL)),
     ];
     let mut found = tree.resynchronise(&alive);
     found.adopted.sort();
@@ -182,7 +182,11 @@ fn an_exec_that_was_lost_does_not_let_a_member_go() {
     assert_eq!(tree.meet(stranger(Who(20, 2), SHELL)), MEMBER);
     assert_eq!(tree.session_of(ROOT), None);
     tree.taint();
-    let found = tree.resynchronise(&[(SHELL, LAUNCHD), (Who(20, 3), SHELL), (Who(25, 1), Who(20, 3))]);
+    let found = tree.resynchronise(&[
+        (SHELL, Some(LAUNCHD)),
+        (Who(20, 3), Some(SHELL)),
+        (Who(25, 1), Some(Who(20, 3))),
+    ]);
     assert_eq!(members(&tree), [Who(20, 3), Who(25, 1)], "{found:?}");
 }
 
@@ -198,10 +202,10 @@ fn of_what_was_made_while_events_were_lost_and_given_away_nobody_can_tell() {
     let mut tree = tree();
     tree.taint();
     let found = tree.resynchronise(&[
-        (SHELL, LAUNCHD),
-        (ROOT, SHELL),
-        (Who(30, 1), LAUNCHD),
-        (Who(31, 1), Who(30, 1)),
+        (SHELL, Some(LAUNCHD)),
+        (ROOT, Some(SHELL)),
+        (Who(30, 1), Some(LAUNCHD)),
+        (Who(31, 1), Some(Who(30, 1))),
     ]);
     let mut uncertain = found.uncertain;
     uncertain.sort();
@@ -212,8 +216,12 @@ fn of_what_was_made_while_events_were_lost_and_given_away_nobody_can_tell() {
 #[test]
 fn a_list_that_goes_in_circles_or_ends_nowhere_is_uncertain() {
     let mut tree = tree();
-    let circle =
-        [(Who(30, 1), Who(31, 1)), (Who(31, 1), Who(30, 1)), (Who(32, 1), Who(33, 1)), (ROOT, SHELL)];
+    let circle = [
+        (Who(30, 1), Some(Who(31, 1))),
+        (Who(31, 1), Some(Who(30, 1))),
+        (Who(32, 1), Some(Who(33, 1))),
+        (ROOT, Some(SHELL)),
+    ];
     assert_eq!(tree.resynchronise(&circle).uncertain.len(), 3);
 }
 
@@ -221,7 +229,7 @@ fn a_list_that_goes_in_circles_or_ends_nowhere_is_uncertain() {
 fn the_reaper_never_goes() {
     let mut tree = tree();
     tree.exited(LAUNCHD);
-    let _ = tree.resynchronise(&[(ROOT, SHELL), (SHELL, LAUNCHD)]);
+    let _ = tree.resynchronise(&[(ROOT, Some(SHELL)), (SHELL, Some(LAUNCHD))]);
     assert_eq!(tree.session_of(LAUNCHD), Some(Standing::Outside));
 }
 

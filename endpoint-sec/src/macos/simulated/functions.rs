@@ -4,6 +4,7 @@
 //! belong to the one that the thread [entered](enter) last, which it does whenever it asks for the table.
 
 mod muting;
+mod tasks;
 
 use super::System;
 use super::blocks;
@@ -63,6 +64,7 @@ pub(super) fn table(has_27: bool) -> Api {
         set_deadline_max_milliseconds: has_27.then_some(set_deadline_max as api::SetDeadlineMax),
         absolute_time,
         timebase_info,
+        tasks: tasks::TABLE,
         stack_block: blocks::address(&blocks::STACK_BLOCK),
     }
 }

@@ -1,6 +1,7 @@
 //! The client against the simulated framework.
 
 mod answering;
+mod census;
 mod connecting;
 mod deadlines;
 mod losses;
