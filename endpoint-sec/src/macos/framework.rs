@@ -105,6 +105,15 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg(target_os = "macos")]
+    fn every_function_is_found_and_the_own_process_has_a_token() {
+        let framework = Framework::load().unwrap();
+        assert_eq!(framework.own_token().unwrap().pid(), std::process::id() as i32);
+        assert!(framework.processes().iter().any(|(who, _)| Some(*who) == framework.own_token()));
+        assert!(framework.timebase().denom > 0 && framework.now() > 0);
+    }
+
+    #[test]
     #[cfg(not(target_os = "macos"))]
     fn elsewhere_there_is_no_framework_and_the_error_says_what_is_needed() {
         let error = Framework::load().err().unwrap();
