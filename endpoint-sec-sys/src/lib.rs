@@ -8,3 +8,4 @@
 
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod macos;

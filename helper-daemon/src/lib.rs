@@ -30,3 +30,4 @@ pub mod policy;
 pub mod protocol;
 pub mod session;
 pub mod stash;
+pub mod tree;
