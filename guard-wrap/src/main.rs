@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(
     target_os = "macos",
-    expect(dead_code, reason = "what a session needs waits there for the Endpoint Security engine")
+    expect(dead_code, unused_imports, reason = "what a session needs waits there for the engine")
 )]
 
 mod cli;

@@ -5,6 +5,9 @@
 //! and guarded, where it must be refused and recorded. The process that plays the agent is C
 //! (`attacks/driver.c`) and makes raw system calls. Real programs have rows of their own kind, in [tool].
 //! Sessions as people meet them are played by an [agent] that does one line after another, and in a [terminal].
+//!
+//! What is held against `judge` alone is so on every system; what plays the agent is Linux's so far, and so are the
+//! tests that play it.
 #![forbid(unsafe_code)]
 
 pub mod agent;
@@ -12,6 +15,7 @@ pub mod asking;
 pub mod bare;
 pub mod crowd;
 pub mod guard;
+#[cfg(target_os = "linux")]
 pub mod kept;
 pub mod machine;
 pub mod model;
@@ -24,9 +28,12 @@ pub mod random;
 pub mod require;
 pub mod row;
 pub mod runner;
+#[cfg(target_os = "linux")]
 pub mod same;
 pub mod sandbox;
 pub mod system;
+#[cfg(target_os = "linux")]
 pub mod terminal;
+#[cfg(target_os = "linux")]
 pub mod tool;
 pub mod words;

@@ -3,13 +3,13 @@
 
 use crate::words::words;
 use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, SFlag, makedev, mkdirat, mknod};
+use nix::sys::stat::{Mode, SFlag, mkdirat, mknod};
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -35,8 +35,10 @@ pub fn tries(root: &Path, text: &str) -> io::Result<()> {
         b"link" => fs::hard_link(at(1), at(2)),
         b"socket" => with_parent(&at(1)).and_then(|()| UnixListener::bind(at(1)).map(drop)),
         b"device" => {
-            let (mode, null) = (Mode::from_bits_truncate(0o644), makedev(1, 3));
-            with_parent(&at(1)).and_then(|()| mknod(&at(1), SFlag::S_IFCHR, mode, null).map_err(Into::into))
+            let mode = Mode::from_bits_truncate(0o644);
+            let null = fs::metadata("/dev/null").map(|null| null.rdev() as nix::libc::dev_t);
+            let made = |null| mknod(&at(1), SFlag::S_IFCHR, mode, null).map_err(Into::into);
+            with_parent(&at(1)).and_then(|()| null.and_then(made))
         }
         b"fifo" => nix::unistd::mkfifo(&at(1), Mode::from_bits_truncate(0o644)).map_err(Into::into),
         b"mode" => fs::set_permissions(at(2), fs::Permissions::from_mode(octal(&words[1]))),
