@@ -12,7 +12,7 @@ mod source;
 pub(crate) use error::PlanError;
 pub(crate) use source::Fingerprint;
 
-use helper_daemon::policy::file::PolicyFile;
+use helper_daemon::policy::file::{FileOverride, PolicyFile};
 use helper_daemon::policy::{OnDelete, Override, Policy, Zone};
 use source::Source;
 use std::ffi::OsString;
@@ -131,7 +131,8 @@ impl Plan {
             if !out.policy.zones.iter().any(|z| path.starts_with(&z.path) || z.path.starts_with(&path)) {
                 out.warn(format!("the override {} is in no zone: it has no effect", path.display()));
             }
-            out.policy.overrides.push(Override { path, expires_at: entry.expires_at, reason: entry.reason });
+            let FileOverride { expires_at, reason, .. } = entry;
+            out.policy.overrides.push(Override { path, expires_at, reason, ..Override::default() });
         }
         if let Some(state) = &self.state {
             out.zone(state.clone(), Origin::EsGuard, OnDelete::Deny);
@@ -142,7 +143,7 @@ impl Plan {
         }
         if let Some(control) = &self.control {
             let reason = Some("es-guard's own control".to_owned());
-            out.policy.overrides.push(Override { path: control.clone(), expires_at: None, reason });
+            out.policy.overrides.push(Override { path: control.clone(), reason, ..Override::default() });
         }
         Ok(out)
     }

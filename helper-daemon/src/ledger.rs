@@ -8,13 +8,16 @@ use crate::denial::{Denial, DenialRecord};
 use crate::encoding::hex_if_needed;
 use crate::jsonl::each_line;
 use crate::policy::Override;
+use crate::policy::operation::Op;
 use crate::protocol::Granter;
 use crate::session::{SessionId, SessionInfo};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
+mod asked;
 mod denials_file;
+pub use asked::{AnswerRecord, RequestRecord};
 pub use denials_file::DenialsFile;
 
 /// The version of the format, in every line.
@@ -32,6 +35,10 @@ pub enum Record {
     Stash(StashRecord),
     /// An override came or went.
     Override(OverrideRecord),
+    /// Somebody has asked for a path to be let through.
+    Request(RequestRecord),
+    /// A request was answered.
+    Answer(AnswerRecord),
     /// The policy was replaced, or a change to it was refused.
     Policy(PolicyRecord),
     /// What the session did with names of its own in a moment.
@@ -70,7 +77,7 @@ pub struct StashRecord {
 /// An override came or went, in the policy file or by a grant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OverrideRecord {
-    /// `added`, `removed` or, of a grant, `expired`.
+    /// `added`, `removed` or, of a grant, `expired` or `used` (of one that was for a single use).
     pub change: String,
     /// The path it covers.
     pub path: String,
@@ -81,7 +88,13 @@ pub struct OverrideRecord {
     pub expires_at: Option<u64>,
     /// Why it was given.
     pub reason: Option<String>,
-    /// Of a grant: who granted it (`added`, `expired`) or took it back (`removed`). `None`: the policy file.
+    /// The operation that is let through, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<Op>,
+    /// Whether it is for a single use.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
+    /// Of a grant: who granted it (`added`, `expired`, `used`) or took it back (`removed`). `None`: the policy file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Granter>,
 }
@@ -95,6 +108,8 @@ impl OverrideRecord {
             path_hex: hex_if_needed(&what.path),
             expires_at: what.expires_at,
             reason: what.reason.clone(),
+            op: what.op,
+            once: what.once.is_some(),
             by: by.cloned(),
         }
     }

@@ -4,12 +4,13 @@ use super::SessionsError;
 use super::own;
 use super::shelf::{State, held, open, open_file};
 use super::show::header;
+use super::story;
 use crate::cli::ShowArgs;
 use crate::render::fit::{Screen, count};
 use crate::render::report::{Entry, Report, local};
 use crate::render::{note, rows};
 use helper_daemon::denial::printable;
-use helper_daemon::ledger::{Line, OverrideRecord, Record};
+use helper_daemon::ledger::{Line, Record};
 use helper_daemon::session::SessionId;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -91,7 +92,9 @@ fn sentence(bytes: &[u8], report: &Report, width: usize, home: Option<&Path>) ->
         Record::SessionStart(_) | Record::Own(_) => return None,
         Record::Denial(_) => rows::line(&Entry::of_denial(&line)?, report, width, home),
         Record::Stash(_) => format!("{}  kept", rows::line(&Entry::of_stash(&line)?, report, width, home)),
-        Record::Override(change) => format!("{time}  {}", of_override(change)),
+        Record::Override(change) => format!("{time}  {}", story::of_override(change)),
+        Record::Request(request) => format!("{time}  {}", story::of_request(request)),
+        Record::Answer(answer) => format!("{time}  {}", story::of_answer(answer)),
         Record::Policy(change) => format!("{time}  policy {}: {}", change.change, change.detail),
         Record::SessionEnd(end) => {
             let status = end.status.map_or("status not known".into(), |status| format!("status {status}"));
@@ -112,21 +115,6 @@ fn of_own(bytes: &[u8], report: &Report, home: Option<&Path>) -> Option<Vec<u8>>
         .map(|deed| format!("{time}  {}", printable(&own::line(deed, report, home))))
         .collect();
     (!lines.is_empty()).then(|| lines.join("\n").into_bytes())
-}
-
-fn of_override(change: &OverrideRecord) -> String {
-    let until =
-        match change.expires_at.and_then(|end| jiff::Timestamp::from_second(i64::try_from(end).ok()?).ok()) {
-            Some(end) => format!(", until {}", local(&end.to_string(), "%Y-%m-%d %H:%M:%S")),
-            None => String::new(),
-        };
-    let by = match &change.by {
-        Some(by) => format!("user {}, process {} ({})", by.uid, by.pid, by.exe),
-        None => "the policy file".to_owned(),
-    };
-    let reason = change.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let until = if change.change == "added" { until } else { String::new() };
-    format!("override {} by {by}: {}{until}{reason}", change.change, change.path)
 }
 
 #[cfg(test)]

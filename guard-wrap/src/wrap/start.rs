@@ -8,12 +8,13 @@ use super::signals::Signals;
 use crate::cli::{EngineChoice, WrapArgs};
 use crate::preparation::Prepared;
 use crate::render::{self, banner};
+use crate::state::StateFolder;
 use endpoint_sec::linux::process::{PidFd, default_signal};
-use helper_daemon::embedded::{self, Judge};
+use helper_daemon::embedded::{self, Door, Judge};
 use helper_daemon::protocol::{
     Channel, ChannelError, Event, FailureKind, PROTOCOL_VERSION, Register, Request,
 };
-use helper_daemon::session::SessionInfo;
+use helper_daemon::session::{SessionId, SessionInfo};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -58,15 +59,17 @@ impl Session {
     ) -> Result<Self, SessionError> {
         let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, stash, canaries } =
             prepared;
-        let system = match &judge {
-            Judge::System(channel) => Some(channel.another()?),
-            Judge::Here => None,
+        let (system, judge) = match judge {
+            Judge::System(channel) => (Some(channel.another()?), Judge::System(channel)),
+            Judge::Here(_) => (None, Judge::Here(door(&state, &id))),
         };
+        let at = matches!(judge, Judge::Here(Some(_))).then(|| state.door(&id));
         let words = program.words();
         let name = words.first().cloned().unwrap_or_default();
         // Should the helper die, the agent becomes this process's child, and its end is still seen.
         nix::sys::prctl::set_child_subreaper(true)?;
-        let (mut channel, helper) = embedded::start(program.command(&id, signals.before()), judge)?;
+        let (mut channel, helper) =
+            embedded::start(program.command(&id, at.as_deref(), signals.before()), judge)?;
         // From here on no process of the same user can trace or read this one; the agent is not forked from it.
         nix::sys::prctl::set_dumpable(false)?;
         // The agent gets it as this process was given it; to learn of its end, this process must not ignore it.
@@ -127,6 +130,17 @@ impl Session {
             let line =
                 banner::line(self.policy.visible_zones(), &self.engine, self.id.as_str(), Some(&self.home));
             render::tell(&format!("{line}\n"));
+        }
+    }
+}
+
+/// The door of a session with a helper of its own. Without one the session is guarded all the same.
+fn door(state: &StateFolder, id: &SessionId) -> Option<Door> {
+    match state.make_door(id) {
+        Ok(door) => Some(door),
+        Err(error) => {
+            render::note(&format!("nobody can ask for anything in this session: failed to {error}"));
+            None
         }
     }
 }

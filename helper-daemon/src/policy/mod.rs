@@ -3,6 +3,7 @@
 //! [`Policy`] is the compiled form: absolute, resolved paths. [`mod@file`] parses what a person writes; [`judge`]
 //! makes verdicts from a policy and an [`Operation`](operation::Operation), opens no file and knows no engine.
 
+pub mod check;
 pub mod file;
 pub mod judge;
 pub mod operation;
@@ -11,6 +12,7 @@ mod replacers;
 pub use replacers::REPLACERS;
 
 use crate::encoding::path_text;
+use crate::policy::operation::Op;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -79,9 +81,9 @@ impl Zone {
 }
 
 /// A path below a zone that is let through.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
-    /// The path, and all below it.
+    /// The path, and all below it; of one for a single use the path alone.
     #[serde(with = "path_text")]
     pub path: PathBuf,
     /// When it ends, in Unix seconds; `None`: never.
@@ -90,11 +92,26 @@ pub struct Override {
     /// Why it was given.
     #[serde(default)]
     pub reason: Option<String>,
+    /// The operation that is let through; `None`: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<Op>,
+    /// Of one that is used up by the first operation that it lets through: its number, which no other one of the
+    /// session has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<u64>,
 }
 
 impl Override {
-    fn covers(&self, path: &Path, now: u64) -> bool {
-        self.expires_at.is_none_or(|end| now < end) && path.starts_with(&self.path)
+    /// Whether it lets this operation at `path` through. Where no operation is asked about, it must be good for any,
+    /// any number of times.
+    fn covers(&self, path: &Path, now: u64, op: Option<Op>) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+            && (self.op.is_none() || self.op == op)
+            && match self.once {
+                None => path.starts_with(&self.path),
+                // One operation takes one name: what is below it nobody has looked at.
+                Some(_) => op.is_some() && path == self.path,
+            }
     }
 
     /// What es-guard keeps for itself is opened by no override of something above it.
@@ -110,7 +127,13 @@ impl Policy {
     ///
     /// A path is guarded as a *place*, whether something is there or not, and whoever made it.
     pub fn guards(&self, path: &Path, now: u64, git: bool) -> Option<&Zone> {
-        let overridden = |zone: &Zone| self.overrides.iter().any(|o| o.covers(path, now) && o.may_open(zone));
+        self.guards_from(path, now, git, None)
+    }
+
+    /// The same against one operation: an override may let through just that.
+    pub fn guards_from(&self, path: &Path, now: u64, git: bool, op: Option<Op>) -> Option<&Zone> {
+        let overridden =
+            |zone: &Zone| self.overrides.iter().any(|o| o.covers(path, now, op) && o.may_open(zone));
         let guarding = self.zones.iter().filter(|zone| {
             let within = path.strip_prefix(&zone.path);
             within.is_ok_and(|below| !self.exempt(zone, path, below, git)) && !overridden(zone)
@@ -120,10 +143,28 @@ impl Policy {
 
     /// The zone that would go with `path` if it were moved: the path is the zone itself or one of its
     /// ancestors, and no live override covers the zone.
-    pub fn carries(&self, path: &Path, now: u64) -> Option<&Zone> {
+    pub fn carries(&self, path: &Path, now: u64, op: Option<Op>) -> Option<&Zone> {
         let free =
-            |zone: &&Zone| self.overrides.iter().any(|o| o.covers(&zone.path, now) && o.may_open(zone));
+            |zone: &&Zone| self.overrides.iter().any(|o| o.covers(&zone.path, now, op) && o.may_open(zone));
         self.zones.iter().filter(|zone| zone.path.starts_with(path)).find(|zone| !free(zone))
+    }
+
+    /// The live overrides that cover `path`, for this operation.
+    pub fn overrides_of(&self, path: &Path, now: u64, op: Option<Op>) -> impl Iterator<Item = &Override> {
+        self.overrides.iter().filter(move |o| o.covers(path, now, op))
+    }
+
+    /// The same policy without the overrides for a single use that `used` says so of.
+    pub fn without_single_uses(&self, used: impl Fn(u64) -> bool + Copy) -> Self {
+        let mut policy = self.clone();
+        policy.overrides.retain(|o| !o.once.is_some_and(used));
+        policy.layers = policy.layers.iter().map(|layer| layer.without_single_uses(used)).collect();
+        policy
+    }
+
+    /// Whether it has overrides for a single use.
+    pub fn has_single_uses(&self) -> bool {
+        self.overrides.iter().any(|o| o.once.is_some())
     }
 
     /// Whether some zone covers `path`, whoever asks and whatever is overridden for now.
@@ -254,22 +295,38 @@ mod tests {
     fn an_override_ends_when_it_says() {
         let mut policy = policy(&["/p"]);
         let path = PathBuf::from("/p/tmp");
-        policy.overrides.push(Override { path, expires_at: Some(100), reason: None });
+        policy.overrides.push(Override { path, expires_at: Some(100), ..Override::default() });
         assert!(policy.guards(Path::new("/p/tmp/x"), 99, false).is_none());
         assert!(policy.guards(Path::new("/p/tmp/x"), 100, false).is_some());
         assert!(policy.guards(Path::new("/p/tmpx"), 99, false).is_some());
     }
 
     #[test]
+    fn an_override_for_one_operation_or_one_use_lets_nothing_else_through() {
+        let mut policy = policy(&["/p"]);
+        let path = PathBuf::from("/p/dir");
+        policy.overrides.push(Override { path, op: Some(Op::Unlink), ..Override::default() });
+        let guards =
+            |policy: &Policy, path: &str, op| policy.guards_from(Path::new(path), 0, false, op).is_some();
+        assert!(!guards(&policy, "/p/dir/x", Some(Op::Unlink)));
+        assert!(guards(&policy, "/p/dir/x", Some(Op::Rename)) && guards(&policy, "/p/dir/x", None));
+        policy.overrides[0] = Override { op: None, once: Some(1), ..policy.overrides[0].clone() };
+        assert!(!guards(&policy, "/p/dir", Some(Op::Rename)));
+        assert!(guards(&policy, "/p/dir/x", Some(Op::Unlink)) && guards(&policy, "/p/dir", None));
+        assert!(policy.has_single_uses() && !policy.without_single_uses(|used| used == 1).has_single_uses());
+        assert!(policy.without_single_uses(|used| used == 2).has_single_uses());
+    }
+
+    #[test]
     fn no_override_above_it_opens_what_es_guard_keeps() {
         let mut policy = policy(&["/h", "/h/state"]);
         policy.zones[1].internal = true;
-        policy.overrides.push(Override { path: "/h".into(), expires_at: None, reason: None });
+        policy.overrides.push(Override { path: "/h".into(), ..Override::default() });
         assert!(!guards(&policy, "/h/x"));
-        assert!(policy.zones[1].internal && policy.carries(Path::new("/h/state"), 0).is_some());
+        assert!(policy.zones[1].internal && policy.carries(Path::new("/h/state"), 0, None).is_some());
         policy.zones.remove(0);
         assert!(guards(&policy, "/h/state/sessions/x"));
-        policy.overrides.push(Override { path: "/h/state/control".into(), expires_at: None, reason: None });
+        policy.overrides.push(Override { path: "/h/state/control".into(), ..Override::default() });
         assert!(!guards(&policy, "/h/state/control"));
     }
 
@@ -277,9 +334,9 @@ mod tests {
     fn a_zone_goes_with_its_ancestors() {
         let policy = policy(&["/a/b/c"]);
         for path in ["/", "/a", "/a/b", "/a/b/c"] {
-            assert!(policy.carries(Path::new(path), 0).is_some(), "{path}");
+            assert!(policy.carries(Path::new(path), 0, None).is_some(), "{path}");
         }
-        assert!(policy.carries(Path::new("/a/b/c/d"), 0).is_none());
-        assert!(policy.carries(Path::new("/a/bb"), 0).is_none());
+        assert!(policy.carries(Path::new("/a/b/c/d"), 0, None).is_none());
+        assert!(policy.carries(Path::new("/a/bb"), 0, None).is_none());
     }
 }
