@@ -14,6 +14,7 @@ mod story;
 use crate::cli::SessionsCommand;
 use crate::platform;
 use crate::state::{StateError, StateFolder};
+use helper_daemon::client;
 use helper_daemon::denial::printable;
 use helper_daemon::ledger::{Contents, read};
 use helper_daemon::session::SessionId;
@@ -66,6 +67,16 @@ pub(crate) fn ledger_of(wanted: &str) -> Result<(SessionId, Contents), SessionsE
     let name = shelf::find(&folder, wanted)?;
     let (contents, _) = shelf::open(&folder.ledger(&name))?;
     Ok((name, contents))
+}
+
+/// Removes the doors of sessions whose helper was killed.
+pub(crate) fn tidy_doors(folder: &StateFolder) {
+    for id in client::door::names(folder.path()) {
+        // A session that is being started has an empty ledger.
+        if !folder.ledger(&id).exists() || is_live(folder, &id) == Some(false) {
+            folder.discard_door(&id);
+        }
+    }
 }
 
 /// Whether a helper holds the ledger of a session and has not written its end, after which it lets go of it.

@@ -1,6 +1,6 @@
 //! `es-guard why`: the last denial, or that of a path: what, by which zone, why, and what to do.
 
-use super::target::{LAST, TargetError, find};
+use super::target::{TargetError, find};
 use super::{AskError, Status, check, named, request};
 use crate::cli::WhyArgs;
 use crate::overrides::shown;
@@ -77,8 +77,7 @@ fn of_ledger(args: &WhyArgs, path: Option<&Path>) -> Result<Status, AskError> {
     let (session, contents) = sessions::ledger_of(&args.target.session)?;
     let denial = last(contents.denials().map(|(_, denial)| denial).collect(), path);
     if !args.target.json {
-        let which = if args.target.session == LAST { "the last one" } else { "it" };
-        note(&format!("session {session} is over; this is what {which} has recorded"));
+        note(&format!("session {session} is over"));
     }
     told(args, &session, denial.as_ref(), None, None)
 }
@@ -114,14 +113,20 @@ fn told(
         return Ok(status);
     }
     match denial {
-        Some(denial) => print(&text(session, denial, status, request)),
+        Some(denial) => print(&text(session, denial, status, now.is_some(), request)),
         None if now.is_none() => note(&format!("nothing was blocked in session {session}")),
         None => {}
     }
     Ok(status)
 }
 
-fn text(session: &SessionId, denial: &Denial, status: Status, asked: Option<&AccessRequest>) -> String {
+fn text(
+    session: &SessionId,
+    denial: &Denial,
+    status: Status,
+    lives: bool,
+    asked: Option<&AccessRequest>,
+) -> String {
     let exe = shown(&denial.exe);
     let mut lines = vec![
         denial.sentence(),
@@ -135,7 +140,8 @@ fn text(session: &SessionId, denial: &Denial, status: Status, asked: Option<&Acc
         (_, Some(asked)) => {
             lines.push(format!("  {}", request::sentence(session, asked).replace('\n', "\n  ")))
         }
-        _ => lines.push(format!("  To ask for it: {}", ask(denial))),
+        _ if lives => lines.push(format!("  To ask for it: {}", ask(denial))),
+        _ => {}
     }
     lines.join("\n")
 }

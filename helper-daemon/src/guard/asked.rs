@@ -11,6 +11,10 @@ use crate::protocol::{
     AccessRequest, Decision, Event, Granter, LiveOverride, ONCE_WITHIN, RefusalCode, RequestState,
 };
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a denial that was answered may take to be noted.
+const NOTED_WITHIN: Duration = Duration::from_millis(100);
 
 /// A path that somebody asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +128,10 @@ impl Local {
 
     /// What was denied after this number; or after what the reader was told of last.
     pub fn denials(&self, since: Option<u64>, reader: Option<&str>) -> Result<Event, RefusalCode> {
+        // Whoever was just refused may ask before that is noted. A call that hangs is not waited for.
+        if let Some(engine) = self.engine.get() {
+            engine.catch_up(NOTED_WITHIN);
+        }
         let since = self.books.denied_since(since, reader)?;
         Ok(Event::Denials { denials: since.denials, last: since.last, dropped: since.dropped })
     }

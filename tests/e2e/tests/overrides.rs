@@ -4,10 +4,10 @@
 
 use e2e::agent::Agent;
 use e2e::asking::{grant, word};
-use e2e::guard::{Outcome, eventually, ledgers, output, run};
+use e2e::guard::{eventually, ledgers, output};
 use e2e::play::{Play, mode, sandbox};
 use e2e::row::Who;
-use e2e::sandbox::{Sandbox, USER, everyone};
+use e2e::sandbox::{USER, everyone};
 use helper_daemon::ledger::OverrideRecord;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,10 +18,7 @@ fn now() -> u64 {
 
 /// `es-guard override`, as the sandbox's user outside the session; its status, and what it prints as JSON.
 fn command(play: &Play, args: &[&str]) -> (Option<i32>, Value) {
-    let socket = play.desk.socket.to_string_lossy().into_owned();
-    let args: Vec<&str> =
-        ["override"].iter().chain(args).chain(&["--json", "--helper", &socket]).copied().collect();
-    let output = play.stage.guard(&play.sandbox, &args).output().expect("an answer");
+    let output = play.person(&[&["override"], args, &["--json"]].concat());
     let text = String::from_utf8_lossy(&output.stdout);
     (output.status.code(), serde_json::from_str(&text).unwrap_or_else(|_| panic!("{output:?}")))
 }
@@ -32,8 +29,7 @@ fn words(changes: &[OverrideRecord]) -> Vec<&str> {
 
 #[test]
 fn seccomp_a_grant_is_in_force_at_once_and_until_it_is_revoked() {
-    for who in everyone() {
-        let Some(mut play) = Play::new(who) else { return };
+    for mut play in everyone().into_iter().flat_map(Play::of_every_helper) {
         assert!(!play.removes("a"));
         let (status, told) = command(&play, &["grant", "zone/a", "--reason", "replaced by v2"]);
         assert_eq!((status, &told["session"]), (Some(0), &json!(play.session())), "{told}");
@@ -51,7 +47,7 @@ fn seccomp_a_grant_is_in_force_at_once_and_until_it_is_revoked() {
         assert_eq!(changes[0].reason.as_deref(), Some("replaced by v2"));
         let granter = changes[0].by.clone().expect("who it was");
         assert_eq!(json!(granter), by);
-        assert_eq!(granter.uid, if who == Who::Root { 0 } else { USER });
+        assert_eq!(granter.uid, if play.sandbox.who == Who::Root { 0 } else { USER });
         assert!(granter.exe.ends_with("/es-guard"), "{}", granter.exe);
         assert_ne!(changes[1].by.as_ref().expect("who it was").pid, granter.pid);
     }
@@ -97,19 +93,20 @@ fn seccomp_a_session_of_which_too_little_is_typed_is_named_with_the_others() {
 
 #[test]
 fn seccomp_a_grant_is_over_when_it_says_and_that_is_recorded() {
-    let Some(mut play) = Play::new(Who::User) else { return };
-    let before = now();
-    let (status, told) = command(&play, &["grant", "zone", "--for", "2s"]);
-    let end = told["granted"]["expires_at"].as_u64().expect("a time");
-    assert!(status == Some(0) && end >= before + 2, "{told}");
-    while now() < end {
-        let removed = play.removes("a");
-        assert!(removed || now() >= end);
+    for mut play in Play::of_every_helper(Who::User) {
+        let before = now();
+        let (status, told) = command(&play, &["grant", "zone", "--for", "2s"]);
+        let end = told["granted"]["expires_at"].as_u64().expect("a time");
+        assert!(status == Some(0) && end >= before + 2, "{told}");
+        while now() < end {
+            let removed = play.removes("a");
+            assert!(removed || now() >= end);
+        }
+        assert!(!play.removes("a"));
+        eventually("its end is recorded", || words(&play.changes()) == ["added", "expired"]);
+        let changes = play.changes();
+        assert_eq!((&changes[0].by, changes[1].expires_at), (&changes[1].by, Some(end)));
     }
-    assert!(!play.removes("a"));
-    eventually("its end is recorded", || words(&play.changes()) == ["added", "expired"]);
-    let changes = play.changes();
-    assert_eq!((&changes[0].by, changes[1].expires_at), (&changes[1].by, Some(end)));
 }
 
 #[test]
@@ -154,74 +151,49 @@ fn seccomp_a_policy_that_is_loaded_anew_takes_no_grant_away() {
 
 #[test]
 fn seccomp_what_can_not_be_granted_is_refused_with_a_code() {
-    let Some(play) = Play::new(Who::User) else { return };
-    let session = play.session();
-    let state = play.sandbox.state();
-    let top = play.sandbox.root();
-    let asks = |question: Value| word(&play.desk.asks(USER, &question));
-    for (path, code) in [
-        (top.join("elsewhere"), "not_in_a_zone"),
-        (top.join("zone/node_modules/x"), "not_in_a_zone"),
-        (top.clone(), "not_in_a_zone"),
-        ("zone/a".into(), "bad_path"),
-        (top.join("zone/../zone/a"), "bad_path"),
-        (state.join("sessions"), "es_guards_own"),
-        ("/".into(), "es_guards_own"),
-    ] {
-        assert_eq!(asks(grant(&session, &path)), code, "{}", path.display());
+    for play in Play::of_every_helper(Who::User) {
+        let session = play.session();
+        let state = play.sandbox.state();
+        let top = play.sandbox.root();
+        let asks = |question: Value| word(&play.desk.asks(USER, &question));
+        for (path, code) in [
+            (top.join("elsewhere"), "not_in_a_zone"),
+            (top.join("zone/node_modules/x"), "not_in_a_zone"),
+            (top.clone(), "not_in_a_zone"),
+            ("zone/a".into(), "bad_path"),
+            (top.join("zone/../zone/a"), "bad_path"),
+            (state.join("sessions"), "es_guards_own"),
+            ("/".into(), "es_guards_own"),
+        ] {
+            assert_eq!(asks(grant(&session, &path)), code, "{}", path.display());
+        }
+        let mut question = grant(&session, &play.path("a"));
+        question["expires_at"] = json!(now() - 1);
+        assert_eq!(asks(question.clone()), "already_expired");
+        question["expires_at"] = Value::Null;
+        question["reason"] = json!("x".repeat(1025));
+        assert_eq!(asks(question), "reason_too_long");
+        assert_eq!(asks(e2e::asking::revoke(&session, &play.path("a"))), "not_granted");
+        let (status, told) = command(&play, &["grant", "/etc/passwd"]);
+        assert_eq!((status, &told["refused"]["code"]), (Some(1), &json!("not_in_a_zone")));
+        assert!(play.changes().is_empty());
     }
-    let mut question = grant(&session, &play.path("a"));
-    question["expires_at"] = json!(now() - 1);
-    assert_eq!(asks(question.clone()), "already_expired");
-    question["expires_at"] = Value::Null;
-    question["reason"] = json!("x".repeat(1025));
-    assert_eq!(asks(question), "reason_too_long");
-    assert_eq!(asks(e2e::asking::revoke(&session, &play.path("a"))), "not_granted");
-    let (status, told) = command(&play, &["grant", "/etc/passwd"]);
-    assert_eq!((status, &told["refused"]["code"]), (Some(1), &json!("not_in_a_zone")));
-    assert!(play.changes().is_empty());
 }
 
 #[test]
 fn seccomp_a_name_is_granted_and_not_what_it_leads_to() {
-    let Some(mut play) = Play::new(Who::User) else { return };
-    for (line, granted) in [
-        // By another name of the directory: the command resolves it.
-        ("ln -s zone alias", "zone/a"),
-        // The last name is what is removed: the link, not what the agent has made it lead to.
-        ("ln -s b zone/link", "zone/link"),
-    ] {
-        assert_eq!(play.agent.does(line), 0, "{line}");
-        let asked = if granted == "zone/a" { "alias/a" } else { granted };
-        let (_, told) = command(&play, &["grant", asked]);
-        assert_eq!(told["granted"]["path"], json!(play.sandbox.root().join(granted)), "{told}");
+    for mut play in Play::of_every_helper(Who::User) {
+        for (line, granted) in [
+            // By another name of the directory: the command resolves it.
+            ("ln -s zone alias", "zone/a"),
+            // The last name is what is removed: the link, not what the agent has made it lead to.
+            ("ln -s b zone/link", "zone/link"),
+        ] {
+            assert_eq!(play.agent.does(line), 0, "{line}");
+            let asked = if granted == "zone/a" { "alias/a" } else { granted };
+            let (_, told) = command(&play, &["grant", asked]);
+            assert_eq!(told["granted"]["path"], json!(play.sandbox.root().join(granted)), "{told}");
+        }
+        assert!(play.removes("a") && !play.removes("b"));
     }
-    assert!(play.removes("a") && !play.removes("b"));
-}
-
-/// `es-guard override` where there is no system helper.
-fn without_helper(stage: &e2e::guard::Stage, sandbox: &Sandbox, args: &[&str]) -> Outcome {
-    let args: Vec<&str> = ["override"].iter().chain(args).chain(&["--helper", "none"]).copied().collect();
-    run(&Sandbox::new(Who::User), stage.guard(sandbox, &args))
-}
-
-#[test]
-fn seccomp_for_a_session_with_its_own_helper_the_policy_file_is_named() {
-    let stage = e2e::guard::Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
-    let sandbox = sandbox(Who::User);
-    let none = without_helper(&stage, &sandbox, &["grant", "zone/a"]);
-    assert_eq!(none.status.code(), Some(1));
-    assert!(none.stderr.contains("there is none of yours"), "{none:?}");
-    let command = stage.command(&sandbox, &e2e::play::mode(&sandbox), "sh".as_ref());
-    let mut agent = e2e::agent::Agent::start(command);
-    assert_eq!(agent.does("true"), 0);
-    let told = without_helper(&stage, &sandbox, &["grant", "zone/a"]);
-    assert_eq!(told.status.code(), Some(1));
-    for words in ["has a helper of its own", "temporary_overrides", "/.codex/es_policy.json"] {
-        assert!(told.stderr.contains(words), "{told:?}");
-    }
-    agent.ends();
 }

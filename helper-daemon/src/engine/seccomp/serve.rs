@@ -152,14 +152,19 @@ impl Seccomp {
         Ok(Self { shared })
     }
 
+    /// Waits until whatever was answered by now has been told of, too, so long at most.
+    pub fn catch_up(&self, patience: Duration) {
+        let answered = self.shared.events.load(Ordering::SeqCst);
+        let until = Instant::now() + patience;
+        while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < until {
+            thread::sleep(Duration::from_micros(50));
+        }
+    }
+
     /// Waits until whatever was answered by now has been told of, too: a caller may end before its denial is
     /// recorded. A call that hangs in a file system is not waited for. What ended processes held is then settled.
     pub fn settle(&self) {
-        let answered = self.shared.events.load(Ordering::SeqCst);
-        let patience = Instant::now() + Duration::from_secs(1);
-        while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < patience {
-            thread::sleep(Duration::from_micros(50));
-        }
+        self.catch_up(Duration::from_secs(1));
         let session = &self.shared.session;
         let patience = Instant::now() + Duration::from_secs(1);
         // What a call that hangs keeps from being settled stays in the stash.
