@@ -13,7 +13,7 @@ pub(crate) use error::PlanError;
 pub(crate) use source::Fingerprint;
 
 use helper_daemon::policy::file::{FileOverride, PolicyFile};
-use helper_daemon::policy::{OnDelete, Override, Policy, Zone};
+use helper_daemon::policy::{Asking, OnDelete, Override, Policy, Zone};
 use source::Source;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -113,6 +113,7 @@ impl Plan {
             policy: Policy {
                 exempt_names: file.exempt_names.clone(),
                 replacers: file.replacers.clone(),
+                asking: resolved(&file.asking),
                 ..Policy::default()
             },
             warnings: Vec::new(),
@@ -198,6 +199,12 @@ impl Compiled {
     }
 }
 
+/// Who decides, with the places as they are.
+fn resolved(asking: &Asking) -> Asking {
+    let self_grant = asking.self_grant.iter().map(|path| place::resolve(path).0).collect();
+    Asking { self_grant, ..asking.clone() }
+}
+
 /// A zone of the command line: it must be there.
 fn asked_zone(zone: &Path, cwd: &Path) -> Result<PathBuf, PlanError> {
     if zone.as_os_str().is_empty() {
@@ -248,9 +255,17 @@ pub(crate) fn difference(old: &Policy, new: &Policy) -> String {
         changes("overrides", &overrides(old), &overrides(new)),
         changes("exempt names", &old.exempt_names, &new.exempt_names),
         changes("replacers", &old.replacers, &new.replacers),
+        changes("requests", &[asking(old)], &[asking(new)]),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "nothing is different".to_owned() } else { parts.join("; ") }
+}
+
+fn asking(policy: &Policy) -> String {
+    let Asking { requests, self_grant, self_grant_max } = &policy.asking;
+    let places: Vec<_> = self_grant.iter().map(|path| path.display().to_string()).collect();
+    let most = self_grant_max.map(|most| format!(" for {most}s")).unwrap_or_default();
+    format!("{} {}{most}", requests.word(), places.join(" ")).trim_end().to_owned()
 }
 
 fn changes(what: &str, old: &[String], new: &[String]) -> Option<String> {

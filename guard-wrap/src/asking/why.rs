@@ -6,8 +6,10 @@ use crate::cli::WhyArgs;
 use crate::overrides::shown;
 use crate::render::{json, note, print};
 use crate::sessions;
+use crate::wrap::itself;
 use helper_daemon::client::Live;
 use helper_daemon::denial::{Denial, DenialRecord};
+use helper_daemon::explain::Wording;
 use helper_daemon::policy::check::Checked;
 use helper_daemon::policy::judge::Reason;
 use helper_daemon::policy::operation::Op;
@@ -35,8 +37,8 @@ struct DenialTold {
     record: DenialRecord,
     sentence: String,
     instead: &'static str,
-    /// The command that asks for it.
-    ask: String,
+    /// The command that asks for it; `null`: it is let through for nobody.
+    ask: Option<String>,
 }
 
 pub(super) fn run(args: &WhyArgs) -> Result<Status, AskError> {
@@ -107,7 +109,7 @@ fn told(
             record: DenialRecord::from(denial),
             sentence: denial.sentence(),
             instead: instead(denial.reason),
-            ask: ask(denial),
+            ask: ask(session, denial),
         });
         print(&json(&Told { session, status, denial, now, request }));
         return Ok(status);
@@ -140,7 +142,7 @@ fn text(
         (_, Some(asked)) => {
             lines.push(format!("  {}", request::sentence(session, asked).replace('\n', "\n  ")))
         }
-        _ if lives => lines.push(format!("  To ask for it: {}", ask(denial))),
+        _ if lives => lines.extend(ask(session, denial).map(|ask| format!("  To ask for it: {ask}"))),
         _ => {}
     }
     lines.join("\n")
@@ -168,22 +170,8 @@ fn instead(reason: Reason) -> &'static str {
 }
 
 /// The command that asks for what was denied.
-fn ask(denial: &Denial) -> String {
-    let path = match (denial.reason, &denial.dest) {
-        (Reason::Clobbered, Some(dest)) => dest,
-        _ => &denial.path,
-    };
-    format!("es-guard request {} --reason 'why it is needed'", quoted(&shown(path)))
-}
-
-/// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
+fn ask(session: &SessionId, denial: &Denial) -> Option<String> {
+    Wording { command: itself::called(), session: session.clone() }.request(denial)
 }
 
 #[cfg(test)]
@@ -201,12 +189,5 @@ mod tests {
         assert_eq!(of(Some("/p/a")), Some("/p/b".into()));
         assert_eq!(of(Some("/p/d")), Some("/p/d/x".into()));
         assert_eq!(of(Some("/p/c")), None);
-    }
-
-    #[test]
-    fn the_command_that_asks_can_be_pasted() {
-        assert_eq!(ask(&denial("/p/a")), "es-guard request /p/a --reason 'why it is needed'");
-        assert_eq!(quoted("/p/a b'c"), "'/p/a b'\\''c'");
-        assert!(!ask(&denial("/p/\u{1b}[2J")).contains('\u{1b}'));
     }
 }

@@ -14,7 +14,7 @@
 //! shell: same process group, same stops, same end.
 
 mod bereft;
-mod itself;
+pub(crate) mod itself;
 mod jobs;
 mod nested;
 mod program;

@@ -6,7 +6,7 @@ use super::requests::{Made, Wish};
 use crate::ledger::{AnswerRecord, Record, RequestRecord};
 use crate::policy::check::{Checked, check, operation};
 use crate::policy::operation::{Kind, Op, Place};
-use crate::policy::{Override, Policy};
+use crate::policy::{Override, Policy, Requests};
 use crate::protocol::{
     AccessRequest, Decision, Event, Granter, LiveOverride, ONCE_WITHIN, RefusalCode, RequestState,
 };
@@ -42,9 +42,46 @@ impl Local {
             Made::Again(request) => Ok(request),
             Made::New(request) => {
                 self.books.write(Record::Request(RequestRecord::from(&request)));
-                Ok(request)
+                self.decided_by_policy(&mut rules, request, now)
             }
         }
+    }
+
+    /// A request as it stands once the policy has had its say.
+    fn decided_by_policy(
+        &self,
+        rules: &mut Rules,
+        request: AccessRequest,
+        now: u64,
+    ) -> Result<AccessRequest, RefusalCode> {
+        let asking = &rules.policy.asking;
+        let rule = Some(asking.requests.word().to_owned());
+        if asking.requests == Requests::Deny {
+            let word = Some("the policy refuses every request".to_owned());
+            let record = AnswerRecord {
+                word: word.clone(),
+                rule,
+                ..AnswerRecord::new(&request, Decision::Deny.word())
+            };
+            self.books.write(Record::Answer(record));
+            return rules.requests.answer(
+                request.number,
+                RequestState::Denied { word, denied_by: None },
+                now,
+            );
+        }
+        let Some(seconds) = asking.itself(&request.path, request.seconds) else { return Ok(request) };
+        let end = now.saturating_add(seconds);
+        let by = request.by.clone();
+        let record = AnswerRecord {
+            expires_at: Some(end),
+            by: Some(by.clone()),
+            rule,
+            ..AnswerRecord::new(&request, Decision::Until(end).word())
+        };
+        let (path, op, reason) = (request.path.clone(), request.op, Some(request.reason.clone()));
+        let what = Override { path, expires_at: Some(end), reason, op, once: None };
+        self.grant_request(rules, &request, record, Grant { what, by }, now)
     }
 
     /// Answers a request that waits.

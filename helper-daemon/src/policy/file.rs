@@ -5,7 +5,7 @@
 
 mod shape;
 
-use crate::policy::OnDelete;
+use crate::policy::{Asking, OnDelete};
 use shape::{Object, RawName, Unique};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ pub struct PolicyFile {
     pub exempt_names: Vec<String>,
     /// `replacers`.
     pub replacers: Vec<String>,
+    /// `requests`, `self_grant` (absolute, not resolved) and `self_grant_max`.
+    pub asking: Asking,
 }
 
 /// One entry of `protected_zones`.
@@ -78,6 +80,11 @@ pub fn parse(text: &[u8], home: &Path) -> Result<PolicyFile, Mistake> {
         overrides: overrides.collect(),
         exempt_names: names(raw.exempt_names),
         replacers: names(raw.replacers),
+        asking: Asking {
+            requests: raw.requests,
+            self_grant: raw.self_grant.0.into_iter().map(|path| expand(path.0)).collect(),
+            self_grant_max: raw.self_grant_max.map(|seconds| seconds.0),
+        },
     })
 }
 
@@ -92,6 +99,7 @@ fn mistake(error: serde_json::Error) -> Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Requests;
 
     fn read(text: &str) -> Result<PolicyFile, Mistake> {
         parse(text.as_bytes(), Path::new("/home/u"))
@@ -123,6 +131,16 @@ mod tests {
     }
 
     #[test]
+    fn who_decides_may_be_said() {
+        let file = read(r#"{"requests": "self", "self_grant": ["~/out"], "self_grant_max": 60}"#).unwrap();
+        assert_eq!(file.asking.requests, Requests::Itself);
+        assert_eq!(
+            (file.asking.self_grant, file.asking.self_grant_max),
+            (vec!["/home/u/out".into()], Some(60))
+        );
+    }
+
+    #[test]
     fn an_empty_object_is_an_empty_policy() {
         assert_eq!(read("{}").unwrap(), PolicyFile::default());
     }
@@ -137,7 +155,7 @@ mod tests {
             ),
             (
                 "{\"zones\": []}",
-                "line 1, column 8: unknown field `zones`, expected one of `protected_zones`, `temporary_overrides`, `exempt_names`, `replacers`",
+                "line 1, column 8: unknown field `zones`, expected one of `protected_zones`, `temporary_overrides`, `exempt_names`, `replacers`, `requests`, `self_grant`, `self_grant_max`",
             ),
             (
                 "{\"protected_zones\": \"/a\"}",
@@ -184,6 +202,15 @@ mod tests {
                 "{\"replacers\": [\"bin/patch\"]}",
                 "line 1, column 27: found \"bin/patch\", expected a single file name",
             ),
+            (
+                "{\"requests\": \"yes\"}",
+                "line 1, column 18: unknown variant `yes`, expected one of `ask`, `deny`, `self`",
+            ),
+            (
+                "{\"self_grant\": [\"out\"]}",
+                "line 1, column 21: found the relative path \"out\", expected one that starts with `/` or `~/`",
+            ),
+            ("{\"self_grant_max\": 0}", "line 1, column 20: found 0 seconds, expected at least 1"),
             ("{\"protected_zones\": [],}", "line 1, column 24: trailing comma"),
             ("{} x", "line 1, column 4: trailing characters"),
             (

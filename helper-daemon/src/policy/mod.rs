@@ -3,12 +3,14 @@
 //! [`Policy`] is the compiled form: absolute, resolved paths. [`mod@file`] parses what a person writes; [`judge`]
 //! makes verdicts from a policy and an [`Operation`](operation::Operation), opens no file and knows no engine.
 
+mod asking;
 pub mod check;
 pub mod file;
 pub mod judge;
 pub mod operation;
 mod replacers;
 
+pub use asking::{Asking, Requests};
 pub use replacers::REPLACERS;
 
 use crate::encoding::path_text;
@@ -41,6 +43,9 @@ pub struct Policy {
     /// Further replacers, beside [`REPLACERS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replacers: Vec<String>,
+    /// Who decides what is asked for.
+    #[serde(default, skip_serializing_if = "Asking::is_usual")]
+    pub asking: Asking,
     /// Where there are several policies at once, each of them: what any one denies is denied. They can't be
     /// poured into one, as another zone is another place that things may be moved to. The fields above are then
     /// what all of them have together, to tell what has to be looked at.

@@ -95,13 +95,12 @@ fn seccomp_denied_asked_approved_done() {
         let (status, why) = agent_says(&mut play, "why zone/a");
         assert_eq!((status, &why["denial"]["reason"]), (1, &json!("removed")), "{why}");
         let ask = why["denial"]["ask"].as_str().expect("a command");
-        assert!(ask.starts_with("es-guard request ") && ask.contains("/zone/a"), "{ask}");
-        let ask = ask.trim_start_matches("es-guard ").to_owned();
+        assert!(ask.contains("/es-guard request ") && ask.contains("/zone/a"), "{ask}");
         // The agent waits; the person sees it at once, and answers.
-        let ask = play.agents_words(&format!("{ask} --for 30m --wait 60s"));
+        let ask = format!("{ask} --for 30m --wait 60s --helper {}", play.helper());
         play.agent.is_told(&format!("{ask} >/dev/null 2>&1; echo $?"));
         let shown = person.shows();
-        assert!(shown.contains("/zone/a") && shown.contains("why it is needed"), "{shown}");
+        assert!(shown.contains("/zone/a") && shown.contains("why it has to go"), "{shown}");
         assert!(shown.contains(":1 ") && shown.contains("for 1800s"), "{shown}");
         person.types("1 10m");
         assert!(person.shows().contains("is let through"));
@@ -118,7 +117,7 @@ fn seccomp_denied_asked_approved_done() {
         );
         let shown = play.stage.guard(&play.sandbox, &["sessions", "show"]).output().expect("an end");
         let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-        for words in ["request 1 by", "why it is needed", "request 1 allowed, until", "override added by"] {
+        for words in ["request 1 by", "why it has to go", "request 1 allowed, until", "override added by"] {
             assert!(shown.contains(words), "{shown}");
         }
     }
@@ -357,5 +356,62 @@ fn seccomp_names_and_reasons_drive_no_terminal() {
         let why = play.agents_words("why");
         let said = play.agent.says(&format!("{why} 2>&1 | tr '\\n' ' '; echo"));
         assert!(!said.contains(['\u{1b}', '\u{7}']) && said.contains("stays protected"), "{said:?}");
+    }
+}
+
+/// A session by a policy file that says who decides.
+fn decided_by(play: &Play, rule: Value) -> (e2e::sandbox::Sandbox, e2e::agent::Agent) {
+    let there = e2e::play::sandbox(play.sandbox.who);
+    let policy = there.beside("policy.json");
+    let mut text = json!({"protected_zones": [there.root().join("zone")]});
+    for (key, value) in rule.as_object().expect("keys") {
+        text[key] = value.clone();
+    }
+    std::fs::write(&policy, text.to_string().replace("ZONE", &there.root().join("zone").to_string_lossy()))
+        .expect("a policy file");
+    there.hand_over();
+    let mode = e2e::guard::Mode::Guarded { zones: Vec::new(), policy: Some(policy) };
+    let mut agent = e2e::agent::Agent::start(play.stage.command(&there, &mode, "sh".as_ref()));
+    assert_eq!(agent.does("true"), 0);
+    (there, agent)
+}
+
+#[test]
+fn seccomp_unattended_the_policy_may_refuse_everything() {
+    for play in all_plays() {
+        let (there, mut agent) = decided_by(&play, json!({"requests": "deny"}));
+        assert_eq!(agent.does(&play.agents_words("request zone/a --reason please --wait")), 1);
+        assert_ne!(agent.does("rm -f zone/a"), 0);
+        agent.ends();
+        assert_eq!(story(&read(&ledgers(&there)[0])), ["request 1", "answer 1 deny", "denied"]);
+    }
+}
+
+#[test]
+fn seccomp_unattended_the_agent_may_decide_itself_where_it_may_and_that_is_recorded() {
+    for play in all_plays() {
+        let rule = json!({"requests": "self", "self_grant": ["ZONE/a"], "self_grant_max": 60});
+        let (there, mut agent) = decided_by(&play, rule);
+        assert_ne!(agent.does("rm -f zone/a"), 0);
+        assert_eq!(agent.does(&play.agents_words("request zone/a --reason ''")), 1);
+        assert_eq!(agent.does(&play.agents_words("request zone/a --reason 'old' --for 10h")), 0);
+        assert_eq!(agent.does("rm zone/a"), 0);
+        // Elsewhere a person is asked.
+        assert_eq!(agent.does(&play.agents_words("request zone/b --reason 'old, too'")), 3);
+        assert_ne!(agent.does("rm -f zone/b"), 0);
+        // And by no other way is anything granted.
+        assert_eq!(agent.does(&play.agents_words("override grant zone/a")), 1);
+        agent.ends();
+        let contents = read(&ledgers(&there)[0]);
+        let expected = ["denied", "request 1", "answer 1 until", "override added", "request 2", "denied"];
+        assert_eq!(story(&contents), expected);
+        let answer = contents.lines.iter().find_map(|line| match &line.record {
+            Record::Answer(answer) => Some((line.ts, answer.clone())),
+            _ => None,
+        });
+        let (at, answer) = answer.expect("an answer");
+        assert_eq!(answer.rule.as_deref(), Some("self"));
+        assert!(answer.by.is_some_and(|by| by.exe.ends_with("/es-guard")));
+        assert!(answer.expires_at.expect("an end") <= at as u64 + 61);
     }
 }

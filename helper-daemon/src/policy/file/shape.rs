@@ -1,7 +1,7 @@
 //! The shape of the policy file's JSON, and what is said where it has another: texts or objects, paths that are
 //! absolute, nothing twice, no key that is not known.
 
-use crate::policy::OnDelete;
+use crate::policy::{OnDelete, Requests};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
 use std::fmt;
@@ -40,6 +40,12 @@ pub(super) struct Raw {
     pub(super) exempt_names: Unique<RawName>,
     #[serde(default)]
     pub(super) replacers: Unique<RawName>,
+    #[serde(default)]
+    pub(super) requests: Requests,
+    #[serde(default)]
+    pub(super) self_grant: Unique<RawPath>,
+    #[serde(default)]
+    pub(super) self_grant_max: Option<Seconds>,
 }
 
 #[derive(serde::Deserialize)]
@@ -71,10 +77,21 @@ pub(super) struct RawOverride {
     pub(super) reason: Option<String>,
 }
 
+/// At least one.
+pub(super) struct Seconds(pub(super) u64);
 /// Absolute, or below the home.
 pub(super) struct RawPath(pub(super) String);
 /// A single file name.
 pub(super) struct RawName(pub(super) String);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            0 => Err(de::Error::custom("found 0 seconds, expected at least 1")),
+            seconds => Ok(Self(seconds)),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for RawPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -162,6 +179,12 @@ trait Key {
 impl Key for RawZone {
     fn key(&self) -> &str {
         &self.path.0
+    }
+}
+
+impl Key for RawPath {
+    fn key(&self) -> &str {
+        &self.0
     }
 }
 
