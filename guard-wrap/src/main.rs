@@ -17,6 +17,8 @@ mod doctor;
 #[cfg(target_os = "linux")]
 mod helper_cmd;
 #[cfg(target_os = "linux")]
+mod mirror;
+#[cfg(target_os = "linux")]
 mod overrides;
 mod plan;
 #[cfg_attr(target_os = "linux", path = "linux.rs")]

@@ -87,6 +87,8 @@ pub(crate) struct Compiled {
     pub(crate) warnings: Vec<String>,
     /// Why each of the policy's zones is one, in their order.
     pub(crate) origins: Vec<Origin>,
+    /// What the file shows of grants, of this session and others.
+    pub(crate) granted: Vec<FileOverride>,
     /// Whether there is a policy file.
     pub(crate) file: bool,
 }
@@ -118,6 +120,7 @@ impl Plan {
             },
             warnings: Vec::new(),
             origins: Vec::new(),
+            granted: Vec::new(),
             file: read.is_some(),
         };
         for zone in &self.zones {
@@ -128,12 +131,17 @@ impl Plan {
             out.zone(self.fallback.0.clone(), self.fallback.1, self.on_delete);
         }
         for entry in file.overrides {
+            // What was granted in a session its helper has.
+            if entry.session.is_some() {
+                out.granted.push(entry);
+                continue;
+            }
             let (path, _) = place::resolve(&entry.path);
             if !out.policy.zones.iter().any(|z| path.starts_with(&z.path) || z.path.starts_with(&path)) {
                 out.warn(format!("the override {} is in no zone: it has no effect", path.display()));
             }
-            let FileOverride { expires_at, reason, .. } = entry;
-            out.policy.overrides.push(Override { path, expires_at, reason, ..Override::default() });
+            let FileOverride { expires_at, reason, op, .. } = entry;
+            out.policy.overrides.push(Override { path, expires_at, reason, op, once: None });
         }
         if let Some(state) = &self.state {
             out.zone(state.clone(), Origin::EsGuard, OnDelete::Deny);

@@ -10,6 +10,10 @@ pub(crate) mod restore;
 mod shelf;
 mod show;
 mod story;
+mod tail;
+
+#[cfg(target_os = "linux")]
+pub(crate) use tail::Tail;
 
 use crate::cli::SessionsCommand;
 use crate::platform;

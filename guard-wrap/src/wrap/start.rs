@@ -6,10 +6,12 @@ use super::program::Program;
 use super::session::Session;
 use super::signals::Signals;
 use crate::cli::{EngineChoice, WrapArgs};
+use crate::mirror::Mirror;
 use crate::preparation::Prepared;
 use crate::render::{self, banner};
 use crate::state::StateFolder;
 use endpoint_sec::linux::process::{PidFd, default_signal};
+use helper_daemon::client::live::{Address, Live};
 use helper_daemon::embedded::{self, Door, Judge};
 use helper_daemon::protocol::{
     Channel, ChannelError, Event, FailureKind, PROTOCOL_VERSION, Register, Request,
@@ -99,6 +101,12 @@ impl Session {
         let Armed { agent, engine, pidfd } = armed?;
         let engine = if system.is_some() { format!("{engine}, system helper") } else { engine };
         drop(canaries);
+        let address = match &at {
+            Some(door) => Some(Address::Door(door.clone())),
+            None => system.is_some().then(|| Address::System(args.helper.clone())),
+        };
+        let live = address.map(|address| Live { session: id.clone(), address });
+        let mirror = live.and_then(|live| Mirror::new(live, state.clone(), &home, plan.watched()));
         let mut session = Self {
             channel,
             system,
@@ -113,6 +121,8 @@ impl Session {
             fingerprint,
             plan,
             policy: compiled.policy,
+            refused: false,
+            mirror,
             quiet: args.quiet,
             json: args.json,
             notes: Vec::new(),

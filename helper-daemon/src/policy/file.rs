@@ -5,6 +5,7 @@
 
 mod shape;
 
+use crate::policy::operation::Op;
 use crate::policy::{Asking, OnDelete};
 use shape::{Object, RawName, Unique};
 use std::path::{Path, PathBuf};
@@ -45,6 +46,10 @@ pub struct FileOverride {
     pub expires_at: Option<u64>,
     /// Why.
     pub reason: Option<String>,
+    /// For this operation alone.
+    pub op: Option<Op>,
+    /// The session that it was granted in: there the helper has it, and it lets nothing through by itself.
+    pub session: Option<String>,
 }
 
 /// A mistake in the file.
@@ -71,6 +76,8 @@ pub fn parse(text: &[u8], home: &Path) -> Result<PolicyFile, Mistake> {
         path: expand(o.path.0),
         expires_at: o.expires_at,
         reason: o.reason,
+        op: o.op,
+        session: o.session,
     });
     let zones = raw.protected_zones.0.into_iter();
     let zones = zones.map(|zone| FileZone { path: expand(zone.path.0), on_delete: zone.on_delete });
@@ -199,6 +206,10 @@ mod tests {
                 "line 1, column 56: invalid value: integer `-1`, expected u64",
             ),
             (
+                "{\"temporary_overrides\": [{\"path\": \"/a\", \"once\": true}]}",
+                "line 1, column 53: found `once` without `session`, expected it of what was granted in a session alone",
+            ),
+            (
                 "{\"replacers\": [\"bin/patch\"]}",
                 "line 1, column 27: found \"bin/patch\", expected a single file name",
             ),
@@ -208,7 +219,7 @@ mod tests {
             ),
             (
                 "{\"self_grant\": [\"out\"]}",
-                "line 1, column 21: found the relative path \"out\", expected one that starts with `/` or `~/`",
+                "line 1, column 22: found the relative path \"out\", expected one that starts with `/` or `~/`",
             ),
             ("{\"self_grant_max\": 0}", "line 1, column 20: found 0 seconds, expected at least 1"),
             ("{\"protected_zones\": [],}", "line 1, column 24: trailing comma"),

@@ -126,25 +126,29 @@ fn seccomp_a_policy_that_is_loaded_anew_takes_no_grant_away() {
     let there = sandbox(Who::User);
     let zone = there.root().join("zone");
     let policy = there.beside("policy.json");
-    let write = |names: &[&str]| {
-        let text = json!({"protected_zones": [zone], "exempt_names": names}).to_string();
-        std::fs::write(&policy, text).expect("a policy file");
+    // As a person edits it: what is granted stays where it is shown.
+    let write = |names: &[&str], through: &[Value]| {
+        let granted = shown(&policy).into_iter().filter(|entry| entry["session"].is_string());
+        let overrides: Vec<Value> = granted.chain(through.iter().cloned()).collect();
+        let text =
+            json!({"protected_zones": [zone], "exempt_names": names, "temporary_overrides": overrides});
+        std::fs::write(&policy, text.to_string()).expect("a policy file");
     };
-    write(&[]);
+    write(&[], &[]);
     let mode = e2e::guard::Mode::Guarded { zones: Vec::new(), policy: Some(policy.clone()) };
     let agent = e2e::agent::Agent::start(play.stage.command(&there, &mode, "sh".as_ref()));
     let mut other = Play { agent, desk: play.desk.clone(), sandbox: there, stage: play.stage };
     assert!(!other.removes("a"));
     assert_eq!(word(&other.desk.asks(USER, &grant(&other.session(), &other.path("a")))), "granted");
-    write(&["b"]);
+    eventually("it is shown", || shown(&policy).len() == 1);
+    write(&["b"], &[]);
     eventually("the policy is loaded", || other.removes("b"));
     assert!(other.removes("a"));
     assert_eq!(words(&other.changes()), ["added"], "it did not come and go");
     // The same that a person has granted, the policy file lets through and then no more: the grant stays.
-    let text = json!({"protected_zones": [zone], "temporary_overrides": [other.path("a")]}).to_string();
-    std::fs::write(&policy, text).expect("a policy file");
+    write(&[], &[json!(other.path("a"))]);
     eventually("the policy is loaded", || !other.removes("b"));
-    write(&[]);
+    write(&[], &[]);
     eventually("the policy is loaded", || words(&other.changes()) == ["added", "added", "removed"]);
     assert!(other.removes("a"));
 }
@@ -195,5 +199,84 @@ fn seccomp_a_name_is_granted_and_not_what_it_leads_to() {
             assert_eq!(told["granted"]["path"], json!(play.sandbox.root().join(granted)), "{told}");
         }
         assert!(play.removes("a") && !play.removes("b"));
+    }
+}
+
+/// What the policy file has among its overrides.
+fn shown(policy: &std::path::Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(policy).unwrap_or_else(|_| "{}".into());
+    let file: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+    file["temporary_overrides"].as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn seccomp_what_is_granted_is_shown_in_the_policy_file_and_taken_back_there() {
+    for play in everyone().into_iter().flat_map(Play::of_every_helper) {
+        let there = sandbox(play.sandbox.who);
+        let (zone, policy) = (there.root().join("zone"), there.beside("policy.json"));
+        let text = format!("{{\n  \"protected_zones\": [{zone:?}],\n  \"exempt_names\": [ \"x\" ]\n}}\n");
+        std::fs::write(&policy, &text).expect("a policy file");
+        there.hand_over();
+        let mode = e2e::guard::Mode::Guarded { zones: Vec::new(), policy: Some(policy.clone()) };
+        let agent = Agent::start(play.stage.command(&there, &mode, "sh".as_ref()));
+        let mut other = Play { agent, desk: play.desk.clone(), sandbox: there, stage: play.stage };
+        assert!(!other.removes("a"));
+        for name in ["zone/a", "zone/b"] {
+            let (status, told) = command(&other, &["grant", name, "--reason", "old \"one\""]);
+            assert_eq!(status, Some(0), "{told}");
+        }
+        eventually("both are shown", || shown(&policy).len() == 2);
+        let (entries, session) = (shown(&policy), other.session());
+        assert_eq!((&entries[0]["path"], &entries[0]["session"]), (&json!(other.path("a")), &json!(session)));
+        assert!(entries[0]["expires_at"].is_u64() && entries[0]["reason"] == "old \"one\"", "{entries:?}");
+        let now = std::fs::read_to_string(&policy).expect("a policy file");
+        assert!(now.starts_with(text.trim_end_matches("\n}\n")), "the rest is as it was: {now}");
+        // A person takes one away there, and shortens the other.
+        let mut file: Value = serde_json::from_str(&now).expect("JSON");
+        let list = file["temporary_overrides"].as_array_mut().expect("a list");
+        list.remove(0);
+        list[0]["expires_at"] = json!(self::now() + 2);
+        std::fs::write(&policy, file.to_string()).expect("a policy file");
+        eventually("the one is taken back", || !other.removes("a"));
+        eventually("the other is over", || !other.removes("b"));
+        eventually("none is shown", || shown(&policy).is_empty());
+        let expected = ["added", "added", "removed", "removed", "added", "expired"];
+        eventually("it is recorded, and nothing twice", || words(&other.changes()) == expected);
+        // What is left at the end goes with the session.
+        assert_eq!(command(&other, &["grant", "zone/a", "--for", "session"]).0, Some(0));
+        eventually("it is shown", || shown(&policy).len() == 1);
+        other.agent.ends();
+        assert!(shown(&policy).is_empty());
+    }
+}
+
+#[test]
+fn seccomp_where_there_is_no_policy_file_there_is_one_while_something_is_granted() {
+    for play in Play::of_every_helper(Who::User) {
+        let policy = play.sandbox.home().join(".codex/es_policy.json");
+        std::fs::create_dir_all(policy.parent().expect("a folder")).expect("a folder");
+        play.sandbox.hand_over();
+        assert_eq!(command(&play, &["grant", "zone/a", "--op", "unlink"]).0, Some(0));
+        eventually("it is shown", || shown(&policy).len() == 1);
+        assert_eq!(shown(&policy)[0]["op"], "unlink");
+        play.agent.ends();
+        assert!(!policy.exists());
+    }
+}
+
+#[test]
+fn seccomp_what_another_session_was_granted_lets_nothing_through_here() {
+    for play in Play::of_every_helper(Who::User) {
+        let there = sandbox(Who::User);
+        let policy = there.beside("policy.json");
+        let a = there.root().join("zone/a");
+        let entry = json!({"path": a, "session": "20000101-000000-0000"});
+        let text = json!({"protected_zones": [there.root().join("zone")], "temporary_overrides": [entry]});
+        std::fs::write(&policy, text.to_string()).expect("a policy file");
+        there.hand_over();
+        let mode = e2e::guard::Mode::Guarded { zones: Vec::new(), policy: Some(policy) };
+        let mut agent = Agent::start(play.stage.command(&there, &mode, "sh".as_ref()));
+        assert_ne!(agent.does("rm -f zone/a"), 0);
+        agent.ends();
     }
 }

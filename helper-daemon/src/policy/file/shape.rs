@@ -1,6 +1,7 @@
 //! The shape of the policy file's JSON, and what is said where it has another: texts or objects, paths that are
 //! absolute, nothing twice, no key that is not known.
 
+use crate::policy::operation::Op;
 use crate::policy::{OnDelete, Requests};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
@@ -64,6 +65,12 @@ struct OverrideObject {
     expires_at: Option<u64>,
     #[serde(default)]
     reason: Option<String>,
+    #[serde(default)]
+    op: Option<Op>,
+    #[serde(default)]
+    once: bool,
+    #[serde(default)]
+    session: Option<String>,
 }
 
 pub(super) struct RawZone {
@@ -75,6 +82,9 @@ pub(super) struct RawOverride {
     pub(super) path: RawPath,
     pub(super) expires_at: Option<u64>,
     pub(super) reason: Option<String>,
+    pub(super) op: Option<Op>,
+    pub(super) session: Option<String>,
+    key: String,
 }
 
 /// At least one.
@@ -153,7 +163,7 @@ impl From<RawPath> for ZoneObject {
 
 impl From<RawPath> for OverrideObject {
     fn from(path: RawPath) -> Self {
-        Self { path, expires_at: None, reason: None }
+        Self { path, expires_at: None, reason: None, op: None, once: false, session: None }
     }
 }
 
@@ -166,14 +176,26 @@ impl<'de> Deserialize<'de> for RawZone {
 
 impl<'de> Deserialize<'de> for RawOverride {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let OverrideObject { path, expires_at, reason } =
+        let OverrideObject { path, expires_at, reason, op, once, session } =
             deserializer.deserialize_any(StringOr(PhantomData))?;
-        Ok(Self { path, expires_at, reason })
+        if once && session.is_none() {
+            let what = "found `once` without `session`, expected it of what was granted in a session alone";
+            return Err(de::Error::custom(what));
+        }
+        // What was granted in a session stands beside what a person has written.
+        let of = session.as_ref().map(|session| format!("\0{session}\0{}", op.map_or("", Op::word)));
+        let key = path.0.trim_end_matches('/').to_owned() + &of.unwrap_or_default();
+        Ok(Self { path, expires_at, reason, op, session, key })
     }
 }
 
 trait Key {
+    /// What no other has.
     fn key(&self) -> &str;
+
+    fn shown(&self) -> &str {
+        self.key()
+    }
 }
 
 impl Key for RawZone {
@@ -190,6 +212,10 @@ impl Key for RawPath {
 
 impl Key for RawOverride {
     fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn shown(&self) -> &str {
         &self.path.0
     }
 }
@@ -225,7 +251,7 @@ impl<'de, T: Deserialize<'de> + Key> Deserialize<'de> for Unique<T> {
                 while let Some(item) = list.next_element::<T>()? {
                     let trimmed = item.key().trim_end_matches('/').to_owned();
                     if !seen.insert(trimmed) {
-                        let what = format!("found \"{}\" a second time, expected it once", item.key());
+                        let what = format!("found \"{}\" a second time, expected it once", item.shown());
                         return Err(de::Error::custom(what));
                     }
                     out.push(item);
