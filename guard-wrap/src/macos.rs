@@ -3,8 +3,8 @@
 //! Each says so and does nothing. Whatever reads and writes only what es-guard itself has written works as on Linux.
 
 use crate::cli::{
-    ApproveArgs, CheckArgs, DoctorArgs, HelperCommand, NOTHING_RAN, OverrideCommand, RequestArgs, RestoreArgs, StashCommand, StatusArgs, WhyArgs,
-    WrapArgs,
+    ApproveArgs, CheckArgs, DoctorArgs, HelperCommand, NOTHING_RAN, OverrideCommand, RequestArgs,
+    RestoreArgs, StashCommand, StatusArgs, WhyArgs, WrapArgs,
 };
 use crate::doctor::Check;
 use crate::render;

@@ -5,11 +5,7 @@
 
 use crate::deeds::{Account, OwnRecord};
 use crate::denial::{Denial, DenialRecord};
-use crate::encoding::hex_if_needed;
 use crate::jsonl::each_line;
-use crate::policy::Override;
-use crate::policy::operation::Op;
-use crate::protocol::Granter;
 use crate::session::{SessionId, SessionInfo};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,8 +13,10 @@ use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
 mod asked;
 mod denials_file;
+mod overrides;
 pub use asked::{AnswerRecord, RequestRecord};
 pub use denials_file::DenialsFile;
+pub use overrides::OverrideRecord;
 
 /// The version of the format, in every line.
 pub const VERSION: u32 = 1;
@@ -72,47 +70,6 @@ pub struct StashRecord {
     /// The operation, as a denial has it.
     #[serde(flatten)]
     pub what: DenialRecord,
-}
-
-/// An override came or went, in the policy file or by a grant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OverrideRecord {
-    /// `added`, `removed` or, of a grant, `expired` or `used` (of one that was for a single use).
-    pub change: String,
-    /// The path it covers.
-    pub path: String,
-    /// Its bytes, where they are not UTF-8.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path_hex: Option<String>,
-    /// When it ends, in Unix seconds.
-    pub expires_at: Option<u64>,
-    /// Why it was given.
-    pub reason: Option<String>,
-    /// The operation that is let through, where it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub op: Option<Op>,
-    /// Whether it is for a single use.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub once: bool,
-    /// Of a grant: who granted it (`added`, `expired`, `used`) or took it back (`removed`). `None`: the policy file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Granter>,
-}
-
-impl OverrideRecord {
-    /// What is recorded of an override.
-    pub fn new(change: &str, what: &Override, by: Option<&Granter>) -> Self {
-        Self {
-            change: change.to_owned(),
-            path: what.path.to_string_lossy().into_owned(),
-            path_hex: hex_if_needed(&what.path),
-            expires_at: what.expires_at,
-            reason: what.reason.clone(),
-            op: what.op,
-            once: what.once.is_some(),
-            by: by.cloned(),
-        }
-    }
 }
 
 /// A change of policy.

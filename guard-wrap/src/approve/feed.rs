@@ -2,8 +2,9 @@
 //! looks for new sessions.
 
 use crate::asking::AskError;
+use helper_daemon::client::ClientError;
 use helper_daemon::client::live::{self, Live, Places};
-use helper_daemon::protocol::{AccessRequest, Description, MAX_WAIT};
+use helper_daemon::protocol::{AccessRequest, Description, MAX_WAIT, RefusalCode};
 use helper_daemon::session::SessionId;
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -87,7 +88,7 @@ fn watch(live: Live, told: Description, mut known: Option<u64>, watched: &Watche
     }
     let (watched, tell) = (watched.clone(), tell.clone());
     thread::spawn(move || {
-        while let Ok((requests, version)) = live.requests(known, MAX_WAIT) {
+        while let Ok((requests, version)) = next(&live, known) {
             if known != Some(version) {
                 known = Some(version);
                 // Nobody looks any more once the receiver is gone.
@@ -98,6 +99,17 @@ fn watch(live: Live, told: Description, mut known: Option<u64>, watched: &Watche
         // It may be there again: a helper may have been started anew.
         watched.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
     });
+}
+
+/// What is asked in a session, once it is something else. Where too many wait already, it is looked at now and then.
+fn next(live: &Live, known: Option<u64>) -> Result<(Vec<AccessRequest>, u64), ClientError> {
+    match live.requests(known, MAX_WAIT) {
+        Err(error) if error.code() == Some(RefusalCode::TooManyWaiting) => {
+            thread::sleep(LOOK_EVERY);
+            live.requests(None, 0)
+        }
+        told => told,
+    }
 }
 
 impl Feed {

@@ -4,7 +4,7 @@ use super::feed::{Feed, Happened, Open};
 use super::{A_WHILE, Answer, answer, notify};
 use crate::asking::sentence;
 use crate::overrides::shown;
-use crate::render::fit::{Screen, keep_end, keep_start};
+use crate::render::fit::{Screen, columns, keep_end, keep_start};
 use crate::render::{self, FAINT, NAME, styled, tell};
 use helper_daemon::denial::printable;
 use jiff::SignedDuration;
@@ -169,10 +169,29 @@ fn about(open: &Open, width: usize) -> Vec<String> {
     let directory = request.path.is_dir();
     let below = if directory { " and all below it; once: the directory itself alone" } else { "" };
     let head = format!("{}  {}{times}", open.live.session, printable(&open.command));
-    let path = format!("  {}{op}{below}", shown(&request.path));
+    let path = format!("{}{op}{below}", shown(&request.path));
     let by = format!("  by {} (process {})", printable(&request.by.exe), request.by.pid);
-    let reason = format!("  \u{201c}{}\u{201d}", printable(&request.reason));
-    vec![keep_start(&head, width), keep_end(&path, width), keep_start(&by, width), keep_start(&reason, width)]
+    let reason = format!("\u{201c}{}\u{201d}", printable(&request.reason));
+    let mut lines = vec![keep_start(&head, width)];
+    // Nothing of what is decided upon is left out.
+    lines.extend(folded(&path, width));
+    lines.push(keep_start(&by, width));
+    lines.extend(folded(&reason, width));
+    lines
+}
+
+/// A text on as many lines as it takes, each set in a little.
+fn folded(text: &str, width: usize) -> Vec<String> {
+    const SET_IN: &str = "  ";
+    let mut lines = vec![SET_IN.to_owned()];
+    for c in text.chars() {
+        let last = lines.last_mut();
+        match last {
+            Some(last) if columns(last) + columns(c.encode_utf8(&mut [0; 4])) <= width => last.push(c),
+            _ => lines.push(format!("{SET_IN}{c}")),
+        }
+    }
+    lines
 }
 
 fn a_while(open: &Open) -> SignedDuration {
@@ -207,5 +226,26 @@ impl Drop for Raw {
     fn drop(&mut self) {
         // A terminal that is gone needs no repair.
         let _ = tcsetattr(stdin(), SetArg::TCSANOW, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_long_text_is_left_out() {
+        let text = "/a/".repeat(30);
+        let lines = folded(&text, 20);
+        assert!(lines.len() > 4 && lines.iter().all(|line| columns(line) <= 20), "{lines:?}");
+        assert_eq!(lines.iter().map(|line| &line[2..]).collect::<String>(), text);
+        assert_eq!(folded("", 20), ["  "]);
+    }
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        for (seconds, said) in [(60, "1 minute"), (600, "10 minutes"), (90, "1m 30s")] {
+            assert_eq!(words(SignedDuration::from_secs(seconds)), said);
+        }
     }
 }

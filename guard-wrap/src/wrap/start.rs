@@ -66,12 +66,14 @@ impl Session {
             Judge::Here(_) => (None, Judge::Here(door(&state, &id))),
         };
         let at = matches!(judge, Judge::Here(Some(_))).then(|| state.door(&id));
+        // Where the system's helper listens by itself, everybody knows.
+        let asked_at = if system.is_some() { args.helper.clone() } else { at.clone() };
         let words = program.words();
         let name = words.first().cloned().unwrap_or_default();
         // Should the helper die, the agent becomes this process's child, and its end is still seen.
         nix::sys::prctl::set_child_subreaper(true)?;
         let (mut channel, helper) =
-            embedded::start(program.command(&id, at.as_deref(), signals.before()), judge)?;
+            embedded::start(program.command(&id, asked_at.as_deref(), signals.before()), judge)?;
         // From here on no process of the same user can trace or read this one; the agent is not forked from it.
         nix::sys::prctl::set_dumpable(false)?;
         // The agent gets it as this process was given it; to learn of its end, this process must not ignore it.

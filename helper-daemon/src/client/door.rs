@@ -12,7 +12,8 @@ use std::time::Duration;
 /// The folder of doors in a state folder.
 pub const FOLDER: &str = "doors";
 
-/// The variable by which a process of a tree finds the door of its session.
+/// The variable by which a process of a tree finds where its session is asked: the session's door, or the system's
+/// helper where that listens at another place than usual.
 pub const VARIABLE: &str = "ES_GUARD_DOOR";
 
 /// How long a helper may take to answer, beside what is waited for.

@@ -106,7 +106,14 @@ fn is_filtered() -> bool {
 /// All live sessions that this process may see, the oldest first, each as its helper describes it.
 pub fn all(places: &Places) -> Result<Vec<(Live, Description)>, ClientError> {
     let mut found = Vec::new();
-    for session in system::sessions(places.helper.as_deref())?.unwrap_or_default() {
+    let of_system = system::sessions(places.helper.as_deref());
+    let (sessions, error) = match of_system {
+        Ok(sessions) => (sessions.unwrap_or_default(), None),
+        // One that nobody named and nobody can ask is no reason to leave out the others.
+        Err(error) if places.helper.is_none() => (Vec::new(), Some(error)),
+        Err(error) => return Err(error.into()),
+    };
+    for session in sessions {
         let address = Address::System(places.helper.clone());
         found.push((Live { session: session.session.id.clone(), address }, session));
     }
@@ -118,6 +125,9 @@ pub fn all(places: &Places) -> Result<Vec<(Live, Description)>, ClientError> {
         found.extend(
             own.map(|told| (Live { session: name.clone(), address: Address::Door(path.clone()) }, told)),
         );
+    }
+    if let (Some(error), true) = (error, found.is_empty()) {
+        return Err(error.into());
     }
     found.sort_by(|(one, _), (other, _)| one.session.cmp(&other.session));
     Ok(found)

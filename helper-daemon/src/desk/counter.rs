@@ -53,14 +53,15 @@ impl Counter {
     /// Answers one who stands so to the session, and is `by`.
     pub fn put(&self, question: Request, relation: Relation, by: Granter) -> Reply {
         let wait = question.patience();
+        let person = matches!(relation, Relation::Owner | Relation::Person | Relation::Root);
         let answered = match question {
             Request::Requests { after, .. } => authority::may(relation, Ask::See).map(|()| {
                 let awaited = Awaited::Requests { after };
-                self.now_or_later(Waiting::new(awaited, wait))
+                self.now_or_later(Waiting::new(awaited, wait, person))
             }),
             Request::Await { number, .. } => authority::may(relation, Ask::See)
                 .and_then(|()| self.guard.one_request(number))
-                .map(|_| self.now_or_later(Waiting::new(Awaited::Answer { number }, wait))),
+                .map(|_| self.now_or_later(Waiting::new(Awaited::Answer { number }, wait, person))),
             question => self.answer(question, relation, by).map(Reply::Now),
         };
         answered.unwrap_or_else(|code| Reply::Now(Event::Refused(code.into())))

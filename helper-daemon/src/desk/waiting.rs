@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub struct Waiting {
     awaited: Awaited,
     until: Instant,
+    /// Whether a person waits: then there is room that no process of a tree takes.
+    person: bool,
 }
 
 /// What is waited for.
@@ -21,8 +23,8 @@ pub(super) enum Awaited {
 }
 
 impl Waiting {
-    pub(super) fn new(awaited: Awaited, seconds: u64) -> Self {
-        Self { awaited, until: Instant::now() + Duration::from_secs(seconds) }
+    pub(super) fn new(awaited: Awaited, seconds: u64, person: bool) -> Self {
+        Self { awaited, until: Instant::now() + Duration::from_secs(seconds), person }
     }
 
     /// The answer, if it is there, or the time is over.
@@ -57,7 +59,8 @@ impl<K> Default for Waiters<K> {
 impl<K: Copy + PartialEq> Waiters<K> {
     /// One more, if there is room.
     pub fn add(&mut self, who: K, waiting: Waiting) -> Result<(), RefusalCode> {
-        if self.0.len() >= MAX_WAITING {
+        let others = self.0.iter().filter(|(_, known)| !known.person).count();
+        if self.0.len() >= MAX_WAITING || (!waiting.person && others >= MAX_WAITING / 2) {
             return Err(RefusalCode::TooManyWaiting);
         }
         self.0.push((who, waiting));
@@ -95,15 +98,23 @@ mod tests {
     #[test]
     fn there_is_room_for_so_many() {
         let mut waiters = Waiters::default();
-        let waiting = |seconds| Waiting::new(Awaited::Answer { number: 1 }, seconds);
+        let waiting = |seconds| Waiting::new(Awaited::Answer { number: 1 }, seconds, true);
         assert_eq!(waiters.next(), None);
         for n in 0..MAX_WAITING {
             waiters.add(n, waiting(60 + n as u64)).unwrap();
         }
         assert_eq!(waiters.add(99, waiting(1)), Err(RefusalCode::TooManyWaiting));
         waiters.forget(0);
+        waiters.forget(1);
+        let inside = Waiting::new(Awaited::Answer { number: 1 }, 60, false);
+        assert!(waiters.add(0, inside.clone()).is_ok());
         assert!(waiters.next().unwrap() > Instant::now());
         assert!(waiters.add(99, waiting(0)).is_ok());
         assert!(waiters.next().unwrap() <= Instant::now());
+        // Half of the room is people's.
+        let mut waiters = Waiters::default();
+        (0..MAX_WAITING / 2).for_each(|n| waiters.add(n, inside.clone()).unwrap());
+        assert_eq!(waiters.add(99, inside), Err(RefusalCode::TooManyWaiting));
+        assert!(waiters.add(99, waiting(60)).is_ok());
     }
 }
