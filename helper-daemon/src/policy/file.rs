@@ -207,7 +207,7 @@ mod tests {
             ),
             (
                 "{\"temporary_overrides\": [{\"path\": \"/a\", \"once\": true}]}",
-                "line 1, column 53: found `once` without `session`, expected it of what was granted in a session alone",
+                "line 1, column 54: found `once` without `session`, expected it of what was granted in a session alone",
             ),
             (
                 "{\"replacers\": [\"bin/patch\"]}",

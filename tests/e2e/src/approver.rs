@@ -1,7 +1,7 @@
 //! A person who answers what agents ask for, with `es-guard approve` and without a terminal; and what a session's
 //! ledger tells of it.
 
-use crate::guard::{ledgers, read};
+use crate::guard::{eventually, ledgers, read};
 use crate::play::Play;
 use helper_daemon::ledger::{Contents, Record};
 use serde_json::Value;
@@ -90,6 +90,14 @@ pub fn person_says(play: &Play, args: &[&str]) -> (Option<i32>, Value) {
 /// When there is none.
 pub fn contents(play: &Play) -> Contents {
     read(&ledgers(&play.sandbox).pop().expect("a ledger"))
+}
+
+/// Waits until the session's ledger tells this story: a denial is noted once it has been answered.
+///
+/// # Panics
+/// When it tells another one for too long.
+pub fn tells(play: &Play, expected: &[&str]) {
+    eventually(&format!("the ledger tells {expected:?}"), || story(&contents(play)) == expected);
 }
 
 /// The records of denials, requests, answers and overrides, a few words each.

@@ -1,7 +1,7 @@
 //! What is asked of a session beside the loop itself: too much, by the wrong one, and before anything is done; and
 //! policies that say who decides.
 
-use e2e::approver::{Approver, agent_says, contents, story};
+use e2e::approver::{Approver, agent_says, contents, story, tells};
 use e2e::asking::{answer_to, await_answer, denials, request, word};
 use e2e::guard::{eventually, ledgers, read};
 use e2e::play::Play;
@@ -53,7 +53,7 @@ fn seccomp_an_agent_that_answers_itself_is_refused() {
         let approve = play.agents_words("approve");
         assert_eq!(play.agent.does(&format!("echo 1 once | {approve}")), 1);
         assert!(!play.removes("a"));
-        assert_eq!(story(&contents(&play)), ["request 1", "denied"]);
+        tells(&play, &["request 1", "denied"]);
     }
 }
 

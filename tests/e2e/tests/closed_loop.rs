@@ -1,7 +1,7 @@
 //! The loop by hand: something is blocked, the agent asks, a person answers, the agent tries again. With both kinds
 //! of helper, as root and as an ordinary user.
 
-use e2e::approver::{Approver, agent_says, contents, person_says, story};
+use e2e::approver::{Approver, agent_says, contents, person_says, story, tells};
 use e2e::asking::{answer_to, await_answer, word};
 use e2e::guard::eventually;
 use e2e::play::Play;
@@ -43,10 +43,7 @@ fn seccomp_denied_asked_approved_done() {
         let (status, why) = agent_says(&mut play, "why --last");
         assert_eq!((status, &why["denial"]["path"]), (1, &json!(play.path("b"))));
         assert!(person.ends());
-        assert_eq!(
-            story(&contents(&play)),
-            ["denied", "request 1", "answer 1 until", "override added", "denied"]
-        );
+        tells(&play, &["denied", "request 1", "answer 1 until", "override added", "denied"]);
         let shown = play.stage.guard(&play.sandbox, &["sessions", "show"]).output().expect("an end");
         let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
         for words in ["request 1 by", "why it has to go", "request 1 allowed, until", "override added by"] {
@@ -100,7 +97,7 @@ fn seccomp_a_refusal_is_told_with_its_word_and_lets_nothing_through() {
         let (status, again) = agent_says(&mut play, "request zone/a --reason please");
         assert_eq!((status, &again["request"]["number"]), (1, &json!(1)));
         assert!(person.ends());
-        assert_eq!(story(&contents(&play)), ["request 1", "answer 1 deny", "denied"]);
+        tells(&play, &["request 1", "answer 1 deny", "denied"]);
     }
 }
 
