@@ -221,7 +221,7 @@ mod tests {
                 "{\"self_grant\": [\"out\"]}",
                 "line 1, column 22: found the relative path \"out\", expected one that starts with `/` or `~/`",
             ),
-            ("{\"self_grant_max\": 0}", "line 1, column 20: found 0 seconds, expected at least 1"),
+            ("{\"self_grant_max\": 0}", "line 1, column 21: found 0 seconds, expected at least 1"),
             ("{\"protected_zones\": [],}", "line 1, column 24: trailing comma"),
             ("{} x", "line 1, column 4: trailing characters"),
             (
