@@ -2,21 +2,28 @@
 //!
 //! It only reads; it knows no file and starts nothing.
 
+mod asking;
 mod examples;
 mod helper;
 mod overrides;
+mod policy;
+mod sessions;
 mod stash;
+mod wrap;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
+pub(crate) use asking::{ApproveArgs, CheckArgs, RequestArgs, WhyArgs};
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use examples::*;
 pub(crate) use helper::{ChangeArgs, HelperCommand, HelperInstallArgs, HelperStatusArgs};
-use helper_daemon::policy::OnDelete;
 pub(crate) use overrides::{GrantArgs, OverrideCommand, OverrideListArgs, RevokeArgs, Target, Until};
+pub(crate) use policy::{PolicyArgs, PolicyCommand, PolicyInitArgs};
+pub(crate) use sessions::{ListArgs, SessionsCommand, ShowArgs};
 pub(crate) use stash::{PruneArgs, RestoreArgs, StashCommand, StashListArgs};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+pub(crate) use wrap::{EngineChoice, WrapArgs};
 
 /// Exit status when es-guard itself failed and the agent was not started.
 pub(crate) const NOTHING_RAN: u8 = 125;
@@ -49,6 +56,18 @@ pub(crate) enum Command {
     /// Let a path through in a running session, for a while
     #[command(subcommand, after_help = OVERRIDE_EXAMPLES)]
     Override(OverrideCommand),
+    /// Why something was blocked, and what to do
+    #[command(after_help = WHY_EXAMPLES)]
+    Why(WhyArgs),
+    /// What would become of an operation, without doing it
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(CheckArgs),
+    /// Ask whoever runs the session to let a path through
+    #[command(after_help = REQUEST_EXAMPLES)]
+    Request(RequestArgs),
+    /// Answer what agents ask for, as it comes in
+    #[command(after_help = APPROVE_EXAMPLES)]
+    Approve(ApproveArgs),
     /// Show, check or begin the policy file
     #[command(subcommand, after_help = POLICY_EXAMPLES)]
     Policy(PolicyCommand),
@@ -72,85 +91,6 @@ pub(crate) enum Command {
     },
 }
 
-/// `es-guard wrap`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = WRAP_EXAMPLES)]
-pub(crate) struct WrapArgs {
-    /// Guard this directory, or this single file; may be given more than once. Without it, and without zones
-    /// in the policy file: the git top level of the current directory, else the current directory
-    #[arg(long = "zone", value_name = "DIR")]
-    pub(crate) zones: Vec<OsString>,
-    /// What becomes of what would be lost in the zones; the policy file may say otherwise for one of its own
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnDeleteChoice::Deny)]
-    pub(crate) on_delete: OnDeleteChoice,
-    /// Read this policy file instead of ~/.codex/es_policy.json
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
-    /// What makes the kernel obey
-    #[arg(long, value_enum, default_value_t = EngineChoice::Auto)]
-    pub(crate) engine: EngineChoice,
-    /// The system's helper: where it listens, or `none` to do without it. Without this option it is used if it
-    /// runs
-    #[arg(long, value_name = "SOCKET")]
-    pub(crate) helper: Option<PathBuf>,
-    /// No banner, no summary; problems are still told
-    #[arg(long)]
-    pub(crate) quiet: bool,
-    /// Don't tell a command in its own output why it was refused something
-    #[arg(long)]
-    pub(crate) no_explain: bool,
-    /// The summary as one JSON object, on stderr
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// The agent's command and its arguments
-    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
-    pub(crate) command: Vec<OsString>,
-}
-
-/// What becomes of what would be lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OnDeleteChoice {
-    /// The agent is refused it
-    Deny,
-    /// The agent may, and it is kept in the session's stash: `es-guard sessions restore` puts it back
-    Stash,
-}
-
-impl From<OnDeleteChoice> for OnDelete {
-    fn from(choice: OnDeleteChoice) -> Self {
-        match choice {
-            OnDeleteChoice::Deny => OnDelete::Deny,
-            OnDeleteChoice::Stash => OnDelete::Stash,
-        }
-    }
-}
-
-/// Which engine to use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum EngineChoice {
-    /// The best that this machine has
-    Auto,
-    /// seccomp user notification: Linux 5.19 or later, no root
-    Seccomp,
-}
-
-impl EngineChoice {
-    /// Whether a session may be guarded by this engine.
-    pub(crate) fn takes(self, engine: &str) -> bool {
-        match self {
-            EngineChoice::Auto => true,
-            EngineChoice::Seccomp => engine == "seccomp",
-        }
-    }
-}
-
-impl std::fmt::Display for EngineChoice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let value = self.to_possible_value();
-        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Where the system's helper listens
@@ -159,72 +99,6 @@ pub(crate) struct StatusArgs {
     /// One JSON array
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SessionsCommand {
-    /// All sessions, the newest first
-    #[command(after_help = LIST_EXAMPLES)]
-    List(ListArgs),
-    /// One session: everything that was blocked
-    #[command(after_help = SHOW_EXAMPLES)]
-    Show(ShowArgs),
-    /// Put back what was removed, replaced or moved out in a session that keeps such things
-    #[command(after_help = RESTORE_EXAMPLES)]
-    Restore(RestoreArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListArgs {
-    /// One JSON array
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
-    /// A session, or the beginning of its name if that is unique, or `last`
-    #[arg(default_value = "last")]
-    pub(crate) id: String,
-    /// Each record as it is written, until the session ends
-    #[arg(long, short)]
-    pub(crate) follow: bool,
-    /// What the session itself made that is still there, and what of it it took away, too
-    #[arg(long)]
-    pub(crate) own: bool,
-    /// One JSON object; with --follow the ledger's own lines
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PolicyCommand {
-    /// What would be guarded here, and where that comes from
-    #[command(after_help = POLICY_SHOW_EXAMPLES)]
-    Show(PolicyArgs),
-    /// Check the policy file: exit status 0 if it can be used, else 1
-    #[command(after_help = POLICY_CHECK_EXAMPLES)]
-    Check(PolicyArgs),
-    /// Write a policy file for the current project, to be edited
-    #[command(after_help = POLICY_INIT_EXAMPLES)]
-    Init(PolicyInitArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PolicyArgs {
-    /// This policy file instead of ~/.codex/es_policy.json
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
-    /// One JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PolicyInitArgs {
-    /// Write this file instead of ~/.codex/es_policy.json
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! The commands that not every system has, on Linux: all of them.
 
+pub(crate) use crate::approve::run as approve;
+pub(crate) use crate::asking::{check, request, why};
 pub(crate) use crate::doctor::linux::checks;
 pub(crate) use crate::helper_cmd::run as helper;
 pub(crate) use crate::overrides::run as overrides;

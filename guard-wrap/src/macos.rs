@@ -3,7 +3,8 @@
 //! Each says so and does nothing. Whatever reads and writes only what es-guard itself has written works as on Linux.
 
 use crate::cli::{
-    DoctorArgs, HelperCommand, NOTHING_RAN, OverrideCommand, RestoreArgs, StashCommand, StatusArgs, WrapArgs,
+    ApproveArgs, CheckArgs, DoctorArgs, HelperCommand, NOTHING_RAN, OverrideCommand, RequestArgs,
+    RestoreArgs, StashCommand, StatusArgs, WhyArgs, WrapArgs,
 };
 use crate::doctor::Check;
 use crate::render;
@@ -40,6 +41,22 @@ pub(crate) fn status(_: &StatusArgs) -> ExitCode {
 
 pub(crate) fn overrides(_: &OverrideCommand) -> ExitCode {
     refused(&NotYet::Helper("change what is let through"), ExitCode::FAILURE)
+}
+
+pub(crate) fn why(_: &WhyArgs) -> ExitCode {
+    refused(&NotYet::Session("say why something was blocked"), ExitCode::FAILURE)
+}
+
+pub(crate) fn check(_: &CheckArgs) -> ExitCode {
+    refused(&NotYet::Session("say what would be blocked"), ExitCode::FAILURE)
+}
+
+pub(crate) fn request(_: &RequestArgs) -> ExitCode {
+    refused(&NotYet::Session("ask for a path"), ExitCode::FAILURE)
+}
+
+pub(crate) fn approve(_: &ApproveArgs) -> ExitCode {
+    refused(&NotYet::Session("answer what is asked for"), ExitCode::FAILURE)
 }
 
 pub(crate) fn helper(_: &HelperCommand) -> ExitCode {

@@ -8,10 +8,16 @@
     expect(dead_code, unused_imports, reason = "what a session needs waits there for the engine")
 )]
 
+#[cfg(target_os = "linux")]
+mod approve;
+#[cfg(target_os = "linux")]
+mod asking;
 mod cli;
 mod doctor;
 #[cfg(target_os = "linux")]
 mod helper_cmd;
+#[cfg(target_os = "linux")]
+mod mirror;
 #[cfg(target_os = "linux")]
 mod overrides;
 mod plan;
@@ -29,11 +35,11 @@ mod state;
 #[cfg(target_os = "linux")]
 mod status;
 #[cfg(target_os = "linux")]
-mod system;
-#[cfg(target_os = "linux")]
 mod wrap;
 
 use cli::Command;
+#[cfg(target_os = "linux")]
+use helper_daemon::client::system;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -45,6 +51,10 @@ fn main() -> ExitCode {
         Command::Wrap(args) => platform::wrap(&args),
         Command::Status(args) => platform::status(&args),
         Command::Override(command) => platform::overrides(&command),
+        Command::Why(args) => platform::why(&args),
+        Command::Check(args) => platform::check(&args),
+        Command::Request(args) => platform::request(&args),
+        Command::Approve(args) => platform::approve(&args),
         Command::Sessions(command) => sessions::run(&command),
         Command::Stash(command) => platform::stash(&command),
         Command::Policy(command) => policy_cmd::run(&command),

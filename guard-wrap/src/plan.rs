@@ -12,8 +12,8 @@ mod source;
 pub(crate) use error::PlanError;
 pub(crate) use source::Fingerprint;
 
-use helper_daemon::policy::file::PolicyFile;
-use helper_daemon::policy::{OnDelete, Override, Policy, Zone};
+use helper_daemon::policy::file::{FileOverride, PolicyFile};
+use helper_daemon::policy::{Asking, OnDelete, Override, Policy, Zone};
 use source::Source;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -87,6 +87,8 @@ pub(crate) struct Compiled {
     pub(crate) warnings: Vec<String>,
     /// Why each of the policy's zones is one, in their order.
     pub(crate) origins: Vec<Origin>,
+    /// What the file shows of grants, of this session and others.
+    pub(crate) granted: Vec<FileOverride>,
     /// Whether there is a policy file.
     pub(crate) file: bool,
 }
@@ -113,10 +115,12 @@ impl Plan {
             policy: Policy {
                 exempt_names: file.exempt_names.clone(),
                 replacers: file.replacers.clone(),
+                asking: resolved(&file.asking),
                 ..Policy::default()
             },
             warnings: Vec::new(),
             origins: Vec::new(),
+            granted: Vec::new(),
             file: read.is_some(),
         };
         for zone in &self.zones {
@@ -127,11 +131,17 @@ impl Plan {
             out.zone(self.fallback.0.clone(), self.fallback.1, self.on_delete);
         }
         for entry in file.overrides {
+            // What was granted in a session its helper has.
+            if entry.session.is_some() {
+                out.granted.push(entry);
+                continue;
+            }
             let (path, _) = place::resolve(&entry.path);
             if !out.policy.zones.iter().any(|z| path.starts_with(&z.path) || z.path.starts_with(&path)) {
                 out.warn(format!("the override {} is in no zone: it has no effect", path.display()));
             }
-            out.policy.overrides.push(Override { path, expires_at: entry.expires_at, reason: entry.reason });
+            let FileOverride { expires_at, reason, op, .. } = entry;
+            out.policy.overrides.push(Override { path, expires_at, reason, op, once: None });
         }
         if let Some(state) = &self.state {
             out.zone(state.clone(), Origin::EsGuard, OnDelete::Deny);
@@ -142,7 +152,7 @@ impl Plan {
         }
         if let Some(control) = &self.control {
             let reason = Some("es-guard's own control".to_owned());
-            out.policy.overrides.push(Override { path: control.clone(), expires_at: None, reason });
+            out.policy.overrides.push(Override { path: control.clone(), reason, ..Override::default() });
         }
         Ok(out)
     }
@@ -197,6 +207,12 @@ impl Compiled {
     }
 }
 
+/// Who decides, with the places as they are.
+fn resolved(asking: &Asking) -> Asking {
+    let self_grant = asking.self_grant.iter().map(|path| place::resolve(path).0).collect();
+    Asking { self_grant, ..asking.clone() }
+}
+
 /// A zone of the command line: it must be there.
 fn asked_zone(zone: &Path, cwd: &Path) -> Result<PathBuf, PlanError> {
     if zone.as_os_str().is_empty() {
@@ -247,9 +263,17 @@ pub(crate) fn difference(old: &Policy, new: &Policy) -> String {
         changes("overrides", &overrides(old), &overrides(new)),
         changes("exempt names", &old.exempt_names, &new.exempt_names),
         changes("replacers", &old.replacers, &new.replacers),
+        changes("requests", &[asking(old)], &[asking(new)]),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "nothing is different".to_owned() } else { parts.join("; ") }
+}
+
+fn asking(policy: &Policy) -> String {
+    let Asking { requests, self_grant, self_grant_max } = &policy.asking;
+    let places: Vec<_> = self_grant.iter().map(|path| path.display().to_string()).collect();
+    let most = self_grant_max.map(|most| format!(" for {most}s")).unwrap_or_default();
+    format!("{} {}{most}", requests.word(), places.join(" ")).trim_end().to_owned()
 }
 
 fn changes(what: &str, old: &[String], new: &[String]) -> Option<String> {

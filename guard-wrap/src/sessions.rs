@@ -9,12 +9,18 @@ mod own;
 pub(crate) mod restore;
 mod shelf;
 mod show;
+mod story;
+mod tail;
+
+#[cfg(target_os = "linux")]
+pub(crate) use tail::Tail;
 
 use crate::cli::SessionsCommand;
 use crate::platform;
 use crate::state::{StateError, StateFolder};
+use helper_daemon::client;
 use helper_daemon::denial::printable;
-use helper_daemon::ledger::read;
+use helper_daemon::ledger::{Contents, read};
 use helper_daemon::session::SessionId;
 use std::io::{BufReader, ErrorKind};
 use std::path::PathBuf;
@@ -59,14 +65,22 @@ pub(crate) fn run(command: &SessionsCommand) -> ExitCode {
     }
 }
 
-/// The last session whose ledger a helper holds; or the one of this name, or whose name begins so.
-pub(crate) fn running(wanted: &str) -> Option<SessionId> {
-    let folder = located().ok()?;
-    let runs = |name: &SessionId| shelf::open(&folder.ledger(name)).is_ok_and(|(_, state)| state.is_live());
-    if wanted != "last" {
-        return shelf::find(&folder, wanted).ok().filter(runs);
+/// The ledger of a session: the last one, or the one of this name, or whose name begins so.
+pub(crate) fn ledger_of(wanted: &str) -> Result<(SessionId, Contents), SessionsError> {
+    let folder = located()?;
+    let name = shelf::find(&folder, wanted)?;
+    let (contents, _) = shelf::open(&folder.ledger(&name))?;
+    Ok((name, contents))
+}
+
+/// Removes the doors of sessions whose helper was killed.
+pub(crate) fn tidy_doors(folder: &StateFolder) {
+    for id in client::door::names(folder.path()) {
+        // A session that is being started has an empty ledger.
+        if !folder.ledger(&id).exists() || is_live(folder, &id) == Some(false) {
+            folder.discard_door(&id);
+        }
     }
-    shelf::names(&folder).ok()?.0.into_iter().rfind(runs)
 }
 
 /// Whether a helper holds the ledger of a session and has not written its end, after which it lets go of it.

@@ -70,6 +70,25 @@ pub mod path_text {
     }
 }
 
+/// The same for a path that may be missing: `null` where it is.
+pub mod optional_path_text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::path::PathBuf;
+
+    #[derive(Serialize, Deserialize)]
+    struct Whole(#[serde(with = "super::path_text")] PathBuf);
+
+    /// Writes a path.
+    pub fn serialize<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+        path.clone().map(Whole).serialize(serializer)
+    }
+
+    /// Reads a path.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+        Ok(Option::<Whole>::deserialize(deserializer)?.map(|Whole(path)| path))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,14 +42,20 @@ impl Wording {
                      removed, too"
                         .into(),
                 );
-                lines.push(format!(
-                    "a person can be asked for it: {} request {} --reason 'why it has to go'",
-                    self.command,
-                    quoted(wanted(what))
-                ));
             }
         }
+        if let Some(request) = self.request(what) {
+            lines.push(format!("a person can be asked for it: {request}"));
+        }
         told(&lines)
+    }
+
+    /// The command that asks for what was refused; `None`: it is let through for nobody.
+    pub fn request(&self, what: &Denial) -> Option<String> {
+        let lost =
+            matches!(what.reason, Reason::Removed | Reason::MovedOut | Reason::ZoneMoved | Reason::Clobbered);
+        let path = || quoted(wanted(what));
+        lost.then(|| format!("{} request {} --reason 'why it has to go'", self.command, path()))
     }
 
     /// Of something that was taken and kept.

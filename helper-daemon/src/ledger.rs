@@ -5,17 +5,18 @@
 
 use crate::deeds::{Account, OwnRecord};
 use crate::denial::{Denial, DenialRecord};
-use crate::encoding::hex_if_needed;
 use crate::jsonl::each_line;
-use crate::policy::Override;
-use crate::protocol::Granter;
 use crate::session::{SessionId, SessionInfo};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 
+mod asked;
 mod denials_file;
+mod overrides;
+pub use asked::{AnswerRecord, RequestRecord};
 pub use denials_file::DenialsFile;
+pub use overrides::OverrideRecord;
 
 /// The version of the format, in every line.
 pub const VERSION: u32 = 1;
@@ -32,6 +33,10 @@ pub enum Record {
     Stash(StashRecord),
     /// An override came or went.
     Override(OverrideRecord),
+    /// Somebody has asked for a path to be let through.
+    Request(RequestRecord),
+    /// A request was answered.
+    Answer(AnswerRecord),
     /// The policy was replaced, or a change to it was refused.
     Policy(PolicyRecord),
     /// What the session did with names of its own in a moment.
@@ -65,39 +70,6 @@ pub struct StashRecord {
     /// The operation, as a denial has it.
     #[serde(flatten)]
     pub what: DenialRecord,
-}
-
-/// An override came or went, in the policy file or by a grant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OverrideRecord {
-    /// `added`, `removed` or, of a grant, `expired`.
-    pub change: String,
-    /// The path it covers.
-    pub path: String,
-    /// Its bytes, where they are not UTF-8.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path_hex: Option<String>,
-    /// When it ends, in Unix seconds.
-    pub expires_at: Option<u64>,
-    /// Why it was given.
-    pub reason: Option<String>,
-    /// Of a grant: who granted it (`added`, `expired`) or took it back (`removed`). `None`: the policy file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<Granter>,
-}
-
-impl OverrideRecord {
-    /// What is recorded of an override.
-    pub fn new(change: &str, what: &Override, by: Option<&Granter>) -> Self {
-        Self {
-            change: change.to_owned(),
-            path: what.path.to_string_lossy().into_owned(),
-            path_hex: hex_if_needed(&what.path),
-            expires_at: what.expires_at,
-            reason: what.reason.clone(),
-            by: by.cloned(),
-        }
-    }
 }
 
 /// A change of policy.

@@ -12,9 +12,13 @@
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "linux")]
+pub mod client;
+#[cfg(target_os = "linux")]
 pub mod daemon;
 pub mod deeds;
 pub mod denial;
+#[cfg(target_os = "linux")]
+pub mod desk;
 #[cfg(target_os = "linux")]
 pub mod embedded;
 pub mod encoding;

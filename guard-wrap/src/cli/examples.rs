@@ -5,6 +5,7 @@ Examples:
   es-guard wrap -- codex                    guard the current project while codex runs
   es-guard wrap --zone ~/proj -- claude     guard a named directory
   es-guard sessions show                    what was blocked in the last session
+  es-guard approve                          answer what the agent asks for
   es-guard doctor                           what this machine can do";
 
 pub(super) const WRAP_EXAMPLES: &str = "\
@@ -49,8 +50,8 @@ Examples:
   es-guard override list
   es-guard override revoke old.csv
 
-It is for sessions that the system's helper guards, from outside of them: a process inside a guarded tree
-grants nothing. In others, temporary_overrides of the policy file do the same.";
+It is for people, outside the session: a process inside a guarded tree grants nothing, and may ask with
+es-guard request. What is granted ends with its time, or with the session.";
 
 pub(super) const OVERRIDE_LIST_EXAMPLES: &str = "\
 Examples:
@@ -62,6 +63,7 @@ Examples:
   es-guard override grant old.csv                       for 10 minutes, in the last session
   es-guard override grant build --for 1h30m --reason 'clean build'
   es-guard override grant /srv/data/old --for session --session 20260102-03
+  es-guard override grant old.csv --op unlink           removed, and not moved
 
 The path itself and all below it may then be removed and moved. The exit status is 1 if it is refused;
 with --json the reason has a stable code.";
@@ -70,6 +72,44 @@ pub(super) const OVERRIDE_REVOKE_EXAMPLES: &str = "\
 Examples:
   es-guard override revoke old.csv
   es-guard override revoke /srv/data/old --session 20260102-03";
+
+pub(super) const WHY_EXAMPLES: &str = "\
+Examples:
+  es-guard why                              what was blocked last
+  es-guard why old.csv                      why that was
+  es-guard why --last --json | jq -r .denial.reason
+
+Inside a session it is about that one. The exit status says how things are now: 0, it is let through; 1, it is
+not; 3, somebody was asked and has not answered; 2, that can't be told.";
+
+pub(super) const CHECK_EXAMPLES: &str = "\
+Examples:
+  es-guard check unlink old.csv
+  es-guard check rename src/a.rs /tmp/a.rs
+  es-guard check rmdir build --json | jq -r .code
+
+It is judged by the live session, inside one by that one; where there is none, by what `es-guard wrap` would
+guard here. The exit status is 0 if it would be let through, 1 if not, 3 if not and somebody was asked, 2 if
+that can't be told. git and programs that replace files may be allowed more.";
+
+pub(super) const REQUEST_EXAMPLES: &str = "\
+Examples:
+  es-guard request old.csv --reason 'replaced by v2'
+  es-guard request build --reason 'clean build' --for 30m --wait 5m
+  es-guard request old.csv --reason 'rename it' --op rename --wait --json | jq -r .status
+
+A person answers, outside the session, with: es-guard approve
+The exit status is 0 if it is let through, 1 if it was refused, 3 if nobody has answered yet, 2 if it could
+not be asked. Asked for again, it is the same request.";
+
+pub(super) const APPROVE_EXAMPLES: &str = "\
+Examples:
+  es-guard approve                          one key each: once, for a time, for the session, no
+  es-guard approve --session 20260102-03
+  printf '1 once\\n2 deny it is the only copy\\n' | es-guard approve
+
+Without a terminal it reads lines: the number of a request, and `once`, a time such as 10m, `session`, or
+`deny` and a word to the agent; with several sessions SESSION:NUMBER. It ends with its input.";
 
 pub(super) const POLICY_EXAMPLES: &str = "\
 Examples:

@@ -1,5 +1,6 @@
 //! `es-guard override`: what can be typed.
 
+use super::asking::OpChoice;
 use super::examples::{OVERRIDE_GRANT_EXAMPLES, OVERRIDE_LIST_EXAMPLES, OVERRIDE_REVOKE_EXAMPLES};
 use clap::{Args, Subcommand};
 use jiff::SignedDuration;
@@ -19,9 +20,9 @@ pub(crate) enum OverrideCommand {
 }
 
 /// Which session is meant, and where it is asked for.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
-    /// A live session, or the beginning of its name if that is unique, or `last`
+    /// A live session, or the beginning of its name if that is unique, or `last`; inside a session it is that one
     #[arg(long, value_name = "ID", default_value = "last")]
     pub(crate) session: String,
     /// Where the system's helper listens
@@ -45,6 +46,9 @@ pub(crate) struct GrantArgs {
     /// For how long: 90s, 10m, 1h30m; or `session`, as long as that lasts
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = until)]
     pub(crate) until: Until,
+    /// For this operation alone
+    #[arg(long, value_enum, value_name = "OP")]
+    pub(crate) op: Option<OpChoice>,
     /// Why, for the record
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
@@ -69,7 +73,7 @@ pub(crate) enum Until {
     SessionEnds,
 }
 
-fn until(text: &str) -> Result<Until, String> {
+pub(super) fn until(text: &str) -> Result<Until, String> {
     /// More is meant as "for the session", or is a mistake.
     const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);
     if text == "session" {

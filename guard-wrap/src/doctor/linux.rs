@@ -19,8 +19,10 @@ fn system_helper(asked: Option<&Path>) -> Check {
     let (ok, detail) = match system::judge(asked) {
         Ok(Judge::System(_)) => (true, format!("one of root's listens at {socket}: sessions use it")),
         // `--helper none`.
-        Ok(Judge::Here) if asked.is_some() => (true, "done without: sessions have embedded ones".to_owned()),
-        Ok(Judge::Here) => (
+        Ok(Judge::Here(_)) if asked.is_some() => {
+            (true, "done without: sessions have embedded ones".to_owned())
+        }
+        Ok(Judge::Here(_)) => (
             true,
             format!(
                 "none listens at {socket}, and none is needed. For one: sudo es-guard helper install (--dry-run shows what that does)"

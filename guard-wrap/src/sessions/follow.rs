@@ -2,17 +2,18 @@
 
 use super::SessionsError;
 use super::own;
-use super::shelf::{State, held, open, open_file};
+use super::shelf::{State, held, open};
 use super::show::header;
+use super::story;
+use super::tail::Tail;
 use crate::cli::ShowArgs;
 use crate::render::fit::{Screen, count};
 use crate::render::report::{Entry, Report, local};
 use crate::render::{note, rows};
 use helper_daemon::denial::printable;
-use helper_daemon::ledger::{Line, OverrideRecord, Record};
+use helper_daemon::ledger::{Line, Record};
 use helper_daemon::session::SessionId;
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub(super) fn run(name: &SessionId, path: &Path, args: &ShowArgs) -> Result<(), 
     let raw = args.json;
     let (contents, state) = open(path)?;
     let unreadable = |source| SessionsError::Unreadable { path: path.to_owned(), source };
-    let mut tail = Tail { file: open_file(path)?, begun: Vec::new() };
+    let mut tail = Tail::open(path)?;
     let report = Report::of_ledger(name.as_str(), path, &contents);
     let home = dirs::home_dir();
     let mut out = anstream::stdout();
@@ -60,25 +61,6 @@ pub(super) fn run(name: &SessionId, path: &Path, args: &ShowArgs) -> Result<(), 
     }
 }
 
-/// What is appended to a file.
-struct Tail {
-    file: File,
-    /// The line that is not ended yet.
-    begun: Vec<u8>,
-}
-
-impl Tail {
-    /// The lines that were ended since the last look, without their ends.
-    fn lines(&mut self) -> io::Result<Vec<Vec<u8>>> {
-        self.file.read_to_end(&mut self.begun)?;
-        let Some(last) = self.begun.iter().rposition(|&b| b == b'\n') else { return Ok(Vec::new()) };
-        let rest = self.begun.split_off(last + 1);
-        let whole = std::mem::replace(&mut self.begun, rest);
-        let lines = whole.split(|&b| b == b'\n').filter(|line| !line.is_empty());
-        Ok(lines.map(<[u8]>::to_vec).collect())
-    }
-}
-
 fn record(bytes: &[u8]) -> Option<Line> {
     serde_json::from_slice(bytes).ok()
 }
@@ -91,7 +73,9 @@ fn sentence(bytes: &[u8], report: &Report, width: usize, home: Option<&Path>) ->
         Record::SessionStart(_) | Record::Own(_) => return None,
         Record::Denial(_) => rows::line(&Entry::of_denial(&line)?, report, width, home),
         Record::Stash(_) => format!("{}  kept", rows::line(&Entry::of_stash(&line)?, report, width, home)),
-        Record::Override(change) => format!("{time}  {}", of_override(change)),
+        Record::Override(change) => format!("{time}  {}", story::of_override(change)),
+        Record::Request(request) => format!("{time}  {}", story::of_request(request)),
+        Record::Answer(answer) => format!("{time}  {}", story::of_answer(answer)),
         Record::Policy(change) => format!("{time}  policy {}: {}", change.change, change.detail),
         Record::SessionEnd(end) => {
             let status = end.status.map_or("status not known".into(), |status| format!("status {status}"));
@@ -112,42 +96,4 @@ fn of_own(bytes: &[u8], report: &Report, home: Option<&Path>) -> Option<Vec<u8>>
         .map(|deed| format!("{time}  {}", printable(&own::line(deed, report, home))))
         .collect();
     (!lines.is_empty()).then(|| lines.join("\n").into_bytes())
-}
-
-fn of_override(change: &OverrideRecord) -> String {
-    let until =
-        match change.expires_at.and_then(|end| jiff::Timestamp::from_second(i64::try_from(end).ok()?).ok()) {
-            Some(end) => format!(", until {}", local(&end.to_string(), "%Y-%m-%d %H:%M:%S")),
-            None => String::new(),
-        };
-    let by = match &change.by {
-        Some(by) => format!("user {}, process {} ({})", by.uid, by.pid, by.exe),
-        None => "the policy file".to_owned(),
-    };
-    let reason = change.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let until = if change.change == "added" { until } else { String::new() };
-    format!("override {} by {by}: {}{until}{reason}", change.change, change.path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_told_once_it_is_whole_and_only_once() {
-        let mut written = tempfile::NamedTempFile::new().unwrap();
-        let mut tail = Tail { file: written.reopen().unwrap(), begun: Vec::new() };
-        let mut told = |text: &str| {
-            written.write_all(text.as_bytes()).unwrap();
-            tail.lines()
-                .unwrap()
-                .iter()
-                .map(|line| String::from_utf8_lossy(line).into_owned())
-                .collect::<Vec<_>>()
-        };
-        assert!(told("").is_empty() && told("a").is_empty());
-        assert_eq!(told("b\nc\nd"), ["ab", "c"]);
-        assert_eq!(told("\n"), ["d"]);
-        assert!(told("").is_empty());
-    }
 }

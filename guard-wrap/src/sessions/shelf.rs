@@ -24,11 +24,6 @@ pub(super) enum State {
 }
 
 impl State {
-    /// Whether a helper holds it.
-    pub(super) fn is_live(self) -> bool {
-        self == State::Running
-    }
-
     pub(super) fn word(self) -> &'static str {
         match self {
             State::Ended => "ended",

@@ -2,13 +2,13 @@
 
 use super::own::Own;
 use super::shelf::{State, find, open};
-use super::{SessionsError, command_line, follow, located};
+use super::{SessionsError, command_line, follow, located, story};
 use crate::cli::ShowArgs;
 use crate::render::fit::{Screen, count, under_home};
 use crate::render::report::{Report, local};
 use crate::render::{FAINT, json, note, print, rows, styled};
 use helper_daemon::denial::printable;
-use helper_daemon::ledger::Contents;
+use helper_daemon::ledger::{Contents, Line};
 use serde::Serialize;
 use std::path::Path;
 
@@ -22,6 +22,8 @@ struct Shown<'a> {
     ended: Option<&'a str>,
     argv: &'a [String],
     cwd: Option<&'a str>,
+    /// Requests, their answers and overrides, as the ledger has them.
+    asked: Vec<&'a Line>,
     #[serde(skip_serializing_if = "Option::is_none")]
     own: Option<&'a Own>,
 }
@@ -45,6 +47,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
             ended: contents.end().map(|(line, _)| line.time.as_str()),
             argv: start.map(|(_, start)| start.argv.as_slice()).unwrap_or_default(),
             cwd: start.map(|(_, start)| start.cwd.as_str()),
+            asked: story::records(&contents),
             own: own.as_ref(),
         }));
         return Ok(());
@@ -60,6 +63,11 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), SessionsError> {
         let screen = Screen::of(std::io::stdout()).unwrap_or(Screen::ENDLESS);
         text += &format!("\n\n{}\n", styled(FAINT, "let through, and kept in the stash:"));
         text += &rows::all(&report.of_kept(), screen.width, home.as_deref());
+    }
+    let asked = story::lines(&contents);
+    if !asked.is_empty() {
+        text += &format!("\n\n{}\n", styled(FAINT, "asked for, and let through:"));
+        text += &asked.join("\n");
     }
     if let Some(own) = own {
         text += &own.text(&report, home.as_deref());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const USUAL: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
 /// By its name where every shell finds this very program by it; else by its path, as a shell takes it.
-pub(super) fn called() -> String {
+pub(crate) fn called() -> String {
     let Ok(here) = std::env::current_exe() else { return "es-guard".to_owned() };
     called_from(&here, &USUAL.map(PathBuf::from))
 }

@@ -14,7 +14,7 @@
 //! shell: same process group, same stops, same end.
 
 mod bereft;
-mod itself;
+pub(crate) mod itself;
 mod jobs;
 mod nested;
 mod program;
@@ -63,6 +63,7 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
     let ended = Session::start(args, prepared, program, signals, judge).map(Session::run);
     if ended.is_ok() {
         crate::stash::tidy(&state);
+        crate::sessions::tidy_doors(&state);
     }
     match ended {
         Ok(ExitStatus::Code(code)) => ExitCode::from(code as u8),

@@ -120,7 +120,7 @@ fn greet(args: &WrapArgs, session: &SessionId, compiled: &Compiled) {
 }
 
 fn execute(session: SessionId, program: Program, signals: &Signals) -> NestedError {
-    let command = program.command(&session, signals.before());
+    let command = program.command(&session, None, signals.before());
     // What can't be given back is what a shell would have started it with, too.
     let _ = restore_startup_signals();
     let _ = command.signals.thread_set_mask();

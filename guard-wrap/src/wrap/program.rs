@@ -1,14 +1,13 @@
 //! The command that is to become the agent.
 
+use helper_daemon::client::{self, live};
 use helper_daemon::embedded::Command;
 use helper_daemon::session::SessionId;
+use nix::sys::signal::SigSet;
 use nix::unistd::{AccessFlags, access};
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-
-/// The variable by which a process knows its session.
-const SESSION_VARIABLE: &str = "ES_GUARD_SESSION";
 
 /// A command that exists.
 #[derive(Debug)]
@@ -72,17 +71,20 @@ impl Program {
         self.argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
     }
 
-    /// What the helper executes: the command, this process's environment, and the session's name in it.
-    pub(super) fn command(self, id: &SessionId, signals: nix::sys::signal::SigSet) -> Command {
-        let own = std::env::vars_os().filter(|(name, _)| name != SESSION_VARIABLE);
-        let session = (SESSION_VARIABLE.into(), id.as_str().into());
+    /// What the helper executes: the command, this process's environment, and in it the session's name and where it
+    /// is asked.
+    pub(super) fn command(self, id: &SessionId, door: Option<&Path>, signals: SigSet) -> Command {
+        let own =
+            std::env::vars_os().filter(|(name, _)| name != live::VARIABLE && name != client::door::VARIABLE);
+        let session = (live::VARIABLE.into(), id.as_str().into());
+        let door = door.map(|door| (client::door::VARIABLE.into(), door.into()));
         let pair = |(name, value): (OsString, OsString)| {
             let mut bytes = name.into_vec();
             bytes.push(b'=');
             bytes.extend(value.into_vec());
             CString::new(bytes).ok()
         };
-        Command { argv: self.argv, env: own.chain([session]).filter_map(pair).collect(), signals }
+        Command { argv: self.argv, env: own.chain([session]).chain(door).filter_map(pair).collect(), signals }
     }
 }
 

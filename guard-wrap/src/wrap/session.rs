@@ -2,6 +2,7 @@
 
 use super::jobs;
 use super::signals::{Arrived, Signals, after_stop};
+use crate::mirror::Mirror;
 use crate::plan::{Fingerprint, Plan, difference};
 use crate::render::{self, fit::Screen, report, summary};
 use endpoint_sec::linux::process::PidFd;
@@ -37,9 +38,13 @@ pub(super) struct Session {
     pub(super) plan: Plan,
     pub(super) fingerprint: Fingerprint,
     pub(super) policy: Policy,
+    /// Whether the policy file was broken when it was read last.
+    pub(super) refused: bool,
     pub(super) quiet: bool,
     pub(super) json: bool,
     pub(super) notes: Vec<String>,
+    /// `None`: grants are not shown in the policy file.
+    pub(super) mirror: Option<Mirror>,
 }
 
 /// How the agent ended.
@@ -121,6 +126,13 @@ impl Session {
 
     /// A changed policy file is compiled and sent; a broken one is recorded, and the last good policy stays.
     pub(super) fn look_at_policy(&mut self) {
+        self.read_policy();
+        if let Some(mirror) = &mut self.mirror {
+            mirror.look();
+        }
+    }
+
+    fn read_policy(&mut self) {
         let now = self.plan.fingerprint();
         if now == self.fingerprint {
             return;
@@ -128,18 +140,31 @@ impl Session {
         self.fingerprint = now;
         let request = match self.plan.compile() {
             Ok(compiled) => {
+                if let Some(mirror) = &mut self.mirror {
+                    mirror.read_back(&compiled.granted);
+                }
+                // Only what is shown of grants may be different.
+                if compiled.policy == self.policy && !std::mem::take(&mut self.refused) {
+                    return;
+                }
                 let detail = difference(&self.policy, &compiled.policy);
                 self.policy = compiled.policy.clone();
                 self.notes.extend(compiled.warnings);
                 Request::Policy { policy: compiled.policy, detail }
             }
-            Err(error) => Request::PolicyRefused { detail: error.to_string() },
+            Err(error) => {
+                self.refused = true;
+                Request::PolicyRefused { detail: error.to_string() }
+            }
         };
         // A helper that is gone is noticed by the next look at its socket.
         let _ = self.channel.send(&request, &[]);
     }
 
-    fn sum_up(&self, ended: &Ended) {
+    fn sum_up(&mut self, ended: &Ended) {
+        if let Some(mirror) = &mut self.mirror {
+            mirror.end();
+        }
         let ended = report::Ended {
             session: self.id.as_str(),
             ledger: &self.ledger,

@@ -6,14 +6,17 @@ use super::program::Program;
 use super::session::Session;
 use super::signals::Signals;
 use crate::cli::{EngineChoice, WrapArgs};
+use crate::mirror::Mirror;
 use crate::preparation::Prepared;
 use crate::render::{self, banner};
+use crate::state::StateFolder;
 use endpoint_sec::linux::process::{PidFd, default_signal};
-use helper_daemon::embedded::{self, Judge};
+use helper_daemon::client::live::{Address, Live};
+use helper_daemon::embedded::{self, Door, Judge};
 use helper_daemon::protocol::{
     Channel, ChannelError, Event, FailureKind, PROTOCOL_VERSION, Register, Request,
 };
-use helper_daemon::session::SessionInfo;
+use helper_daemon::session::{SessionId, SessionInfo};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -58,15 +61,19 @@ impl Session {
     ) -> Result<Self, SessionError> {
         let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, stash, canaries } =
             prepared;
-        let system = match &judge {
-            Judge::System(channel) => Some(channel.another()?),
-            Judge::Here => None,
+        let (system, judge) = match judge {
+            Judge::System(channel) => (Some(channel.another()?), Judge::System(channel)),
+            Judge::Here(_) => (None, Judge::Here(door(&state, &id))),
         };
+        let at = matches!(judge, Judge::Here(Some(_))).then(|| state.door(&id));
+        // Where the system's helper listens by itself, everybody knows.
+        let asked_at = if system.is_some() { args.helper.clone() } else { at.clone() };
         let words = program.words();
         let name = words.first().cloned().unwrap_or_default();
         // Should the helper die, the agent becomes this process's child, and its end is still seen.
         nix::sys::prctl::set_child_subreaper(true)?;
-        let (mut channel, helper) = embedded::start(program.command(&id, signals.before()), judge)?;
+        let (mut channel, helper) =
+            embedded::start(program.command(&id, asked_at.as_deref(), signals.before()), judge)?;
         // From here on no process of the same user can trace or read this one; the agent is not forked from it.
         nix::sys::prctl::set_dumpable(false)?;
         // The agent gets it as this process was given it; to learn of its end, this process must not ignore it.
@@ -96,6 +103,12 @@ impl Session {
         let Armed { agent, engine, pidfd } = armed?;
         let engine = if system.is_some() { format!("{engine}, system helper") } else { engine };
         drop(canaries);
+        let address = match &at {
+            Some(door) => Some(Address::Door(door.clone())),
+            None => system.is_some().then(|| Address::System(args.helper.clone())),
+        };
+        let live = address.map(|address| Live { session: id.clone(), address });
+        let mirror = live.and_then(|live| Mirror::new(live, state.clone(), &home, plan.watched()));
         let mut session = Self {
             channel,
             system,
@@ -110,6 +123,8 @@ impl Session {
             fingerprint,
             plan,
             policy: compiled.policy,
+            refused: false,
+            mirror,
             quiet: args.quiet,
             json: args.json,
             notes: Vec::new(),
@@ -127,6 +142,17 @@ impl Session {
             let line =
                 banner::line(self.policy.visible_zones(), &self.engine, self.id.as_str(), Some(&self.home));
             render::tell(&format!("{line}\n"));
+        }
+    }
+}
+
+/// The door of a session with a helper of its own. Without one the session is guarded all the same.
+fn door(state: &StateFolder, id: &SessionId) -> Option<Door> {
+    match state.make_door(id) {
+        Ok(door) => Some(door),
+        Err(error) => {
+            render::note(&format!("nobody can ask for anything in this session: failed to {error}"));
+            None
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A question to a session, on its way from the worker that was asked through the monitor to the session's
 //! worker: a head of fixed form, and words that the monitor passes on unread.
 
-use super::authority::Relation;
+use crate::desk::authority::Relation;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;

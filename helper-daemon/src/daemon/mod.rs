@@ -10,7 +10,6 @@
 
 pub mod account;
 pub mod asking;
-pub mod authority;
 pub mod check;
 mod desk;
 pub mod hire;
@@ -20,7 +19,6 @@ pub mod monitor;
 pub mod returning;
 pub mod session;
 pub mod state;
-pub mod trees;
 pub mod trust;
 mod turned_away;
 mod wards;

@@ -5,7 +5,7 @@
 //! hand over a new link.
 
 use super::hire::{Happened, Id};
-use super::trees::Process;
+use crate::desk::trees::Process;
 use endpoint_sec::linux::caller::Caller;
 use endpoint_sec::linux::handoff;
 use endpoint_sec::linux::peer::Peer;

@@ -4,6 +4,7 @@ use super::desk::{Desk, WayBack};
 use super::returning::Home;
 use super::wards;
 use super::worker::taken;
+use crate::desk::counter::Counter;
 use crate::engine::seccomp::Stance;
 use crate::git::clerk::Clerk;
 use crate::guard::{Guard, Local, Post, Records, failed};
@@ -106,9 +107,9 @@ impl Session {
     pub fn serve(self, channel: &mut Channel, monitor: &OwnedFd) -> Result<(), Failure> {
         let event = Event::Armed { pid: self.child, engine: self.description.engine.clone() };
         channel.send(&event, &[]).map_err(failed)?;
-        let owner = self.owner.clone();
-        let monitor = taken(monitor.as_fd())?;
-        let desk = Desk::new(self.guard.clone(), owner, self.description.clone(), monitor, self.way_back);
+        let (owner, monitor) = (self.owner.clone(), taken(monitor.as_fd())?);
+        let counter = Counter::new(self.guard.clone(), self.description.clone());
+        let desk = Desk::new(counter, owner, monitor, self.way_back);
         let desk = Arc::new(desk.map_err(failed)?);
         answer_monitors(desk.clone())?;
         let (mut begun, mut status) = (false, None);
@@ -134,13 +135,10 @@ impl Session {
                     None
                 }
                 Request::Awake { .. } => None,
-                question @ (Request::Overrides { .. }
-                | Request::Grant { .. }
-                | Request::Revoke { .. }
-                | Request::Narrow { .. }) => Some(desk.own(question)),
                 Request::Register(_) | Request::List | Request::Where => {
                     Some(Event::Failed(failed("this connection has registered a session already")))
                 }
+                question => Some(desk.own(question)),
             };
             if let Some(event) = reply {
                 // An owner that is gone is seen by the next receive.

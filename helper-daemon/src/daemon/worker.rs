@@ -13,13 +13,14 @@ use crate::session::SessionId;
 use endpoint_sec::linux::peer::Peer;
 use endpoint_sec::linux::station::{self, Identity};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a client may take, however little of it at a time: until it has asked, or registered, and again
 /// to take the answer.
@@ -77,20 +78,14 @@ fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd, origin: Origin) 
             answer(channel, &Event::Sessions { sessions, helper: env!("CARGO_PKG_VERSION").into() })
         }
         Request::Where => answer(channel, &inside(monitor)?),
-        Request::Overrides { ref session }
-        | Request::Grant { ref session, .. }
-        | Request::Revoke { ref session, .. }
-        | Request::Narrow { ref session, .. } => {
-            let answered = ask(&request, session, monitor)?;
-            answer(channel, &answered)
-        }
-        Request::Proof
-        | Request::Go
-        | Request::Awake { .. }
-        | Request::Policy { .. }
-        | Request::PolicyRefused { .. }
-        | Request::Settle
-        | Request::Close { .. } => answer(channel, &Event::Refused(RefusalCode::NotTheOwner.into())),
+        question => match question.session() {
+            Some(session) => match ask(&question, session, monitor, channel.as_fd())? {
+                Some(answered) => answer(channel, &answered),
+                // Nobody is left to take it.
+                None => Ok(()),
+            },
+            None => answer(channel, &Event::Refused(RefusalCode::NotTheOwner.into())),
+        },
     }
 }
 
@@ -122,8 +117,14 @@ fn inside(monitor: &OwnedFd) -> Result<Event, Failure> {
     })
 }
 
-/// Puts a question to a session's worker. Who asks, the monitor says to it, which the kernel told.
-fn ask(question: &Request, session: &SessionId, monitor: &OwnedFd) -> Result<Event, Failure> {
+/// Puts a question to a session's worker. Who asks, the monitor says to it, which the kernel told. `None`: whoever
+/// asked has gone meanwhile.
+fn ask(
+    question: &Request,
+    session: &SessionId,
+    monitor: &OwnedFd,
+    client: BorrowedFd<'_>,
+) -> Result<Option<Event>, Failure> {
     let refused = |code: RefusalCode| Event::Refused(code.into());
     let words = serde_json::to_vec(question).map_err(failed)?;
     let ask = Ask { session: session.as_str().as_bytes(), words: &words }.encode();
@@ -132,7 +133,11 @@ fn ask(question: &Request, session: &SessionId, monitor: &OwnedFd) -> Result<Eve
         Err(Errno::EMSGSIZE) => return Err(failed("the question is too long")),
         sent => sent.map_err(failed)?,
     }
-    Ok(match link::receive(monitor.as_fd()) {
+    let patience = Duration::from_secs(question.patience());
+    if !patience.is_zero() && !stays(client, monitor.as_fd(), Instant::now() + patience) {
+        return Ok(None);
+    }
+    Ok(Some(match link::receive(monitor.as_fd()) {
         Ok(Some(Message { kind: Kind::Answer, bytes, .. })) => {
             serde_json::from_slice(&bytes).unwrap_or(refused(RefusalCode::NoAnswer))
         }
@@ -141,7 +146,22 @@ fn ask(question: &Request, session: &SessionId, monitor: &OwnedFd) -> Result<Eve
             refused(code.unwrap_or(RefusalCode::NoAnswer))
         }
         _ => refused(RefusalCode::NoAnswer),
-    })
+    }))
+}
+
+/// Waits until the monitor has spoken or the time is over. `false`: whoever asked has gone meanwhile.
+fn stays(client: BorrowedFd<'_>, monitor: BorrowedFd<'_>, until: Instant) -> bool {
+    loop {
+        let mut fds = [PollFd::new(client, PollFlags::empty()), PollFd::new(monitor, PollFlags::POLLIN)];
+        let left = until.saturating_duration_since(Instant::now()).as_millis();
+        let ready = poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX));
+        if fds[0].revents().is_some_and(|seen| !seen.is_empty()) {
+            return false;
+        }
+        if ready != Err(Errno::EINTR) {
+            return true;
+        }
+    }
 }
 
 /// Which sessions the peer may see.

@@ -7,11 +7,16 @@
 //! `wrap` and this helper talk as `wrap` and the system's helper do: see [`protocol`](crate::protocol).
 
 mod child;
+mod door;
 mod helper;
+mod porter;
 mod proof;
 mod stops;
 mod tree;
+mod visitor;
 mod watch;
+
+pub use door::{Door, connect};
 
 use crate::protocol::Channel;
 use endpoint_sec::linux::process::{ForkError, fork};
@@ -45,10 +50,19 @@ pub enum StartError {
 /// Where the session is judged.
 #[derive(Debug)]
 pub enum Judge {
-    /// In the embedded helper itself.
-    Here,
+    /// In the embedded helper itself, which is asked by others at this door (`None`: by nobody).
+    Here(Option<Door>),
     /// In the system's helper, which this channel is connected to.
     System(Channel),
+}
+
+impl Judge {
+    fn take_door(&mut self) -> Option<Door> {
+        match self {
+            Judge::Here(door) => door.take(),
+            Judge::System(_) => None,
+        }
+    }
 }
 
 /// Starts a helper for `command`. It waits for [`Register`](crate::protocol::Register).

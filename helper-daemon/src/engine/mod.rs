@@ -9,6 +9,7 @@ pub mod seccomp;
 
 use crate::deeds::Deed;
 use crate::denial::Denial;
+use crate::policy::Override;
 
 /// Who is told of what an engine did. Called after the kernel was answered.
 pub trait Witness: Send + Sync {
@@ -19,6 +20,8 @@ pub trait Witness: Send + Sync {
     fn stashed(&self, what: Denial, entries: Vec<u64>);
     /// Something was made, or something of the session's own removed or moved.
     fn own(&self, deed: Deed);
+    /// An override for a single use has let something through, and is used up.
+    fn used_up(&self, what: Override);
     /// Nothing has happened for a while.
     fn rests(&self);
 }

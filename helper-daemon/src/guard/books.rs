@@ -1,15 +1,17 @@
 //! What a guard writes down, and where.
 
+use super::recent::{Recent, Since};
 use crate::deeds::{Deed, Deeds};
 use crate::denial::{Denial, DenialRecord};
 use crate::engine::Witness;
 use crate::ledger::{Counts, DenialsFile, End, Ledger, OverrideRecord, PolicyRecord, Record, StashRecord};
 use crate::policy::judge::Reason;
 use crate::policy::{Override, Policy};
-use crate::protocol::Granter;
+use crate::protocol::{Granter, RefusalCode};
 use crate::session::SessionId;
 use jiff::Timestamp;
 use nix::fcntl::{Flock, FlockArg};
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,6 +32,11 @@ struct Pages {
     denials: DenialsFile,
     counts: Counts,
     deeds: Deeds,
+    recent: Recent,
+    /// Who granted what is for a single use and not used yet, by its number.
+    single_uses: HashMap<u64, Granter>,
+    /// The numbers of those that were used since somebody asked.
+    used_up: Vec<u64>,
     /// `None` once the session runs: until then the only denial is the canary's.
     proof: Option<Proof>,
     /// The end is written: what comes after it concerns nobody, and is not recorded.
@@ -59,6 +66,9 @@ impl Books {
             denials: DenialsFile::new(denials),
             counts: Counts::default(),
             deeds: Deeds::default(),
+            recent: Recent::default(),
+            single_uses: HashMap::new(),
+            used_up: Vec::new(),
             proof: Some(Proof::default()),
             closed: false,
             _lives: lives,
@@ -103,6 +113,25 @@ impl Books {
         self.write(Record::Override(OverrideRecord::new(change, what, by)));
     }
 
+    /// What is for a single use was granted by this one: so it is recorded when it is used.
+    pub(super) fn will_be_used(&self, number: u64, by: &Granter) {
+        self.pages().single_uses.insert(number, by.clone());
+    }
+
+    /// The numbers of those for a single use that were used since this was asked last.
+    pub(super) fn take_used_up(&self) -> Vec<u64> {
+        std::mem::take(&mut self.pages().used_up)
+    }
+
+    /// What was denied, of what is remembered.
+    pub(super) fn denied_since(
+        &self,
+        since: Option<u64>,
+        reader: Option<&str>,
+    ) -> Result<Since, RefusalCode> {
+        self.pages().recent.since(since, reader)
+    }
+
     pub(super) fn counts(&self) -> Counts {
         let pages = self.pages();
         Counts { lost: pages.counts.lost + pages.ledger.lost(), ..pages.counts }
@@ -142,6 +171,7 @@ impl Witness for Books {
         }
         let now = Timestamp::now();
         pages.counts.denied += 1;
+        pages.recent.add(&denial, now.as_millisecond());
         pages.ledger.append(Record::Denial(DenialRecord::from(&denial)), now);
         if pages.denials.append(&denial, now.as_second()).is_err() {
             pages.counts.lost += 1;
@@ -164,6 +194,14 @@ impl Witness for Books {
         {
             pages.write(Record::Own(due));
         }
+    }
+
+    fn used_up(&self, what: Override) {
+        let mut pages = self.pages();
+        let Some(number) = what.once else { return };
+        let by = pages.single_uses.remove(&number);
+        pages.used_up.push(number);
+        pages.write(Record::Override(OverrideRecord::new("used", &what, by.as_ref())));
     }
 
     fn rests(&self) {

@@ -21,27 +21,36 @@ pub(super) struct Grant {
 }
 
 impl Grants {
-    /// Adds one, if the policy has something there that may be let through; answers the earlier one of that
-    /// path, whose place it takes.
+    /// Adds one, if the policy has something there that may be let through; answers the earlier one of that path and
+    /// operation, whose place it takes.
     pub(super) fn add(
         &mut self,
         grant: Grant,
         policy: &Policy,
         now: u64,
     ) -> Result<Option<Grant>, RefusalCode> {
-        check(&grant.what, policy, now)?;
-        let earlier = self.take(&grant.what.path);
-        if self.0.len() >= MAX_GRANTS {
-            return Err(RefusalCode::TooMany);
-        }
+        self.may_add(&grant, policy, now)?;
+        let at = self.0.iter().position(|known| grant.is_like(known));
+        let earlier = at.map(|at| self.0.remove(at));
         self.0.push(grant);
         Ok(earlier)
     }
 
-    /// Takes the one of this path away.
-    pub(super) fn take(&mut self, path: &Path) -> Option<Grant> {
-        let at = self.0.iter().position(|grant| grant.what.path == path)?;
-        Some(self.0.remove(at))
+    /// Whether it would be added.
+    pub(super) fn may_add(&self, grant: &Grant, policy: &Policy, now: u64) -> Result<(), RefusalCode> {
+        check(&grant.what, policy, now)?;
+        let others = self.0.iter().filter(|known| !grant.is_like(known)).count();
+        if others >= MAX_GRANTS { Err(RefusalCode::TooMany) } else { Ok(()) }
+    }
+
+    /// Takes those of this path away, for whatever operation.
+    pub(super) fn take(&mut self, path: &Path) -> Vec<Grant> {
+        self.0.extract_if(.., |grant| grant.what.path == path).collect()
+    }
+
+    /// Takes away those for a single use that were used.
+    pub(super) fn use_up(&mut self, numbers: &[u64]) {
+        self.0.retain(|grant| !grant.what.once.is_some_and(|number| numbers.contains(&number)));
     }
 
     /// Takes away what has expired.
@@ -68,15 +77,29 @@ impl Grants {
 }
 
 impl Grant {
+    fn is_like(&self, other: &Grant) -> bool {
+        (&self.what.path, self.what.op) == (&other.what.path, other.what.op)
+    }
+
     /// As it is told.
     pub(super) fn live(&self) -> LiveOverride {
-        let Override { path, expires_at, reason } = self.what.clone();
-        LiveOverride { path, expires_at, reason, by: Some(self.by.clone()) }
+        LiveOverride::new(&self.what, Some(&self.by))
     }
 }
 
 fn check(what: &Override, policy: &Policy, now: u64) -> Result<(), RefusalCode> {
-    let path = &what.path;
+    check_path(&what.path, policy)?;
+    if what.expires_at.is_some_and(|end| end <= now) {
+        return Err(RefusalCode::AlreadyExpired);
+    }
+    if what.reason.as_ref().is_some_and(|reason| reason.len() > MAX_REASON) {
+        return Err(RefusalCode::ReasonTooLong);
+    }
+    Ok(())
+}
+
+/// Whether a path is one that may be let through.
+pub(super) fn check_path(path: &Path, policy: &Policy) -> Result<(), RefusalCode> {
     if !is_plain(path) {
         return Err(RefusalCode::BadPath);
     }
@@ -86,12 +109,6 @@ fn check(what: &Override, policy: &Policy, now: u64) -> Result<(), RefusalCode> 
     // A directory above a zone would let more through than anybody could have looked at.
     if !policy.covers(path) {
         return Err(RefusalCode::NotInAZone);
-    }
-    if what.expires_at.is_some_and(|end| end <= now) {
-        return Err(RefusalCode::AlreadyExpired);
-    }
-    if what.reason.as_ref().is_some_and(|reason| reason.len() > MAX_REASON) {
-        return Err(RefusalCode::ReasonTooLong);
     }
     Ok(())
 }
@@ -120,7 +137,7 @@ mod tests {
     }
 
     fn grant(path: &str, expires_at: Option<u64>) -> Grant {
-        let what = Override { path: path.into(), expires_at, reason: None };
+        let what = Override { path: path.into(), expires_at, ..Override::default() };
         Grant { what, by: Granter { uid: 1, pid: 2, exe: "/bin/x".into() } }
     }
 
@@ -167,8 +184,11 @@ mod tests {
         let earlier = grants.add(grant("/p/a", None), &policy(), 100);
         assert_eq!(earlier, Ok(Some(grant("/p/a", Some(105)))));
         assert_eq!(grants.live().count(), 1);
-        assert_eq!(grants.take(Path::new("/p/a")), Some(grant("/p/a", None)));
-        assert_eq!(grants.take(Path::new("/p/a")), None);
+        let mut of_one = grant("/p/a", None);
+        of_one.what.op = Some(crate::policy::operation::Op::Unlink);
+        assert_eq!(grants.add(of_one.clone(), &policy(), 100), Ok(None));
+        assert_eq!(grants.take(Path::new("/p/a")), [grant("/p/a", None), of_one]);
+        assert_eq!(grants.take(Path::new("/p/a")), []);
     }
 
     #[test]

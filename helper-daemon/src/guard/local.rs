@@ -3,6 +3,7 @@
 use super::books::Books;
 use super::grants::{Grant, Grants};
 use super::nested::Nested;
+use super::requests::Requests;
 use super::{Guard, Records, failed};
 use crate::engine::seccomp::{Seccomp, Settings, Stance, Ward};
 use crate::explain::Wording;
@@ -38,18 +39,21 @@ pub struct Post {
 pub struct Local {
     info: SessionInfo,
     rules: Mutex<Rules>,
-    books: Arc<Books>,
-    engine: OnceLock<Seccomp>,
+    pub(super) books: Arc<Books>,
+    pub(super) engine: OnceLock<Seccomp>,
     settings: Mutex<Option<Settings>>,
     wording: Option<Wording>,
 }
 
 /// What is judged by.
-struct Rules {
+pub(super) struct Rules {
     /// The owner's.
-    policy: Policy,
-    grants: Grants,
-    nested: Nested,
+    pub(super) policy: Policy,
+    pub(super) grants: Grants,
+    pub(super) nested: Nested,
+    pub(super) requests: Requests,
+    /// The number of the last grant for a single use.
+    pub(super) single_uses: u64,
     /// Whether the agent has begun.
     begun: bool,
 }
@@ -68,7 +72,14 @@ impl Local {
         wards.extend(Ward::new(clerk.pid()));
         let settings = Settings { policy: policy.clone(), stance, wards, kept, stash, clerk };
         let books = Arc::new(Books::new(ledger, denials, info.id.clone(), canary));
-        let rules = Rules { policy, grants: Grants::default(), nested: Nested::default(), begun: false };
+        let rules = Rules {
+            policy,
+            grants: Grants::default(),
+            nested: Nested::default(),
+            requests: Requests::default(),
+            single_uses: 0,
+            begun: false,
+        };
         Self {
             info,
             rules: Mutex::new(rules),
@@ -94,24 +105,40 @@ impl Local {
     /// Lets a path through, from the next call on. `now` in Unix seconds.
     pub fn grant(&self, what: Override, by: Granter, now: u64) -> Result<LiveOverride, RefusalCode> {
         let mut rules = self.running()?;
-        let guarded = rules.nested.beside(rules.policy.clone());
-        let grant = Grant { what, by };
+        let granted = self.let_through(&mut rules, Grant { what, by }, now)?;
+        self.grant_meets_requests(&mut rules, &granted, now);
+        Ok(granted)
+    }
+
+    pub(super) fn let_through(
+        &self,
+        rules: &mut Rules,
+        grant: Grant,
+        now: u64,
+    ) -> Result<LiveOverride, RefusalCode> {
+        let guarded = rules.guarded();
         let earlier = rules.grants.add(grant.clone(), &guarded, now)?;
         if let Some(earlier) = earlier {
             self.books.override_changed("removed", &earlier.what, Some(&grant.by));
         }
+        if let Some(number) = grant.what.once {
+            self.books.will_be_used(number, &grant.by);
+        }
         self.books.override_changed("added", &grant.what, Some(&grant.by));
-        self.judge_by(&rules);
+        self.judge_by(rules);
         Ok(grant.live())
     }
 
     /// Takes a grant back, from the next call on.
     pub fn revoke(&self, path: &Path, by: &Granter) -> Result<LiveOverride, RefusalCode> {
         let mut rules = self.running()?;
-        let grant = rules.grants.take(path).ok_or(RefusalCode::NotGranted)?;
+        let taken = rules.grants.take(path);
+        let first = taken.first().map(Grant::live).ok_or(RefusalCode::NotGranted)?;
         self.judge_by(&rules);
-        self.books.override_changed("removed", &grant.what, Some(by));
-        Ok(grant.live())
+        for grant in taken {
+            self.books.override_changed("removed", &grant.what, Some(by));
+        }
+        Ok(first)
     }
 
     /// Guards by another policy, too, from the next call on.
@@ -148,35 +175,49 @@ impl Local {
         };
         let lives = |end: Option<u64>| end.is_none_or(|end| now < end);
         let of_file = rules.policy.overrides.iter().filter(|what| !own(what)).cloned();
-        let of_file = of_file.map(|Override { path, expires_at, reason }| LiveOverride {
-            path,
-            expires_at,
-            reason,
-            by: None,
-        });
+        let of_file = of_file.map(|what| LiveOverride::new(&what, None));
         of_file.chain(rules.grants.live()).filter(|what| lives(what.expires_at)).collect()
+    }
+
+    /// What was counted so far; something that was answered just now may be missing.
+    pub fn counts(&self) -> Counts {
+        self.books.counts()
     }
 
     /// The zones as they are now, without es-guard's own.
     pub fn zones(&self) -> Vec<String> {
-        let rules = self.rules();
-        let all = rules.nested.beside(rules.policy.clone());
+        let all = self.rules().guarded();
         all.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned()).collect()
     }
 
-    fn rules(&self) -> MutexGuard<'_, Rules> {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn rules(&self) -> MutexGuard<'_, Rules> {
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        // The engine lets nothing more through by them, whether they are taken away here or not yet.
+        rules.grants.use_up(&self.books.take_used_up());
+        rules
     }
 
-    fn running(&self) -> Result<MutexGuard<'_, Rules>, RefusalCode> {
+    pub(super) fn running(&self) -> Result<MutexGuard<'_, Rules>, RefusalCode> {
         let rules = self.rules();
         if rules.begun { Ok(rules) } else { Err(RefusalCode::NotRunning) }
     }
 
     fn judge_by(&self, rules: &Rules) {
         if let Some(engine) = self.engine.get() {
-            engine.set_policy(rules.nested.beside(rules.grants.on(&rules.policy)));
+            engine.set_policy(rules.judged_by());
         }
+    }
+}
+
+impl Rules {
+    /// What is guarded, whatever was granted.
+    pub(super) fn guarded(&self) -> Policy {
+        self.nested.beside(self.policy.clone())
+    }
+
+    /// What is judged by.
+    pub(super) fn judged_by(&self) -> Policy {
+        self.nested.beside(self.grants.on(&self.policy))
     }
 }
 

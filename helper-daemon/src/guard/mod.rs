@@ -3,12 +3,16 @@
 //! The life of a session is the same wherever that is: in this very process ([`Local`]), or in the system's
 //! helper, reached over its socket ([`Remote`]). Whoever starts the agent sees only a [`Guard`].
 
+mod asked;
 mod books;
 mod grants;
 mod local;
 mod nested;
+mod recent;
 mod remote;
+mod requests;
 
+pub use asked::Asked;
 pub use local::{Local, Post};
 pub use remote::{Remote, silent};
 

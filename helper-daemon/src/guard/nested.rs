@@ -63,7 +63,7 @@ mod tests {
 
     fn policy(zones: &[&str], lets_through: &[&str]) -> Policy {
         let zone = |path: &&str| Zone { internal: path.contains("own"), ..Zone::new(path) };
-        let through = |path: &&str| Override { path: path.into(), expires_at: None, reason: None };
+        let through = |path: &&str| Override { path: path.into(), ..Override::default() };
         Policy {
             zones: zones.iter().map(zone).collect(),
             overrides: lets_through.iter().map(through).collect(),

@@ -5,7 +5,8 @@
 
 mod shape;
 
-use crate::policy::OnDelete;
+use crate::policy::operation::Op;
+use crate::policy::{Asking, OnDelete};
 use shape::{Object, RawName, Unique};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,8 @@ pub struct PolicyFile {
     pub exempt_names: Vec<String>,
     /// `replacers`.
     pub replacers: Vec<String>,
+    /// `requests`, `self_grant` (absolute, not resolved) and `self_grant_max`.
+    pub asking: Asking,
 }
 
 /// One entry of `protected_zones`.
@@ -43,6 +46,10 @@ pub struct FileOverride {
     pub expires_at: Option<u64>,
     /// Why.
     pub reason: Option<String>,
+    /// For this operation alone.
+    pub op: Option<Op>,
+    /// The session that it was granted in: there the helper has it, and it lets nothing through by itself.
+    pub session: Option<String>,
 }
 
 /// A mistake in the file.
@@ -69,6 +76,8 @@ pub fn parse(text: &[u8], home: &Path) -> Result<PolicyFile, Mistake> {
         path: expand(o.path.0),
         expires_at: o.expires_at,
         reason: o.reason,
+        op: o.op,
+        session: o.session,
     });
     let zones = raw.protected_zones.0.into_iter();
     let zones = zones.map(|zone| FileZone { path: expand(zone.path.0), on_delete: zone.on_delete });
@@ -78,6 +87,11 @@ pub fn parse(text: &[u8], home: &Path) -> Result<PolicyFile, Mistake> {
         overrides: overrides.collect(),
         exempt_names: names(raw.exempt_names),
         replacers: names(raw.replacers),
+        asking: Asking {
+            requests: raw.requests,
+            self_grant: raw.self_grant.0.into_iter().map(|path| expand(path.0)).collect(),
+            self_grant_max: raw.self_grant_max.map(|seconds| seconds.0),
+        },
     })
 }
 
@@ -92,6 +106,7 @@ fn mistake(error: serde_json::Error) -> Mistake {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Requests;
 
     fn read(text: &str) -> Result<PolicyFile, Mistake> {
         parse(text.as_bytes(), Path::new("/home/u"))
@@ -123,6 +138,16 @@ mod tests {
     }
 
     #[test]
+    fn who_decides_may_be_said() {
+        let file = read(r#"{"requests": "self", "self_grant": ["~/out"], "self_grant_max": 60}"#).unwrap();
+        assert_eq!(file.asking.requests, Requests::Itself);
+        assert_eq!(
+            (file.asking.self_grant, file.asking.self_grant_max),
+            (vec!["/home/u/out".into()], Some(60))
+        );
+    }
+
+    #[test]
     fn an_empty_object_is_an_empty_policy() {
         assert_eq!(read("{}").unwrap(), PolicyFile::default());
     }
@@ -137,7 +162,7 @@ mod tests {
             ),
             (
                 "{\"zones\": []}",
-                "line 1, column 8: unknown field `zones`, expected one of `protected_zones`, `temporary_overrides`, `exempt_names`, `replacers`",
+                "line 1, column 8: unknown field `zones`, expected one of `protected_zones`, `temporary_overrides`, `exempt_names`, `replacers`, `requests`, `self_grant`, `self_grant_max`",
             ),
             (
                 "{\"protected_zones\": \"/a\"}",
@@ -181,9 +206,22 @@ mod tests {
                 "line 1, column 56: invalid value: integer `-1`, expected u64",
             ),
             (
+                "{\"temporary_overrides\": [{\"path\": \"/a\", \"once\": true}]}",
+                "line 1, column 54: found `once` without `session`, expected it of what was granted in a session alone",
+            ),
+            (
                 "{\"replacers\": [\"bin/patch\"]}",
                 "line 1, column 27: found \"bin/patch\", expected a single file name",
             ),
+            (
+                "{\"requests\": \"yes\"}",
+                "line 1, column 18: unknown variant `yes`, expected one of `ask`, `deny`, `self`",
+            ),
+            (
+                "{\"self_grant\": [\"out\"]}",
+                "line 1, column 22: found the relative path \"out\", expected one that starts with `/` or `~/`",
+            ),
+            ("{\"self_grant_max\": 0}", "line 1, column 21: found 0 seconds, expected at least 1"),
             ("{\"protected_zones\": [],}", "line 1, column 24: trailing comma"),
             ("{} x", "line 1, column 4: trailing characters"),
             (

@@ -1,7 +1,7 @@
 //! The verdict. Pure: it opens no file, reads no clock and knows no engine.
 
-use crate::policy::operation::{Kind, Operation, Place};
-use crate::policy::{OnDelete, Policy, Zone, strictest};
+use crate::policy::operation::{Kind, Op, Operation, Place};
+use crate::policy::{OnDelete, Override, Policy, Zone, strictest};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -108,7 +108,7 @@ pub fn judge(policy: &Policy, operation: &Operation, when: Circumstances) -> Ver
 }
 
 fn judge_by(policy: &Policy, operation: &Operation, when: Circumstances) -> Verdict {
-    let court = Court { policy, when };
+    let court = Court { policy, when, op: operation.op() };
     let found = match operation {
         Operation::Unlink(place) => court.removal(place),
         Operation::Rmdir(place) => court.carried(place).or_else(|| court.removal(place)),
@@ -161,14 +161,15 @@ type Finding<'a> = Option<(&'a Zone, Reason)>;
 struct Court<'a> {
     policy: &'a Policy,
     when: Circumstances,
+    op: Op,
 }
 
 impl<'a> Court<'a> {
     /// The zone that guards the place, whatever is there.
     fn guarded(&self, place: &Place) -> Option<&'a Zone> {
-        strictest(
-            place.paths.iter().filter_map(|path| self.policy.guards(path, self.when.now, self.when.git)),
-        )
+        let Circumstances { now, git, .. } = self.when;
+        let guards = |path: &'_ PathBuf| self.policy.guards_from(path, now, git, Some(self.op));
+        strictest(place.paths.iter().filter_map(guards))
     }
 
     /// The zone that protects what is there.
@@ -177,7 +178,8 @@ impl<'a> Court<'a> {
     }
 
     fn carried(&self, place: &Place) -> Finding<'a> {
-        let zone = place.paths.iter().find_map(|path| self.policy.carries(path, self.when.now))?;
+        let zone =
+            place.paths.iter().find_map(|path| self.policy.carries(path, self.when.now, Some(self.op)))?;
         Some((zone, Reason::ZoneMoved))
     }
 
@@ -240,16 +242,30 @@ impl<'a> Court<'a> {
     }
 }
 
+/// The overrides for a single use that an operation uses up: it is let through as it is by them alone.
+pub fn uses_up<'a>(policy: &'a Policy, operation: &Operation, when: Circumstances) -> Vec<&'a Override> {
+    if !policy.has_single_uses() {
+        return Vec::new();
+    }
+    let without = policy.without_single_uses(|_| true);
+    if judge(&without, operation, when) == judge(policy, operation, when) {
+        return Vec::new();
+    }
+    let paths = operation.places().flat_map(|place| &place.paths);
+    let used = paths.flat_map(|path| policy.overrides_of(path, when.now, Some(operation.op())));
+    used.filter(|o| o.once.is_some()).collect()
+}
+
 /// Whether it is the first of two names that an exchange would take out of protection.
 pub fn moves_out(policy: &Policy, operation: &Operation, when: Circumstances) -> bool {
     let Operation::Exchange { first, second } = operation else { return false };
     let layers = if policy.layers.is_empty() { std::slice::from_ref(policy) } else { &policy.layers };
-    layers.iter().any(|policy| Court { policy, when }.moved_out(first, second).is_some())
+    layers.iter().any(|policy| Court { policy, when, op: Op::Exchange }.moved_out(first, second).is_some())
 }
 
 /// Whether the exchange of `new` and `old` is an edit by swap: `new` is the session's own file and stays so.
 pub fn is_edit_by_swap(policy: &Policy, new: &Place, old: &Place, when: Circumstances) -> bool {
-    Court { policy, when }.edit_by_swap(new, old)
+    Court { policy, when, op: Op::Exchange }.edit_by_swap(new, old)
 }
 
 #[cfg(test)]

@@ -3,14 +3,18 @@
 //! [`Policy`] is the compiled form: absolute, resolved paths. [`mod@file`] parses what a person writes; [`judge`]
 //! makes verdicts from a policy and an [`Operation`](operation::Operation), opens no file and knows no engine.
 
+mod asking;
+pub mod check;
 pub mod file;
 pub mod judge;
 pub mod operation;
 mod replacers;
 
+pub use asking::{Asking, Requests};
 pub use replacers::REPLACERS;
 
 use crate::encoding::path_text;
+use crate::policy::operation::Op;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -39,6 +43,9 @@ pub struct Policy {
     /// Further replacers, beside [`REPLACERS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replacers: Vec<String>,
+    /// Who decides what is asked for.
+    #[serde(default, skip_serializing_if = "Asking::is_usual")]
+    pub asking: Asking,
     /// Where there are several policies at once, each of them: what any one denies is denied. They can't be
     /// poured into one, as another zone is another place that things may be moved to. The fields above are then
     /// what all of them have together, to tell what has to be looked at.
@@ -79,9 +86,9 @@ impl Zone {
 }
 
 /// A path below a zone that is let through.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
-    /// The path, and all below it.
+    /// The path, and all below it; of one for a single use the path alone.
     #[serde(with = "path_text")]
     pub path: PathBuf,
     /// When it ends, in Unix seconds; `None`: never.
@@ -90,11 +97,26 @@ pub struct Override {
     /// Why it was given.
     #[serde(default)]
     pub reason: Option<String>,
+    /// The operation that is let through; `None`: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<Op>,
+    /// Of one that is used up by the first operation that it lets through: its number, which no other one of the
+    /// session has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<u64>,
 }
 
 impl Override {
-    fn covers(&self, path: &Path, now: u64) -> bool {
-        self.expires_at.is_none_or(|end| now < end) && path.starts_with(&self.path)
+    /// Whether it lets this operation at `path` through. Where no operation is asked about, it must be good for any,
+    /// any number of times.
+    fn covers(&self, path: &Path, now: u64, op: Option<Op>) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+            && (self.op.is_none() || self.op == op)
+            && match self.once {
+                None => path.starts_with(&self.path),
+                // One operation takes one name: what is below it nobody has looked at.
+                Some(_) => op.is_some() && path == self.path,
+            }
     }
 
     /// What es-guard keeps for itself is opened by no override of something above it.
@@ -110,7 +132,13 @@ impl Policy {
     ///
     /// A path is guarded as a *place*, whether something is there or not, and whoever made it.
     pub fn guards(&self, path: &Path, now: u64, git: bool) -> Option<&Zone> {
-        let overridden = |zone: &Zone| self.overrides.iter().any(|o| o.covers(path, now) && o.may_open(zone));
+        self.guards_from(path, now, git, None)
+    }
+
+    /// The same against one operation: an override may let through just that.
+    pub fn guards_from(&self, path: &Path, now: u64, git: bool, op: Option<Op>) -> Option<&Zone> {
+        let overridden =
+            |zone: &Zone| self.overrides.iter().any(|o| o.covers(path, now, op) && o.may_open(zone));
         let guarding = self.zones.iter().filter(|zone| {
             let within = path.strip_prefix(&zone.path);
             within.is_ok_and(|below| !self.exempt(zone, path, below, git)) && !overridden(zone)
@@ -120,10 +148,28 @@ impl Policy {
 
     /// The zone that would go with `path` if it were moved: the path is the zone itself or one of its
     /// ancestors, and no live override covers the zone.
-    pub fn carries(&self, path: &Path, now: u64) -> Option<&Zone> {
+    pub fn carries(&self, path: &Path, now: u64, op: Option<Op>) -> Option<&Zone> {
         let free =
-            |zone: &&Zone| self.overrides.iter().any(|o| o.covers(&zone.path, now) && o.may_open(zone));
+            |zone: &&Zone| self.overrides.iter().any(|o| o.covers(&zone.path, now, op) && o.may_open(zone));
         self.zones.iter().filter(|zone| zone.path.starts_with(path)).find(|zone| !free(zone))
+    }
+
+    /// The live overrides that cover `path`, for this operation.
+    pub fn overrides_of(&self, path: &Path, now: u64, op: Option<Op>) -> impl Iterator<Item = &Override> {
+        self.overrides.iter().filter(move |o| o.covers(path, now, op))
+    }
+
+    /// The same policy without the overrides for a single use that `used` says so of.
+    pub fn without_single_uses(&self, used: impl Fn(u64) -> bool + Copy) -> Self {
+        let mut policy = self.clone();
+        policy.overrides.retain(|o| !o.once.is_some_and(used));
+        policy.layers = policy.layers.iter().map(|layer| layer.without_single_uses(used)).collect();
+        policy
+    }
+
+    /// Whether it has overrides for a single use.
+    pub fn has_single_uses(&self) -> bool {
+        self.overrides.iter().any(|o| o.once.is_some())
     }
 
     /// Whether some zone covers `path`, whoever asks and whatever is overridden for now.
@@ -183,103 +229,4 @@ pub fn has_git_component(path: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy(zones: &[&str]) -> Policy {
-        Policy { zones: zones.iter().map(Zone::new).collect(), ..Policy::default() }
-    }
-
-    fn guards(policy: &Policy, path: &str) -> bool {
-        policy.guards(Path::new(path), 100, false).is_some()
-    }
-
-    #[test]
-    fn a_zone_covers_components_not_characters() {
-        let policy = policy(&["/x/proj"]);
-        assert!(guards(&policy, "/x/proj"));
-        assert!(guards(&policy, "/x/proj/a"));
-        assert!(!guards(&policy, "/x/proj2/a"));
-        assert!(!guards(&policy, "/x"));
-    }
-
-    #[test]
-    fn exempt_names_count_below_the_zone_only() {
-        let inner = policy(&["/x/target/proj"]);
-        assert!(guards(&inner, "/x/target/proj/a"));
-        assert!(!guards(&inner, "/x/target/proj/target"));
-        assert!(!guards(&inner, "/x/target/proj/a/node_modules/b"));
-        assert!(guards(&inner, "/x/target/proj/targets"));
-    }
-
-    #[test]
-    fn no_name_is_exempt_in_what_es_guard_keeps_for_itself() {
-        let mut policy = policy(&["/state"]);
-        policy.exempt_names.push("sessions".into());
-        assert!(!guards(&policy, "/state/sessions/x"));
-        policy.zones[0].internal = true;
-        assert!(guards(&policy, "/state/sessions/x"));
-        assert!(guards(&policy, "/state/.cache/x"));
-    }
-
-    #[test]
-    fn exempt_prefixes_count_only_under_a_zone_above_them() {
-        assert!(!guards(&policy(&["/"]), "/tmp/a"));
-        assert!(guards(&policy(&["/"]), "/tmpfile"));
-        assert!(guards(&policy(&["/tmp/work"]), "/tmp/work/a"));
-        assert!(guards(&policy(&["/tmp"]), "/tmp/a"));
-        assert!(guards(&policy(&["/", "/tmp/work"]), "/tmp/work/a"));
-    }
-
-    #[test]
-    fn git_is_exempt_for_git_alone() {
-        let policy = policy(&["/p"]);
-        let path = Path::new("/p/.git/HEAD");
-        assert!(policy.guards(path, 0, false).is_some());
-        assert!(policy.guards(path, 0, true).is_none());
-        assert!(has_git_component(path));
-        assert!(!has_git_component(Path::new("/p/.github/x")));
-    }
-
-    #[test]
-    fn of_two_zones_the_stricter_guards() {
-        let mut policy = policy(&["/p", "/p/keep"]);
-        policy.zones[0].on_delete = OnDelete::Stash;
-        let zone = |path: &str| policy.guards(Path::new(path), 0, false).unwrap().path.clone();
-        assert_eq!(zone("/p/keep/x"), Path::new("/p/keep"));
-        assert_eq!(zone("/p/x"), Path::new("/p"));
-    }
-
-    #[test]
-    fn an_override_ends_when_it_says() {
-        let mut policy = policy(&["/p"]);
-        let path = PathBuf::from("/p/tmp");
-        policy.overrides.push(Override { path, expires_at: Some(100), reason: None });
-        assert!(policy.guards(Path::new("/p/tmp/x"), 99, false).is_none());
-        assert!(policy.guards(Path::new("/p/tmp/x"), 100, false).is_some());
-        assert!(policy.guards(Path::new("/p/tmpx"), 99, false).is_some());
-    }
-
-    #[test]
-    fn no_override_above_it_opens_what_es_guard_keeps() {
-        let mut policy = policy(&["/h", "/h/state"]);
-        policy.zones[1].internal = true;
-        policy.overrides.push(Override { path: "/h".into(), expires_at: None, reason: None });
-        assert!(!guards(&policy, "/h/x"));
-        assert!(policy.zones[1].internal && policy.carries(Path::new("/h/state"), 0).is_some());
-        policy.zones.remove(0);
-        assert!(guards(&policy, "/h/state/sessions/x"));
-        policy.overrides.push(Override { path: "/h/state/control".into(), expires_at: None, reason: None });
-        assert!(!guards(&policy, "/h/state/control"));
-    }
-
-    #[test]
-    fn a_zone_goes_with_its_ancestors() {
-        let policy = policy(&["/a/b/c"]);
-        for path in ["/", "/a", "/a/b", "/a/b/c"] {
-            assert!(policy.carries(Path::new(path), 0).is_some(), "{path}");
-        }
-        assert!(policy.carries(Path::new("/a/b/c/d"), 0).is_none());
-        assert!(policy.carries(Path::new("/a/bb"), 0).is_none());
-    }
-}
+mod tests;

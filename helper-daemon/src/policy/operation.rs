@@ -13,6 +13,17 @@ pub enum Kind {
     Other,
 }
 
+impl Kind {
+    /// As a file system tells it.
+    pub fn of(found: std::fs::FileType) -> Self {
+        match found {
+            found if found.is_file() => Kind::Regular,
+            found if found.is_dir() => Kind::Directory,
+            _ => Kind::Other,
+        }
+    }
+}
+
 /// A name, and what an engine found out about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
@@ -101,6 +112,19 @@ impl Op {
 }
 
 impl Operation {
+    /// Its one name or two.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        let (first, second) = match self {
+            Operation::Unlink(place)
+            | Operation::Rmdir(place)
+            | Operation::Write(place)
+            | Operation::Cover(place) => (place, None),
+            Operation::Rename { from, to } => (from, Some(to)),
+            Operation::Exchange { first, second } => (first, Some(second)),
+        };
+        std::iter::once(first).chain(second)
+    }
+
     /// The operation's name.
     pub fn op(&self) -> Op {
         match self {

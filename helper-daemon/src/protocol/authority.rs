@@ -1,6 +1,8 @@
 //! What is said of overrides that are granted, and of requests that are refused.
 
 use crate::encoding::path_text;
+use crate::policy::Override;
+use crate::policy::operation::Op;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -25,8 +27,22 @@ pub struct LiveOverride {
     pub expires_at: Option<u64>,
     /// Why it was given.
     pub reason: Option<String>,
+    /// The operation that is let through; `None`: any.
+    #[serde(default)]
+    pub op: Option<Op>,
+    /// Whether the first operation that it lets through uses it up; then it is for the path alone.
+    #[serde(default)]
+    pub once: bool,
     /// Who granted it; `None`: the policy file has it.
     pub by: Option<Granter>,
+}
+
+impl LiveOverride {
+    /// As it is told of one that was granted, or that the policy file has.
+    pub fn new(what: &Override, by: Option<&Granter>) -> Self {
+        let Override { path, expires_at, reason, op, once } = what.clone();
+        Self { path, expires_at, reason, op, once: once.is_some(), by: by.cloned() }
+    }
 }
 
 /// A request that is refused.
@@ -70,6 +86,22 @@ pub enum RefusalCode {
     TooMany,
     /// That path is not granted.
     NotGranted,
+    /// It is let through already.
+    LetThroughAlready,
+    /// No reason was given.
+    NoReason,
+    /// Too many requests in a short time.
+    AskedTooOften,
+    /// [`MAX_PENDING`](super::MAX_PENDING) requests wait for an answer already.
+    TooManyRequests,
+    /// [`MAX_WAITING`](super::MAX_WAITING) wait for answers already.
+    TooManyWaiting,
+    /// There is no such request, or it was answered long ago.
+    NoSuchRequest,
+    /// Somebody has answered it already.
+    AnsweredAlready,
+    /// That operation can't be asked about, or lacks its second name.
+    BadOperation,
 }
 
 /// The longest reason of an override, in bytes.
@@ -80,7 +112,7 @@ pub const MAX_GRANTS: usize = 64;
 
 impl RefusalCode {
     /// Every code, for the way between monitor and worker.
-    const ALL: [RefusalCode; 14] = [
+    const ALL: [RefusalCode; 22] = [
         RefusalCode::InsideATree,
         RefusalCode::Confined,
         RefusalCode::NoSuchSession,
@@ -95,6 +127,14 @@ impl RefusalCode {
         RefusalCode::ReasonTooLong,
         RefusalCode::TooMany,
         RefusalCode::NotGranted,
+        RefusalCode::LetThroughAlready,
+        RefusalCode::NoReason,
+        RefusalCode::AskedTooOften,
+        RefusalCode::TooManyRequests,
+        RefusalCode::TooManyWaiting,
+        RefusalCode::NoSuchRequest,
+        RefusalCode::AnsweredAlready,
+        RefusalCode::BadOperation,
     ];
 
     /// As a number.
@@ -134,6 +174,22 @@ impl RefusalCode {
             RefusalCode::NotGranted => {
                 "that path was not granted (what the policy file lets through is changed there)"
             }
+            RefusalCode::LetThroughAlready => "that is let through already: nothing has to be asked for",
+            RefusalCode::NoReason => "a request needs a reason: whoever answers has nothing else to go by",
+            RefusalCode::AskedTooOften => {
+                "too much was asked for in a short time. What was asked before is not lost; ask again in a minute"
+            }
+            RefusalCode::TooManyRequests => {
+                "16 requests wait for an answer already. Ask again when some have been answered"
+            }
+            RefusalCode::TooManyWaiting => {
+                "32 wait for answers in this session already. The request itself is not lost"
+            }
+            RefusalCode::NoSuchRequest => "there is no such request in this session",
+            RefusalCode::AnsweredAlready => "somebody has answered that request already",
+            RefusalCode::BadOperation => {
+                "expected unlink, rmdir or write with one path, or rename or exchange with two"
+            }
         }
     }
 }
@@ -169,11 +225,19 @@ mod tests {
                 "reason_too_long",
                 "too_many",
                 "not_granted",
+                "let_through_already",
+                "no_reason",
+                "asked_too_often",
+                "too_many_requests",
+                "too_many_waiting",
+                "no_such_request",
+                "answered_already",
+                "bad_operation",
             ]
         );
         for code in RefusalCode::ALL {
             assert_eq!(RefusalCode::from_byte(code.byte()), Some(code));
         }
-        assert_eq!(RefusalCode::from_byte(14), None);
+        assert_eq!(RefusalCode::from_byte(22), None);
     }
 }

@@ -1,16 +1,15 @@
-//! Requests and events. `wrap` asks, the helper tells.
+//! Requests: what `wrap`, a person or an agent asks.
 
-use crate::encoding::path_text;
-use crate::ledger::Counts;
+use crate::encoding::{optional_path_text, path_text};
 use crate::policy::Policy;
-use crate::policy::judge::Reason;
-use crate::protocol::{LiveOverride, Refusal};
+use crate::policy::operation::Op;
+use crate::protocol::Decision;
 use crate::session::{SessionId, SessionInfo};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Raised whenever a message changes its meaning.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// What `wrap` asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,15 +39,14 @@ pub enum Request {
         /// What is wrong.
         detail: String,
     },
-    /// Which sessions does this user have (all, for root)? To the system's helper only.
+    /// Which sessions does this user have (all, for root)?
     List,
-    /// What is let through in this session? To the system's helper only.
+    /// What is let through in this session?
     Overrides {
         /// A live session.
         session: SessionId,
     },
-    /// Let a path through, and all below it. A grant of the same path takes the place of an earlier one. To the
-    /// system's helper only.
+    /// Let a path through, and all below it. A grant of the same path takes the place of an earlier one.
     Grant {
         /// A live session.
         session: SessionId,
@@ -59,8 +57,11 @@ pub enum Request {
         expires_at: Option<u64>,
         /// Why.
         reason: Option<String>,
+        /// This operation alone; `None`: any.
+        #[serde(default)]
+        op: Option<Op>,
     },
-    /// Take a grant back. To the system's helper only.
+    /// Take a grant back.
     Revoke {
         /// A live session.
         session: SessionId,
@@ -68,15 +69,89 @@ pub enum Request {
         #[serde(with = "path_text")]
         path: PathBuf,
     },
-    /// Which session is whoever asks inside? To the system's helper only.
+    /// Which session is whoever asks inside?
     Where,
     /// Guard by this policy, too, until the session ends: for a session inside it, whose processes carry the
-    /// outer one's filter and can have no other. To the system's helper only.
+    /// outer one's filter and can have no other.
     Narrow {
         /// A live session.
         session: SessionId,
         /// What else is guarded. It denies more; it lets nothing through that is denied without it.
         policy: Policy,
+    },
+    /// Ask for a path to be let through, and all below it. Asked for again, it is the same request.
+    #[serde(rename = "request")]
+    Ask {
+        /// A live session.
+        session: SessionId,
+        /// Absolute and resolved, as the session sees it.
+        #[serde(with = "path_text")]
+        path: PathBuf,
+        /// For this operation alone; `None`: any.
+        #[serde(default)]
+        op: Option<Op>,
+        /// Why.
+        reason: String,
+        /// For how long; `None`: whoever answers says.
+        #[serde(default)]
+        seconds: Option<u64>,
+    },
+    /// Which requests wait for an answer?
+    Requests {
+        /// A live session.
+        session: SessionId,
+        /// The version of the list that is known already: it is told once there is another one.
+        #[serde(default)]
+        after: Option<u64>,
+        /// How many seconds to wait for that, at most [`MAX_WAIT`](crate::protocol::MAX_WAIT).
+        #[serde(default)]
+        wait: u64,
+    },
+    /// Answer a request.
+    Answer {
+        /// A live session.
+        session: SessionId,
+        /// The request.
+        number: u64,
+        /// What is decided.
+        decision: Decision,
+        /// A word to whoever asked.
+        #[serde(default)]
+        word: Option<String>,
+    },
+    /// What has become of a request?
+    Await {
+        /// A live session.
+        session: SessionId,
+        /// The request.
+        number: u64,
+        /// How many seconds to wait for an answer, at most [`MAX_WAIT`](crate::protocol::MAX_WAIT).
+        #[serde(default)]
+        wait: u64,
+    },
+    /// What was denied since?
+    Denials {
+        /// A live session.
+        session: SessionId,
+        /// The number of the last denial that is known; 0: none. `None`: the last that the reader was told of.
+        #[serde(default)]
+        since: Option<u64>,
+        /// Who reads: what this one is told of is remembered.
+        #[serde(default)]
+        reader: Option<String>,
+    },
+    /// What would become of an operation?
+    Check {
+        /// A live session.
+        session: SessionId,
+        /// The operation.
+        op: Op,
+        /// Its name.
+        #[serde(with = "path_text")]
+        path: PathBuf,
+        /// Its other name.
+        #[serde(default, with = "optional_path_text")]
+        dest: Option<PathBuf>,
     },
     /// Tell what was counted so far. To the system's helper only.
     Settle,
@@ -85,6 +160,41 @@ pub enum Request {
         /// Exit status, 128 + n for a signal; `None` where it is not known.
         status: Option<i32>,
     },
+}
+
+impl Request {
+    /// The session that it names: others than the owner ask so.
+    pub fn session(&self) -> Option<&SessionId> {
+        match self {
+            Request::Overrides { session }
+            | Request::Grant { session, .. }
+            | Request::Revoke { session, .. }
+            | Request::Narrow { session, .. }
+            | Request::Ask { session, .. }
+            | Request::Requests { session, .. }
+            | Request::Answer { session, .. }
+            | Request::Await { session, .. }
+            | Request::Denials { session, .. }
+            | Request::Check { session, .. } => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The same without waiting for an answer.
+    pub fn at_once(mut self) -> Self {
+        if let Request::Requests { wait, .. } | Request::Await { wait, .. } = &mut self {
+            *wait = 0;
+        }
+        self
+    }
+
+    /// How many seconds the answer may be waited for.
+    pub fn patience(&self) -> u64 {
+        match self {
+            Request::Requests { wait, .. } | Request::Await { wait, .. } => (*wait).min(super::MAX_WAIT),
+            _ => 0,
+        }
+    }
 }
 
 /// The particulars of a session.
@@ -106,133 +216,4 @@ pub struct Register {
     /// `None`: they are not.
     #[serde(default)]
     pub explain: Option<String>,
-}
-
-/// What the helper tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
-    /// The child is armed, and waits for `Go`. The embedded helper has had it prove so, and sends a pidfd of it.
-    Armed {
-        /// The child's process id.
-        pid: i32,
-        /// The engine.
-        engine: String,
-    },
-    /// What was recorded of the canary: why its removal was denied, if it was.
-    Proven {
-        /// The stable word of the reason.
-        reason: Option<Reason>,
-    },
-    /// The session has begun: whatever is recorded from now on comes after its beginning.
-    Begun,
-    /// The live sessions that the asker may see.
-    Sessions {
-        /// In no order.
-        sessions: Vec<Description>,
-        /// The helper's version.
-        #[serde(default)]
-        helper: String,
-    },
-    /// What was counted so far.
-    Settled {
-        /// In numbers.
-        counts: Counts,
-    },
-    /// What is let through in a session.
-    Overrides {
-        /// Those of the policy file first.
-        overrides: Vec<LiveOverride>,
-        /// How many there are for which a message had no room.
-        left_out: usize,
-    },
-    /// An override is in force.
-    Granted {
-        /// As it is.
-        granted: LiveOverride,
-    },
-    /// An override is no longer in force.
-    Revoked {
-        /// As it was.
-        revoked: LiveOverride,
-    },
-    /// Whoever asked is inside this session; `None`: inside none.
-    Where {
-        /// Its name.
-        session: Option<SessionId>,
-    },
-    /// More is guarded.
-    Narrowed,
-    /// A request that whoever made it may not make, or that can't be met.
-    Refused(Refusal),
-    /// Nothing was started, and why.
-    Failed(Failure),
-    /// The agent was stopped by this signal.
-    Stopped {
-        /// Signal number.
-        signal: i32,
-        /// The number of this stop, for the answer.
-        stop: u64,
-    },
-    /// The agent has ended.
-    Exited {
-        /// Exit status, or the signal that killed it.
-        status: ExitStatus,
-        /// What was counted so far.
-        counts: Counts,
-        /// Processes of the tree that live on, guarded.
-        left: usize,
-    },
-}
-
-/// A live session of the system's helper.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Description {
-    /// What it was started with.
-    pub session: SessionInfo,
-    /// Whose it is.
-    pub user: u32,
-    /// The agent's process id.
-    pub agent: i32,
-    /// The engine.
-    pub engine: String,
-    /// The zones as they are now, without es-guard's own.
-    pub zones: Vec<String>,
-    /// When it began, in Unix seconds.
-    pub began: i64,
-    /// What was counted so far.
-    pub counts: Counts,
-}
-
-/// How the agent ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExitStatus {
-    /// By itself, with this status.
-    Code(i32),
-    /// By this signal.
-    Signal(i32),
-}
-
-/// Why nothing was started.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// The kind, for the exit status.
-    pub kind: FailureKind,
-    /// In words.
-    pub detail: String,
-}
-
-/// What kind of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// es-guard itself.
-    Guard,
-    /// The engine is not available here.
-    Engine,
-    /// The command exists and can't be executed.
-    NotExecutable,
-    /// There is no such command.
-    NotFound,
 }

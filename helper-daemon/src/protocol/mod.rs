@@ -5,13 +5,18 @@
 //! conversation.
 
 mod authority;
+mod event;
 #[cfg(target_os = "linux")]
 mod frame;
 mod message;
+mod requests;
 
 pub use authority::{Granter, LiveOverride, MAX_GRANTS, MAX_REASON, Refusal, RefusalCode};
+pub use event::{Description, Event, ExitStatus, Failure, FailureKind};
 #[cfg(target_os = "linux")]
 pub use frame::{Channel, ChannelError, MAX_FRAME, encode};
-pub use message::{
-    Description, Event, ExitStatus, Failure, FailureKind, PROTOCOL_VERSION, Register, Request,
+pub use message::{PROTOCOL_VERSION, Register, Request};
+pub use requests::{
+    AccessRequest, Decision, MAX_PENDING, MAX_READER, MAX_READERS, MAX_REMEMBERED, MAX_WAIT, MAX_WAITING,
+    NumberedDenial, ONCE_WITHIN, RequestState,
 };

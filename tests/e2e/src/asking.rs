@@ -1,4 +1,4 @@
-//! Asking the system's helper, as somebody: from outside every tree, and by an agent from inside one.
+//! Asking a helper, as somebody: from outside every tree, and by an agent from inside one.
 
 use crate::agent::Agent;
 use crate::guard::Stage;
@@ -24,6 +24,24 @@ impl Desk {
     pub fn of(stage: &mut Stage) -> Self {
         let socket = stage.system_helper().expect("a helper").socket.clone();
         Self { ask: stage.program("ask"), socket }
+    }
+
+    /// The desk of a session that has a helper of its own: its door.
+    pub fn at_door(stage: &Stage, socket: PathBuf) -> Self {
+        Self { ask: stage.program("ask"), socket }
+    }
+
+    /// Whether this user can connect at all.
+    ///
+    /// # Panics
+    /// When that can't be tried.
+    pub fn admits(&self, uid: u32) -> bool {
+        let mut command = Command::new(&self.ask);
+        command.arg(&self.socket).arg("{}").env_clear();
+        if is_root() {
+            command.uid(uid).gid(uid);
+        }
+        command.output().expect("a try").status.success()
     }
 
     /// Asks as this user, outside every tree.
@@ -97,6 +115,26 @@ pub fn revoke(session: &str, path: &Path) -> Value {
 pub fn narrow(session: &str, path: &Path) -> Value {
     let policy = json!({"zones": [{"path": path}], "overrides": [], "exempt_names": []});
     json!({"request": "narrow", "session": session, "policy": policy})
+}
+
+/// A request for a path.
+pub fn request(session: &str, path: &Path) -> Value {
+    json!({"request": "request", "session": session, "path": path, "reason": "needed"})
+}
+
+/// An answer to a request: `once`, `session`, `deny`, or an object.
+pub fn answer_to(session: &str, number: u64, decision: &Value) -> Value {
+    json!({"request": "answer", "session": session, "number": number, "decision": decision})
+}
+
+/// A question what has become of a request, which waits so many seconds for an answer.
+pub fn await_answer(session: &str, number: u64, seconds: u64) -> Value {
+    json!({"request": "await", "session": session, "number": number, "wait": seconds})
+}
+
+/// A question what was denied since.
+pub fn denials(session: &str, since: u64) -> Value {
+    json!({"request": "denials", "session": session, "since": since})
 }
 
 /// A request to tell what is let through.

@@ -85,6 +85,11 @@ impl Stage {
         self.system = Some(SystemHelper::start(&self.program("es-guard-helper"), &socket));
     }
 
+    /// Whether sessions have helpers of their own.
+    pub fn is_embedded(&self) -> bool {
+        self.system.is_none()
+    }
+
     /// The system helper that sessions use, if there is one.
     pub fn system_helper(&mut self) -> Option<&mut SystemHelper> {
         self.system.as_mut()

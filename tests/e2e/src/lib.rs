@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod approver;
 pub mod asking;
 pub mod bare;
 pub mod crowd;

@@ -1,7 +1,7 @@
-//! A session of the system's helper, as tests of who may say what begin: the zone `zone`, and in it `a` and `b`.
+//! A session, as tests of who may say what begin: the zone `zone`, and in it `a` and `b`.
 
 use crate::agent::Agent;
-use crate::asking::{Desk, grant, names, narrow, overrides, revoke, word};
+use crate::asking::{Desk, answer_to, grant, names, narrow, overrides, request, revoke, word};
 use crate::guard::{Mode, Stage, denials, ledgers, output, read};
 use crate::row::Who;
 use crate::sandbox::Sandbox;
@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Output;
 
-/// What came of: list, overrides, grant, revoke, narrow.
-pub type Cells = [String; 5];
+/// What came of: list, overrides, grant, revoke, narrow, request, answer. Of the answer: of a request that there is not.
+pub type Cells = [String; 7];
 
 /// A running session.
 #[derive(Debug)]
@@ -35,6 +35,41 @@ impl Play {
         let sandbox = sandbox(who);
         let agent = Agent::start(stage.command(&sandbox, &mode(&sandbox), "sh".as_ref()));
         Some(Self { agent, desk, sandbox, stage }.begun())
+    }
+
+    /// A session of this user's with a helper of its own; `None`, noted as a skip, where there can be none.
+    pub fn embedded(who: Who) -> Option<Self> {
+        let stage = Stage::with_engine()?;
+        let sandbox = sandbox(who);
+        let mut agent = Agent::start(stage.command(&sandbox, &mode(&sandbox), "sh".as_ref()));
+        let desk = Desk::at_door(&stage, agent.says("echo $ES_GUARD_DOOR").into());
+        Some(Self { agent, desk, sandbox, stage }.begun())
+    }
+
+    /// One of each kind of helper.
+    pub fn of_every_helper(who: Who) -> impl Iterator<Item = Self> {
+        [Self::embedded, Self::new].into_iter().filter_map(move |play| play(who))
+    }
+
+    /// es-guard's own command, as the session's user outside of it.
+    ///
+    /// # Panics
+    /// When it can't be run.
+    pub fn person(&self, args: &[&str]) -> Output {
+        self.stage
+            .guard(&self.sandbox, &[args, &["--helper", &self.helper()]].concat())
+            .output()
+            .expect("an end")
+    }
+
+    /// es-guard's own command, as the agent types it: a line of shell without anything around it.
+    pub fn agents_words(&self, line: &str) -> String {
+        format!("$STAGE/es-guard {line} --helper {}", self.helper())
+    }
+
+    /// What `--helper` says.
+    pub fn helper(&self) -> String {
+        if self.stage.is_embedded() { "none".to_owned() } else { self.desk.socket.display().to_string() }
     }
 
     fn begun(mut self) -> Self {
@@ -118,6 +153,8 @@ fn cells(session: &str, path: PathBuf, mut asks: impl FnMut(&Value) -> Value) ->
         word(&asks(&grant(session, &path))),
         word(&asks(&revoke(session, &path))),
         word(&asks(&narrow(session, &path))),
+        word(&asks(&request(session, &path))),
+        word(&asks(&answer_to(session, 99, &json!("deny")))),
     ]
 }
 

@@ -17,11 +17,14 @@ const OTHER: u32 = 1001;
 
 const NO: &str = "no_such_session";
 const IN: &str = "inside_a_tree";
-const ALL: [&str; 5] = ["seen", "overrides", "granted", "revoked", "narrowed"];
-const NOTHING: [&str; 5] = ["not seen", NO, NO, NO, NO];
-const INSIDE: [&str; 5] = ["seen", "overrides", IN, IN, "narrowed"];
-const INSIDE_ANOTHER: [&str; 5] = ["not seen", IN, IN, IN, IN];
-const CONFINED: [&str; 5] = ["seen", "overrides", "confined", "confined", "confined"];
+/// There is no such request: it may answer those that there are.
+const MAY: &str = "no_such_request";
+const ALL: [&str; 7] = ["seen", "overrides", "granted", "revoked", "narrowed", "request", MAY];
+const NOTHING: [&str; 7] = ["not seen", NO, NO, NO, NO, NO, NO];
+const INSIDE: [&str; 7] = ["seen", "overrides", IN, IN, "narrowed", "request", IN];
+const INSIDE_ANOTHER: [&str; 7] = ["not seen", IN, IN, IN, IN, IN, IN];
+const CON: &str = "confined";
+const CONFINED: [&str; 7] = ["seen", "overrides", CON, CON, CON, CON, CON];
 
 #[test]
 fn seccomp_the_same_user_outside_sees_grants_and_revokes() {

@@ -1,14 +1,14 @@
 //! Questions that go from one worker by way of the monitor to others: which sessions there are, and what is
 //! asked of one of them.
 //!
-//! How one who asks stands to a session the kernel tells ([`trees`](crate::daemon::trees)); what follows from that,
+//! How one who asks stands to a session the kernel tells ([`trees`](crate::desk::trees)); what follows from that,
 //! [`authority`]. Nobody waits for ever: a worker that does not answer is done without.
 
 use super::{Worker, Workers};
 use crate::daemon::asking::{Answer, Ask, Asked};
-use crate::daemon::authority::{self, Relation};
 use crate::daemon::hire::{Happened, Id};
 use crate::daemon::link::{self, Kind};
+use crate::desk::authority::{self, Relation};
 use crate::protocol::RefusalCode;
 use std::os::fd::AsFd;
 use std::time::Duration;

@@ -44,6 +44,7 @@ impl Session {
             Told::Denied(denial) => self.witness.denied(denial),
             Told::Stashed(what, entries) => self.witness.stashed(what, entries),
             Told::Aside(aside) => self.heap.put(aside),
+            Told::UsedUp(overrides) => overrides.into_iter().for_each(|what| self.witness.used_up(what)),
         }
     }
 

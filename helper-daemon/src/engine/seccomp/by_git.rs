@@ -39,7 +39,8 @@ impl Session {
         if verdict == Verdict::Allow {
             return verdict.into();
         }
-        let may_be = judge(&view.policy, operation, Circumstances { tracked: true, ..when });
+        let policy = self.single_uses.left(&view.policy);
+        let may_be = judge(&policy, operation, Circumstances { tracked: true, ..when });
         let by_itself = matches!(verdict, Verdict::Stash(_)) && may_be == verdict;
         if (may_be == verdict && !by_itself) || !self.who.is_git(view, &case.caller) {
             return verdict.into();

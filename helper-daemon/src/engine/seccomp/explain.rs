@@ -53,6 +53,7 @@ impl Session {
         match told {
             // What git takes is in its repository, as a rule: that is found out later.
             Told::Aside(aside) => aside.asker = self.asker(tid),
+            Told::UsedUp(_) => {}
             told => self.say(tid, told, || true),
         }
     }
@@ -75,9 +76,11 @@ impl Session {
     /// `is_there`: whether it is still that process.
     fn say(&self, tid: i32, told: &Told, is_there: impl Fn() -> bool) {
         let Some(wording) = self.explaining.wording.get() else { return };
-        let text = || match told {
-            Told::Denied(what) => wording.denied(what),
-            Told::Stashed(what, _) | Told::Aside(Aside { what, .. }) => wording.kept(what),
+        let text: &dyn Fn() -> String = match told {
+            Told::Denied(what) => &|| wording.denied(what),
+            Told::Stashed(what, _) | Told::Aside(Aside { what, .. }) => &|| wording.kept(what),
+            // What was asked for is done.
+            Told::UsedUp(_) => return,
         };
         let now = Instant::now();
         // A caller that was told need not be looked at again.

@@ -22,6 +22,7 @@
 //! | [`bare`] | what the kernel would have refused anyway |
 //! | [`who`] | acting as the caller; telling git and replacers from others |
 //! | [`known`] | what need not be asked again of a caller |
+//! | [`single_use`] | overrides that the first operation uses up |
 //!
 //! One lock a session is held around judging and acting on everything that is not plainly outside all zones.
 //! Every change of names by the tree goes through it, and nothing protected ever leaves its zone: so no
@@ -51,6 +52,7 @@ mod rename;
 mod rename_kept;
 mod serve;
 mod settle;
+mod single_use;
 mod sort;
 mod turns;
 mod view;
@@ -80,6 +82,7 @@ use nix::errno::Errno;
 use outcome::{Outcome, Reply, Told, incident};
 use own::Own;
 use settle::Ends;
+use single_use::SingleUses;
 use sort::Heap;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -117,6 +120,7 @@ struct Session {
     /// What overlays that the session mounted write to.
     written_to: Mutex<Vec<Stat>>,
     ends: Ends,
+    single_uses: SingleUses,
     turns: Turns,
     witness: Arc<dyn Witness>,
 }
@@ -231,12 +235,13 @@ impl Session {
 
     fn verdict(&self, view: &View, case: Case, operation: &Operation) -> (Verdict, Circumstances) {
         let when = self.circumstances(view, case, operation);
-        let verdict = judge(&view.policy, operation, when);
+        let policy = self.single_uses.left(&view.policy);
+        let verdict = judge(&policy, operation, when);
         if !matches!(verdict, Verdict::Deny(_)) {
             return (verdict, when);
         }
         let as_replacer = Circumstances { replacer: true, ..when };
-        let may_be = judge(&view.policy, operation, as_replacer);
+        let may_be = judge(&policy, operation, as_replacer);
         // Who asks is looked up only where it matters.
         if may_be == verdict || !self.who.is_replacer(view, &case.caller) {
             return (verdict, when);

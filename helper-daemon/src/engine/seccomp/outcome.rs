@@ -6,9 +6,9 @@ use super::view::View;
 use super::{Case, Seen, Session};
 use crate::deeds::Deed;
 use crate::denial::Denial;
-use crate::policy::Policy;
 use crate::policy::judge::{Loss, Reason};
 use crate::policy::operation::Op;
+use crate::policy::{Override, Policy};
 use endpoint_sec::linux::listener::Answer;
 use nix::errno::Errno;
 use std::os::fd::OwnedFd;
@@ -29,6 +29,8 @@ pub(super) enum Told {
     Stashed(Denial, Vec<u64>),
     /// What git took, to be looked at first.
     Aside(Aside),
+    /// Overrides for a single use that let it through.
+    UsedUp(Vec<Override>),
 }
 
 pub(super) enum Reply {

@@ -61,7 +61,9 @@ impl Session {
                 if done || answer == Answer::Continue {
                     own.forget((seen.dir.dev, seen.dir.ino), seen.entry.bare_name(), &stat);
                 }
-                Ok(Outcome { deed: (done && is_own).then(|| Deed::Removed(path).into()), ..answer.into() })
+                let told = self.use_up(&view, &operation, when, &answer);
+                let deed = (done && is_own).then(|| Deed::Removed(path).into());
+                Ok(Outcome { deed, told, ..answer.into() })
             }
             Verdict::Deny(Loss { zone, reason }) => {
                 Ok(self.deny(case, operation.op(), path, None, zone, reason))

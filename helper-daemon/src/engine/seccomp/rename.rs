@@ -167,7 +167,8 @@ impl Session {
             self.note_move(case, view, own, from, from_stat, to);
         }
         let deed = if answer == Answer::Value(0) { deed(view, from, to) } else { None };
-        Some(Outcome { deed: deed.map(Box::new), ..answer.into() })
+        let told = self.use_up(view, &operation, when, &answer);
+        Some(Outcome { deed: deed.map(Box::new), told, ..answer.into() })
     }
 
     fn exchange(
@@ -204,7 +205,8 @@ impl Session {
                 if matches!(answer, Answer::Value(_) | Answer::Continue) {
                     after_exchange(view, own, both.0, both.1, when);
                 }
-                answer.into()
+                let told = self.use_up(view, &operation, when, &answer);
+                Outcome { told, ..answer.into() }
             }
             Verdict::Deny(Loss { zone, reason }) | Verdict::Hold(Loss { zone, reason }) => {
                 self.deny(case, Op::Exchange, path, Some(dest), zone, reason)

@@ -9,6 +9,7 @@ use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::own::Own;
 use super::settle::Ends;
+use super::single_use::SingleUses;
 use super::sort::Heap;
 use super::turns::Turns;
 use super::who::Who;
@@ -19,10 +20,14 @@ use crate::git::clerk::Clerk;
 use crate::policy::Policy;
 use crate::stash::Store;
 use endpoint_sec::linux::filter::Options;
+use endpoint_sec::linux::handle::Handle;
 use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::process::{has_capabilities, own_umask};
 use nix::errno::Errno;
 use nix::poll::PollTimeout;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{self, Thread};
@@ -113,6 +118,7 @@ impl Seccomp {
             view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
             own: Mutex::new(Own::default()),
             ends: Ends::new(&listener).map_err(StartError::View)?,
+            single_uses: SingleUses::default(),
             who: Who::new().map_err(StartError::Credentials)?,
             known: Known::new().map_err(StartError::View)?,
             stance,
@@ -146,14 +152,19 @@ impl Seccomp {
         Ok(Self { shared })
     }
 
+    /// Waits until whatever was answered by now has been told of, too, so long at most.
+    pub fn catch_up(&self, patience: Duration) {
+        let answered = self.shared.events.load(Ordering::SeqCst);
+        let until = Instant::now() + patience;
+        while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < until {
+            thread::sleep(Duration::from_micros(50));
+        }
+    }
+
     /// Waits until whatever was answered by now has been told of, too: a caller may end before its denial is
     /// recorded. A call that hangs in a file system is not waited for. What ended processes held is then settled.
     pub fn settle(&self) {
-        let answered = self.shared.events.load(Ordering::SeqCst);
-        let patience = Instant::now() + Duration::from_secs(1);
-        while self.shared.finished.load(Ordering::SeqCst) < answered && Instant::now() < patience {
-            thread::sleep(Duration::from_micros(50));
-        }
+        self.catch_up(Duration::from_secs(1));
         let session = &self.shared.session;
         let patience = Instant::now() + Duration::from_secs(1);
         // What a call that hangs keeps from being settled stays in the stash.
@@ -176,6 +187,15 @@ impl Seccomp {
     /// Tells commands why they are refused something, from now on.
     pub fn explain(&self, wording: Wording) {
         let _ = self.shared.session.explaining.wording.set(wording);
+    }
+
+    /// Whether the session itself has made what is at a path, as this process sees it.
+    pub fn owns(&self, path: &Path) -> bool {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let Ok(name) = CString::new(name.as_bytes()) else { return false };
+        let looked = Handle::open(parent).and_then(|dir| Ok((dir.stat()?, dir.identify(&name)?)));
+        let Ok((dir, stat)) = looked else { return false };
+        lock(&self.shared.session.own).has((dir.dev, dir.ino), name.as_bytes(), &stat)
     }
 
     /// Judges by another policy from the next call on.

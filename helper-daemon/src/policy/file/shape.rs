@@ -1,7 +1,8 @@
 //! The shape of the policy file's JSON, and what is said where it has another: texts or objects, paths that are
 //! absolute, nothing twice, no key that is not known.
 
-use crate::policy::OnDelete;
+use crate::policy::operation::Op;
+use crate::policy::{OnDelete, Requests};
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::collections::HashSet;
 use std::fmt;
@@ -40,6 +41,12 @@ pub(super) struct Raw {
     pub(super) exempt_names: Unique<RawName>,
     #[serde(default)]
     pub(super) replacers: Unique<RawName>,
+    #[serde(default)]
+    pub(super) requests: Requests,
+    #[serde(default)]
+    pub(super) self_grant: Unique<RawPath>,
+    #[serde(default)]
+    pub(super) self_grant_max: Option<Seconds>,
 }
 
 #[derive(serde::Deserialize)]
@@ -58,6 +65,12 @@ struct OverrideObject {
     expires_at: Option<u64>,
     #[serde(default)]
     reason: Option<String>,
+    #[serde(default)]
+    op: Option<Op>,
+    #[serde(default)]
+    once: bool,
+    #[serde(default)]
+    session: Option<String>,
 }
 
 pub(super) struct RawZone {
@@ -69,12 +82,26 @@ pub(super) struct RawOverride {
     pub(super) path: RawPath,
     pub(super) expires_at: Option<u64>,
     pub(super) reason: Option<String>,
+    pub(super) op: Option<Op>,
+    pub(super) session: Option<String>,
+    key: String,
 }
 
+/// At least one.
+pub(super) struct Seconds(pub(super) u64);
 /// Absolute, or below the home.
 pub(super) struct RawPath(pub(super) String);
 /// A single file name.
 pub(super) struct RawName(pub(super) String);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            0 => Err(de::Error::custom("found 0 seconds, expected at least 1")),
+            seconds => Ok(Self(seconds)),
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for RawPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -136,7 +163,7 @@ impl From<RawPath> for ZoneObject {
 
 impl From<RawPath> for OverrideObject {
     fn from(path: RawPath) -> Self {
-        Self { path, expires_at: None, reason: None }
+        Self { path, expires_at: None, reason: None, op: None, once: false, session: None }
     }
 }
 
@@ -149,14 +176,26 @@ impl<'de> Deserialize<'de> for RawZone {
 
 impl<'de> Deserialize<'de> for RawOverride {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let OverrideObject { path, expires_at, reason } =
+        let OverrideObject { path, expires_at, reason, op, once, session } =
             deserializer.deserialize_any(StringOr(PhantomData))?;
-        Ok(Self { path, expires_at, reason })
+        if once && session.is_none() {
+            let what = "found `once` without `session`, expected it of what was granted in a session alone";
+            return Err(de::Error::custom(what));
+        }
+        // What was granted in a session stands beside what a person has written.
+        let of = session.as_ref().map(|session| format!("\0{session}\0{}", op.map_or("", Op::word)));
+        let key = path.0.trim_end_matches('/').to_owned() + &of.unwrap_or_default();
+        Ok(Self { path, expires_at, reason, op, session, key })
     }
 }
 
 trait Key {
+    /// What no other has.
     fn key(&self) -> &str;
+
+    fn shown(&self) -> &str {
+        self.key()
+    }
 }
 
 impl Key for RawZone {
@@ -165,8 +204,18 @@ impl Key for RawZone {
     }
 }
 
+impl Key for RawPath {
+    fn key(&self) -> &str {
+        &self.0
+    }
+}
+
 impl Key for RawOverride {
     fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn shown(&self) -> &str {
         &self.path.0
     }
 }
@@ -202,7 +251,7 @@ impl<'de, T: Deserialize<'de> + Key> Deserialize<'de> for Unique<T> {
                 while let Some(item) = list.next_element::<T>()? {
                     let trimmed = item.key().trim_end_matches('/').to_owned();
                     if !seen.insert(trimmed) {
-                        let what = format!("found \"{}\" a second time, expected it once", item.key());
+                        let what = format!("found \"{}\" a second time, expected it once", item.shown());
                         return Err(de::Error::custom(what));
                     }
                     out.push(item);

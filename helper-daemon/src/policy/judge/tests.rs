@@ -242,7 +242,7 @@ proptest! {
     #[test]
     fn outside_is_untouched(place in any_place()) {
         let policy = policy();
-        prop_assume!(!policy.within(place.shown()) && policy.carries(place.shown(), 0).is_none());
+        prop_assume!(!policy.within(place.shown()) && policy.carries(place.shown(), 0, None).is_none());
         for operation in [Operation::Unlink(place.clone()), Operation::Rmdir(place.clone())] {
             prop_assert_eq!(judge(&policy, &operation, Circumstances::default()), Verdict::Allow);
         }
@@ -271,4 +271,27 @@ proptest! {
         let denied = |operation| judge(&policy, &operation, Circumstances::default()) != Verdict::Allow;
         prop_assert_eq!(denied(there), denied(back));
     }
+}
+
+#[test]
+fn a_single_use_is_used_up_by_what_it_alone_lets_through() {
+    let mut policy = policy();
+    let once = |path: &str, number| Override { path: path.into(), once: Some(number), ..Override::default() };
+    policy.overrides = vec![once("/p/a", 1), once("/p/b", 2)];
+    let when = Circumstances::default();
+    let numbers = |operation: &Operation| {
+        let used = uses_up(&policy, operation, when);
+        used.into_iter().filter_map(|used| used.once).collect::<Vec<_>>()
+    };
+    assert_eq!(judge(&policy, &Operation::Unlink(old("/p/a")), when), Verdict::Allow);
+    assert_eq!(numbers(&Operation::Unlink(old("/p/a"))), [1]);
+    // It would have been let through without it.
+    assert_eq!(numbers(&Operation::Unlink(own("/p/a"))), [0u64; 0]);
+    assert_eq!(numbers(&Operation::Rename { from: old("/p/c"), to: free("/p/d") }), [0u64; 0]);
+    // What is not let through uses nothing up, and what is below the name is another name.
+    assert_eq!(numbers(&Operation::Unlink(old("/p/c"))), [0u64; 0]);
+    assert_eq!(numbers(&Operation::Unlink(old("/p/a/x"))), [0u64; 0]);
+    assert_eq!(numbers(&Operation::Rename { from: old("/p/b"), to: free("/q/b") }), [2]);
+    let both = Operation::Exchange { first: old("/p/a"), second: old("/q/x") };
+    assert_eq!(numbers(&both), [1]);
 }

@@ -55,7 +55,7 @@ impl Session {
         let overrides = row.overrides.iter().map(|o| Override {
             path: root.join(&o.path),
             expires_at: o.expires_at,
-            reason: None,
+            ..Override::default()
         });
         session.policy = Policy {
             zones,

@@ -7,9 +7,12 @@
 #![forbid(unsafe_code)]
 
 mod crowd;
+mod grant;
 mod measure;
 mod stage;
 
+use e2e::play::Play;
+use e2e::row::Who;
 use measure::{Aim, Line, of_turns};
 use stage::{Place, Run};
 
@@ -46,6 +49,12 @@ fn all() -> Vec<(&'static str, Measured)> {
         ("git clone of 5,000 files in a zone", |name, b| git_clone(name, b, Run::Inside)),
         ("git clone of 5,000 files outside", |name, b| git_clone(name, b, Run::Outside)),
         ("memory of the helper, a million operations", memory),
+        ("from a grant to its effect, a helper of its own", |name, _| {
+            grant::to_effect(name, Play::embedded(Who::User))
+        }),
+        ("from a grant to its effect, system's helper", |name, _| {
+            grant::to_effect(name, Play::new(Who::User))
+        }),
         ("p99 of one operation, 64 sessions at a pace", |name, _| crowd::at_a_pace(name)),
         ("p99 of one operation, 64 sessions flat out", |name, _| crowd::flat_out(name)),
         ("memory of the system's helper, a session", |name, _| crowd::memory(name)),

@@ -91,6 +91,15 @@ impl Tree {
         Self { user: registrar.uid, anchor, filters }
     }
 
+    /// The tree of agents that this very process forks: it adopts what they leave behind.
+    pub fn below_this_process() -> Result<Self, Errno> {
+        let me = nix::unistd::getpid();
+        let held = PidFd::open(me)?;
+        // Where nobody tells, any process with a filter could be in it.
+        let filters = filters(me, &held).unwrap_or(0).saturating_add(1);
+        Ok(Self { user: nix::unistd::geteuid().as_raw(), anchor: Some((me, held)), filters })
+    }
+
     /// Whether every process that is taken to be in the other is taken to be in this one, for ever.
     pub fn covers(&self, other: &Tree) -> bool {
         !self.has_anchor() && self.concerns(other.user) && self.filters <= other.filters

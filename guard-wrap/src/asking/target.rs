@@ -1,48 +1,52 @@
-//! Which session is meant by a name, or by none.
+//! Which live session is meant by a name, or by none, and where it is asked.
 
-use crate::sessions;
-use crate::state;
-use helper_daemon::protocol::Description;
+use super::AskError;
+use crate::cli::Target;
+use crate::state::StateFolder;
+use helper_daemon::client::live::{self, Live, Places};
 use helper_daemon::session::SessionId;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Why no session is meant.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum TargetError {
+pub(crate) enum TargetError {
     #[error("find a live session: there is none of yours. Look at: es-guard sessions list")]
     None,
-    #[error(
-        "change what is let through in session {session}: it has a helper of its own, which takes grants from nobody. Let the path through in its policy file instead, under temporary_overrides ({}, or the one it was started with); that takes effect within a second", policy.display()
-    )]
-    Embedded { session: SessionId, policy: PathBuf },
-    #[error("find the session \"{0}\": there is no live one of that name. Look at: es-guard status")]
+    #[error("find the session \"{0}\": there is no live one of that name. Look at: es-guard sessions list")]
     Unknown(String),
     #[error("find the session \"{prefix}\": several begin so: {}. Type more of the name", matches.join(", "))]
     Ambiguous { prefix: String, matches: Vec<String> },
 }
 
-/// Finds one among those that the system's helper guards (`None`: there is no such helper).
-pub(super) fn find(wanted: &str, live: Option<Vec<Description>>) -> Result<SessionId, TargetError> {
-    let live = live.unwrap_or_default().into_iter().map(|session| session.session.id).collect();
-    match choose(wanted, live) {
-        // It may be one that has a helper of its own.
-        Err(error @ (TargetError::None | TargetError::Unknown(_))) => match sessions::running(wanted) {
-            Some(session) => {
-                let home = state::home().unwrap_or_default();
-                Err(TargetError::Embedded { session, policy: state::default_policy(&home) })
-            }
-            None => Err(error),
-        },
-        chosen => chosen,
-    }
+/// Where live sessions are looked for.
+pub(crate) fn places(helper: Option<&Path>) -> Result<Places, AskError> {
+    let state = StateFolder::locate()?.path().to_owned();
+    Ok(Places { state, helper: helper.map(Path::to_owned) })
 }
+
+/// The session that is meant: inside one that one, unless another is named.
+pub(crate) fn find(target: &Target) -> Result<Live, AskError> {
+    let places = places(target.helper.as_deref())?;
+    if target.session == LAST
+        && let Some(live) = live::inside(&places)
+    {
+        return Ok(live);
+    }
+    let mut live: Vec<Live> = live::all(&places)?.into_iter().map(|(live, _)| live).collect();
+    let name = choose(&target.session, live.iter().map(|live| live.session.clone()).collect())?;
+    // Two users may have one of the same name: which is meant is the helper's to say.
+    let at = live.iter().position(|live| live.session == name).unwrap_or_default();
+    Ok(live.swap_remove(at))
+}
+
+/// The last one.
+pub(crate) const LAST: &str = "last";
 
 fn choose(wanted: &str, mut live: Vec<SessionId>) -> Result<SessionId, TargetError> {
     live.sort();
-    if wanted == "last" {
+    if wanted == LAST {
         return live.pop().ok_or(TargetError::None);
     }
-    // Two users may have one of the same name: which is meant is the helper's to say.
     live.dedup();
     if let Some(exact) = live.iter().find(|name| name.as_str() == wanted) {
         return Ok(exact.clone());

@@ -28,12 +28,14 @@ pub enum Relation {
 pub enum Ask {
     /// That there is the session, what it was started with, what it has blocked, what is let through.
     See,
-    /// Let a path through.
+    /// Let a path through, or answer who asked for it.
     Grant,
     /// Take that back.
     Revoke,
     /// Guard more than it does.
     Narrow,
+    /// Ask for a path to be let through.
+    Request,
 }
 
 impl Relation {
@@ -62,10 +64,10 @@ impl Relation {
 pub fn may(relation: Relation, ask: Ask) -> Result<(), RefusalCode> {
     match (relation, ask) {
         (Relation::Owner | Relation::Person | Relation::Root, _) => Ok(()),
-        (Relation::Confined, Ask::See) | (Relation::Tree, Ask::See | Ask::Narrow) => Ok(()),
+        (Relation::Confined, Ask::See) | (Relation::Tree, Ask::See | Ask::Narrow | Ask::Request) => Ok(()),
         (Relation::Confined, _) => Err(RefusalCode::Confined),
         (Relation::Tree | Relation::OtherTree, Ask::Grant | Ask::Revoke)
-        | (Relation::OtherTree, Ask::Narrow) => Err(RefusalCode::InsideATree),
+        | (Relation::OtherTree, Ask::Narrow | Ask::Request) => Err(RefusalCode::InsideATree),
         // Not even that there is such a session.
         (Relation::OtherTree | Relation::Stranger, _) => Err(RefusalCode::NoSuchSession),
     }
@@ -79,16 +81,20 @@ mod tests {
     fn every_cell_of_the_table() {
         use RefusalCode::{Confined, InsideATree, NoSuchSession};
         let table = [
-            (Relation::Owner, [Ok(()); 4]),
-            (Relation::Person, [Ok(()); 4]),
-            (Relation::Root, [Ok(()); 4]),
-            (Relation::Confined, [Ok(()), Err(Confined), Err(Confined), Err(Confined)]),
-            (Relation::Tree, [Ok(()), Err(InsideATree), Err(InsideATree), Ok(())]),
-            (Relation::OtherTree, [Err(NoSuchSession), Err(InsideATree), Err(InsideATree), Err(InsideATree)]),
-            (Relation::Stranger, [Err(NoSuchSession); 4]),
+            (Relation::Owner, [Ok(()); 5]),
+            (Relation::Person, [Ok(()); 5]),
+            (Relation::Root, [Ok(()); 5]),
+            (Relation::Confined, [Ok(()), Err(Confined), Err(Confined), Err(Confined), Err(Confined)]),
+            (Relation::Tree, [Ok(()), Err(InsideATree), Err(InsideATree), Ok(()), Ok(())]),
+            (
+                Relation::OtherTree,
+                [Err(NoSuchSession), Err(InsideATree), Err(InsideATree), Err(InsideATree), Err(InsideATree)],
+            ),
+            (Relation::Stranger, [Err(NoSuchSession); 5]),
         ];
         for (relation, cells) in table {
-            let found = [Ask::See, Ask::Grant, Ask::Revoke, Ask::Narrow].map(|ask| may(relation, ask));
+            let found =
+                [Ask::See, Ask::Grant, Ask::Revoke, Ask::Narrow, Ask::Request].map(|ask| may(relation, ask));
             assert_eq!(found, cells, "{relation:?}");
         }
     }

@@ -1,10 +1,10 @@
 //! Finding the system's helper, and making sure that it is it.
 
+use crate::daemon::SOCKET;
+use crate::embedded::Judge;
+use crate::guard::silent;
+use crate::protocol::{Channel, ChannelError, Description, Event, Request};
 use endpoint_sec::linux::peer::Peer;
-use helper_daemon::daemon::SOCKET;
-use helper_daemon::embedded::Judge;
-use helper_daemon::guard::silent;
-use helper_daemon::protocol::{Channel, ChannelError, Description, Event, Request};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
@@ -15,14 +15,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// `--helper` with this value: an embedded one.
-const NONE: &str = "none";
+pub const NONE: &str = "none";
 
 /// How long the system's helper may take to answer a question.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why the system's helper can't be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SystemError {
+#[allow(missing_docs, reason = "the place, and what is wrong, in the message")]
+pub enum SystemError {
     #[error(
         "use the system's helper at {path}: {source}. Start it (systemctl start es-guard-helper), install it (sudo es-guard helper install), or do without it: --helper none"
     )]
@@ -39,21 +40,21 @@ pub(crate) enum SystemError {
 
 /// Asks the system's helper for the live sessions of this user, or of everybody where this user is root.
 /// `None`: there is no helper.
-pub(crate) fn sessions(asked: Option<&Path>) -> Result<Option<Vec<Description>>, SystemError> {
+pub fn sessions(asked: Option<&Path>) -> Result<Option<Vec<Description>>, SystemError> {
     Ok(look(asked)?.map(|running| running.sessions))
 }
 
 /// A system helper that runs.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub struct Running {
     /// Its version.
-    pub(crate) version: String,
+    pub version: String,
     /// The live sessions of this user, or of everybody where this user is root.
-    pub(crate) sessions: Vec<Description>,
+    pub sessions: Vec<Description>,
 }
 
 /// Asks the system's helper what it is and does. `None`: there is no helper.
-pub(crate) fn look(asked: Option<&Path>) -> Result<Option<Running>, SystemError> {
+pub fn look(asked: Option<&Path>) -> Result<Option<Running>, SystemError> {
     match ask(asked, &Request::List)? {
         Some(Event::Sessions { sessions, helper }) => Ok(Some(Running { version: helper, sessions })),
         Some(_) => Err(out_of_turn(asked)),
@@ -62,10 +63,10 @@ pub(crate) fn look(asked: Option<&Path>) -> Result<Option<Running>, SystemError>
 }
 
 /// Asks the system's helper one question. `None`: there is no helper.
-pub(crate) fn ask(asked: Option<&Path>, question: &Request) -> Result<Option<Event>, SystemError> {
+pub fn ask(asked: Option<&Path>, question: &Request) -> Result<Option<Event>, SystemError> {
     let path = || at(asked).to_owned();
     let Judge::System(mut channel) = judge(asked)? else { return Ok(None) };
-    channel.allow(Some(PATIENCE));
+    channel.allow(Some(PATIENCE + Duration::from_secs(question.patience())));
     match channel.ask(question, &[]) {
         Ok(Event::Failed(failure)) => Err(SystemError::Refused { path: path(), detail: failure.detail }),
         Ok(event) => Ok(Some(event)),
@@ -75,11 +76,12 @@ pub(crate) fn ask(asked: Option<&Path>, question: &Request) -> Result<Option<Eve
 }
 
 /// What to say of an answer to another question.
-pub(crate) fn out_of_turn(asked: Option<&Path>) -> SystemError {
+pub fn out_of_turn(asked: Option<&Path>) -> SystemError {
     SystemError::Refused { path: at(asked).to_owned(), detail: "it spoke out of turn".into() }
 }
 
-fn at(asked: Option<&Path>) -> &Path {
+/// Where it is asked.
+pub fn at(asked: Option<&Path>) -> &Path {
     asked.unwrap_or(Path::new(SOCKET))
 }
 
@@ -96,15 +98,15 @@ fn connected(path: &Path) -> io::Result<UnixStream> {
 }
 
 /// Whom to have the session judged by: the system's helper where there is one, else an embedded one.
-pub(crate) fn judge(asked: Option<&Path>) -> Result<Judge, SystemError> {
+pub fn judge(asked: Option<&Path>) -> Result<Judge, SystemError> {
     let path = at(asked);
     if path == Path::new(NONE) {
-        return Ok(Judge::Here);
+        return Ok(Judge::Here(None));
     }
     let socket = match connected(path) {
         Ok(socket) => socket,
         // No helper is installed.
-        Err(error) if error.kind() == ErrorKind::NotFound && asked.is_none() => return Ok(Judge::Here),
+        Err(error) if error.kind() == ErrorKind::NotFound && asked.is_none() => return Ok(Judge::Here(None)),
         Err(source) => return Err(SystemError::Unreachable { path: path.to_owned(), source }),
     };
     let peer =

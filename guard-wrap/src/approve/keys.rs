@@ -1,0 +1,251 @@
+//! Requests on a terminal: the oldest is shown, and one key answers it.
+
+use super::feed::{Feed, Happened, Open};
+use super::{A_WHILE, Answer, answer, notify};
+use crate::asking::sentence;
+use crate::overrides::shown;
+use crate::render::fit::{Screen, columns, keep_end, keep_start};
+use crate::render::{self, FAINT, NAME, styled, tell};
+use helper_daemon::denial::printable;
+use jiff::SignedDuration;
+use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use std::io::{Read, stdin};
+use std::thread;
+
+/// What keys mean now.
+enum Mode {
+    /// An answer each.
+    Keys,
+    /// A word to the agent, with which this request is refused.
+    Word(Box<Open>, String),
+}
+
+struct Desk {
+    feed: Feed,
+    mode: Mode,
+    /// Which of the requests is shown.
+    at: usize,
+    /// How many lines of it are on the screen.
+    lines: usize,
+    all_taken: bool,
+}
+
+/// Shows requests and takes keys until the person has seen enough. Tells whether every answer was taken.
+pub(super) fn run(feed: Feed) -> bool {
+    let Some(_terminal) = Raw::set() else {
+        render::note("this terminal can't be read key by key: answers are taken as lines");
+        return super::lines::run(feed);
+    };
+    let tell_keys = feed.tell.clone();
+    thread::spawn(move || {
+        let mut bytes = [0; 64];
+        while let Ok(count @ 1..) = stdin().lock().read(&mut bytes) {
+            let _ = tell_keys.send(Happened::Typed(bytes[..count].to_vec()));
+        }
+        let _ = tell_keys.send(Happened::Silence);
+    });
+    let mut desk = Desk { feed, mode: Mode::Keys, at: 0, lines: 0, all_taken: true };
+    desk.show();
+    while let Ok(happened) = desk.feed.happens.recv() {
+        match happened {
+            Happened::Now(session, now) => {
+                for new in desk.feed.update(&session, now) {
+                    notify::tell(&printable(&new.command), &notice(&new));
+                }
+            }
+            Happened::Typed(bytes) => {
+                if !String::from_utf8_lossy(&bytes).chars().all(|key| desk.takes(key)) {
+                    break;
+                }
+            }
+            Happened::Silence => break,
+        }
+        desk.show();
+    }
+    desk.clear();
+    desk.all_taken
+}
+
+fn notice(open: &Open) -> String {
+    format!("asks for {}: {}", shown(&open.request.path), printable(&open.request.reason))
+}
+
+impl Desk {
+    /// Does what a key says; `false`: it is enough.
+    fn takes(&mut self, key: char) -> bool {
+        match std::mem::replace(&mut self.mode, Mode::Keys) {
+            Mode::Word(open, mut word) => match key {
+                '\r' | '\n' => {
+                    let word = word.trim();
+                    self.answer(&open, &Answer::Deny((!word.is_empty()).then(|| word.to_owned())));
+                }
+                // Escape, Ctrl-C, Ctrl-D: not now.
+                '\u{1b}' | '\u{3}' | '\u{4}' => {}
+                _ => {
+                    match key {
+                        '\u{8}' | '\u{7f}' => drop(word.pop()),
+                        key if !key.is_control() => word.push(key),
+                        _ => {}
+                    }
+                    self.mode = Mode::Word(open, word);
+                }
+            },
+            Mode::Keys => return self.takes_key(key),
+        }
+        true
+    }
+
+    fn takes_key(&mut self, key: char) -> bool {
+        if matches!(key, 'q' | '\u{3}' | '\u{4}') {
+            return false;
+        }
+        let Some(open) = self.shown().cloned() else { return true };
+        match key {
+            'o' => self.answer(&open, &Answer::Once),
+            't' => self.answer(&open, &Answer::For(a_while(&open))),
+            's' => self.answer(&open, &Answer::Session),
+            'd' => self.mode = Mode::Word(Box::new(open), String::new()),
+            'n' => self.at += 1,
+            _ => {}
+        }
+        true
+    }
+
+    fn shown(&self) -> Option<&Open> {
+        let count = self.feed.open.len();
+        (count > 0).then(|| &self.feed.open[self.at % count])
+    }
+
+    fn answer(&mut self, open: &Open, said: &Answer) {
+        self.clear();
+        self.feed.answered(open);
+        match answer(open, said) {
+            Ok(request) => tell(&format!("{}\n", sentence(&open.live.session, &request))),
+            Err(error) => {
+                self.all_taken = false;
+                render::problem(&error);
+            }
+        }
+    }
+
+    /// Takes away what is on the screen.
+    fn clear(&mut self) {
+        if self.lines > 0 {
+            tell(&format!("\u{1b}[{}A\r\u{1b}[J", self.lines));
+            self.lines = 0;
+        }
+    }
+
+    fn show(&mut self) {
+        self.clear();
+        let width = Screen::of(std::io::stderr()).unwrap_or(Screen::USUAL).width.saturating_sub(1);
+        let text = match (&self.mode, self.shown()) {
+            (Mode::Word(open, word), _) => {
+                let mut lines = about(open, width);
+                lines.push(keep_end(&format!("  no, and a word to the agent (Enter: none): {word}"), width));
+                lines
+            }
+            (Mode::Keys, Some(open)) => {
+                let mut lines = about(open, width);
+                let count = self.feed.open.len();
+                let more = if count > 1 { format!("  n next of {count}") } else { String::new() };
+                let time = words(a_while(open));
+                let keys = format!("  o once  t for {time}  s for the session  d no{more}  q quit");
+                lines.push(styled(NAME, keep_start(&keys, width)));
+                lines
+            }
+            (Mode::Keys, None) => vec![styled(FAINT, "nothing is asked for; q quits")],
+        };
+        self.lines = text.len();
+        tell(&format!("{}\n", text.join("\n")));
+    }
+}
+
+/// What is asked for, a line each.
+fn about(open: &Open, width: usize) -> Vec<String> {
+    let request = &open.request;
+    let times = if request.times > 1 { format!(", asked {} times", request.times) } else { String::new() };
+    let op = request.op.map(|op| format!(" ({} only)", op.word())).unwrap_or_default();
+    let directory = request.path.is_dir();
+    let below = if directory { " and all below it; once: the directory itself alone" } else { "" };
+    let head = format!("{}  {}{times}", open.live.session, printable(&open.command));
+    let path = format!("{}{op}{below}", shown(&request.path));
+    let by = format!("  by {} (process {})", printable(&request.by.exe), request.by.pid);
+    let reason = format!("\u{201c}{}\u{201d}", printable(&request.reason));
+    let mut lines = vec![keep_start(&head, width)];
+    // Nothing of what is decided upon is left out.
+    lines.extend(folded(&path, width));
+    lines.push(keep_start(&by, width));
+    lines.extend(folded(&reason, width));
+    lines
+}
+
+/// A text on as many lines as it takes, each set in a little.
+fn folded(text: &str, width: usize) -> Vec<String> {
+    const SET_IN: &str = "  ";
+    let mut lines = vec![SET_IN.to_owned()];
+    for c in text.chars() {
+        let last = lines.last_mut();
+        match last {
+            Some(last) if columns(last) + columns(c.encode_utf8(&mut [0; 4])) <= width => last.push(c),
+            _ => lines.push(format!("{SET_IN}{c}")),
+        }
+    }
+    lines
+}
+
+fn a_while(open: &Open) -> SignedDuration {
+    let asked = open.request.seconds.and_then(|seconds| i64::try_from(seconds).ok());
+    asked.map_or(A_WHILE, SignedDuration::from_secs)
+}
+
+fn words(time: SignedDuration) -> String {
+    match time.as_secs() {
+        60 => "1 minute".to_owned(),
+        seconds if seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+        _ => format!("{time:#}"),
+    }
+}
+
+/// A terminal that is read key by key, until the value ends.
+struct Raw(Termios);
+
+impl Raw {
+    fn set() -> Option<Self> {
+        let before = tcgetattr(stdin()).ok()?;
+        let mut raw = before.clone();
+        raw.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG);
+        raw.control_chars[SpecialCharacterIndices::VMIN as usize] = 1;
+        raw.control_chars[SpecialCharacterIndices::VTIME as usize] = 0;
+        tcsetattr(stdin(), SetArg::TCSANOW, &raw).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no repair.
+        let _ = tcsetattr(stdin(), SetArg::TCSANOW, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_long_text_is_left_out() {
+        let text = "/a/".repeat(30);
+        let lines = folded(&text, 20);
+        assert!(lines.len() > 4 && lines.iter().all(|line| columns(line) <= 20), "{lines:?}");
+        assert_eq!(lines.iter().map(|line| &line[2..]).collect::<String>(), text);
+        assert_eq!(folded("", 20), ["  "]);
+    }
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        for (seconds, said) in [(60, "1 minute"), (600, "10 minutes"), (90, "1m 30s")] {
+            assert_eq!(words(SignedDuration::from_secs(seconds)), said);
+        }
+    }
+}
