@@ -9,6 +9,8 @@
 )]
 
 #[cfg(target_os = "linux")]
+mod agents;
+#[cfg(target_os = "linux")]
 mod approve;
 #[cfg(target_os = "linux")]
 mod asking;
