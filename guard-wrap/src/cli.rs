@@ -2,6 +2,7 @@
 //!
 //! It only reads; it knows no file and starts nothing.
 
+mod agents;
 mod asking;
 mod examples;
 mod helper;
@@ -11,6 +12,7 @@ mod sessions;
 mod stash;
 mod wrap;
 
+pub(crate) use agents::{HookArgs, McpArgs};
 pub(crate) use asking::{ApproveArgs, CheckArgs, RequestArgs, WhyArgs};
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use examples::*;
@@ -68,6 +70,12 @@ pub(crate) enum Command {
     /// Answer what agents ask for, as it comes in
     #[command(after_help = APPROVE_EXAMPLES)]
     Approve(ApproveArgs),
+    /// Be a server of tools for an agent, over standard input and output (MCP)
+    #[command(after_help = MCP_EXAMPLES)]
+    Mcp(McpArgs),
+    /// Be an agent's hook: tell its model what was refused since
+    #[command(after_help = HOOK_EXAMPLES)]
+    Hook(HookArgs),
     /// Show, check or begin the policy file
     #[command(subcommand, after_help = POLICY_EXAMPLES)]
     Policy(PolicyCommand),

@@ -17,7 +17,13 @@ mod asking;
 mod cli;
 mod doctor;
 #[cfg(target_os = "linux")]
+mod explained;
+#[cfg(target_os = "linux")]
 mod helper_cmd;
+#[cfg(target_os = "linux")]
+mod hook;
+#[cfg(target_os = "linux")]
+mod mcp;
 #[cfg(target_os = "linux")]
 mod mirror;
 #[cfg(target_os = "linux")]
@@ -57,6 +63,8 @@ fn main() -> ExitCode {
         Command::Check(args) => platform::check(&args),
         Command::Request(args) => platform::request(&args),
         Command::Approve(args) => platform::approve(&args),
+        Command::Mcp(args) => platform::mcp(&args),
+        Command::Hook(args) => platform::hook(&args),
         Command::Sessions(command) => sessions::run(&command),
         Command::Stash(command) => platform::stash(&command),
         Command::Policy(command) => policy_cmd::run(&command),

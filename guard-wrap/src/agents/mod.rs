@@ -41,14 +41,17 @@ pub(crate) trait Agent: Sync {
     /// Its arguments, with what tells it of es-guard. `None`: they start no conversation, or can't be read.
     fn extended(&self, args: &[OsString], guard: &Guard) -> Option<Vec<OsString>>;
 
-    /// What its hook says at an event, to hand the model a text; `None`: the model can't be told then. `again`: it
-    /// goes on only because a hook has asked it to.
-    fn answer(&self, event: &str, again: bool, text: &str) -> Option<Value> {
+    /// Whether the model can be told something at an event. `again`: it goes on only because a hook has asked it to.
+    /// Who is always asked to go on never ends.
+    fn listens(&self, event: &str, again: bool) -> bool {
+        event != "Stop" || !again
+    }
+
+    /// What its hook says at an event, to hand the model a text.
+    fn answer(&self, event: &str, text: &str) -> Value {
         match event {
-            // Once: an agent that is always asked to go on never ends.
-            "Stop" if again => None,
-            "Stop" => Some(json!({"decision": "block", "reason": text})),
-            _ => Some(json!({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}})),
+            "Stop" => json!({"decision": "block", "reason": text}),
+            _ => json!({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}),
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::preparation::prepare;
 use crate::render;
 use crate::system;
 use helper_daemon::protocol::ExitStatus;
+pub(crate) use itself::called;
 use program::Program;
 use session::Session;
 use signals::Signals;
