@@ -32,7 +32,7 @@ impl Dialect for Messages {
             }
         };
         [
-            json!({"type": "message_start", "message": message(&json!([]), Value::Null)}),
+            json!({"type": "message_start", "message": message(number, &json!([]), Value::Null)}),
             json!({"type": "content_block_start", "index": 0, "content_block": start}),
             json!({"type": "content_block_delta", "index": 0, "delta": delta}),
             json!({"type": "content_block_stop", "index": 0}),
@@ -50,17 +50,20 @@ impl Dialect for Messages {
             json!({"type": "error", "error": {"type": "not_found_error", "message": "not played"}});
         match path {
             "/v1/messages" if body["stream"] == true => Aside::Act(Act::Say("A title".to_owned())),
-            "/v1/messages" => {
-                Aside::Json(200, message(&json!([{"type": "text", "text": "A title"}]), "end_turn"))
-            }
+            "/v1/messages" => Aside::Json(
+                200,
+                message(super::ASIDE, &json!([{"type": "text", "text": "A title"}]), "end_turn"),
+            ),
             "/v1/messages/count_tokens" => Aside::Json(200, json!({"input_tokens": 1})),
             _ => Aside::Json(404, not_played),
         }
     }
 }
 
-fn message(content: &Value, stop: impl Into<Value>) -> Value {
-    json!({"id": "msg_played", "type": "message", "role": "assistant", "content": content, "model": "played",
+/// Its name is its own: of two with the same name the agent makes one.
+fn message(number: usize, content: &Value, stop: impl Into<Value>) -> Value {
+    let id = format!("msg_{number}");
+    json!({"id": id, "type": "message", "role": "assistant", "content": content, "model": "played",
         "stop_reason": stop.into(), "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1}})
 }
 

@@ -3,7 +3,8 @@
 //! `ES_GUARD_TEST_AGENTS` names the folder that `npm install --prefix` put them into. Where it is not set, tests
 //! that need them are skipped for want of `agents`.
 
-use crate::guard::{Mode, PATH, Stage};
+pub mod scene;
+
 use crate::require;
 use crate::sandbox::Sandbox;
 use crate::service::messages::Messages;
@@ -83,21 +84,6 @@ impl Program {
             }
         }
         sandbox.hand_over();
-    }
-
-    /// A command that does a task, guarded or not.
-    pub fn task(
-        self,
-        folder: &Path,
-        stage: &Stage,
-        sandbox: &Sandbox,
-        mode: &Mode,
-        service: &Service,
-    ) -> Command {
-        let mut command = stage.command(sandbox, mode, &self.path(folder));
-        command.args(self.words()).arg("Do the task.").env("PATH", PATH);
-        self.settle(sandbox, service, &mut command);
-        command
     }
 }
 
