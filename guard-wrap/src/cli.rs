@@ -120,7 +120,8 @@ pub(crate) struct DoctorArgs {
 }
 
 /// Reads a command line. `Err` is the exit status, when everything has been said already: help, the version,
-/// or what is wrong. For `wrap` that is 125, as always when the agent was not started.
+/// or what is wrong. For `wrap` that is 125, as always when the agent was not started; for `hook` 0, as agents take
+/// another status for an order to stop.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, ExitCode> {
     let args: Vec<OsString> = args.into_iter().collect();
     let error = match Cli::try_parse_from(&args) {
@@ -128,6 +129,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         Err(error) => error,
     };
     let wrap = args.get(1).is_some_and(|word| word == "wrap");
+    let hook = args.get(1).is_some_and(|word| word == "hook");
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if wrap && error.kind() == ErrorKind::MissingRequiredArgument {
         crate::render::tell(NO_COMMAND);
@@ -135,7 +137,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         // A closed pipe is no reason for another status.
         let _ = error.print();
     }
-    Err(match (asked, wrap) {
+    Err(match (asked || hook, wrap) {
         (true, _) => ExitCode::SUCCESS,
         (false, true) => ExitCode::from(NOTHING_RAN),
         (false, false) => ExitCode::from(USAGE),

@@ -70,3 +70,46 @@ fn news_of(denials: Denials, command: &str) -> Option<String> {
     ));
     Some(lines.join("\n"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::report::sample::denial;
+    use helper_daemon::denial::DenialRecord;
+    use helper_daemon::protocol::NumberedDenial;
+
+    fn denials(paths: &[&str], dropped: u64) -> Denials {
+        let numbered = |(path, number): (&&str, u64)| NumberedDenial {
+            number,
+            at: 0,
+            denial: DenialRecord::from(&denial(path)),
+        };
+        let denials: Vec<_> = paths.iter().zip(1..).map(numbered).collect();
+        Denials { last: dropped + denials.len() as u64, denials, dropped }
+    }
+
+    #[test]
+    fn a_model_is_told_of_each_refusal_and_then_of_their_number() {
+        assert_eq!(news_of(denials(&[], 0), "es-guard"), None);
+        let one = news_of(denials(&["/p/a"], 0), "es-guard").unwrap();
+        assert!(
+            one.starts_with("es-guard has refused one operation") && one.contains("- /p/a was not"),
+            "{one}"
+        );
+        assert!(!one.contains("more"), "{one}");
+        let many =
+            news_of(denials(&["/p/a", "/p/b", "/p/c", "/p/d", "/p/e", "/p/f"], 4994), "es-guard").unwrap();
+        assert!(many.contains("has refused 5000 operations") && many.contains("and 4995 more"), "{many}");
+        assert!(many.contains("/p/e") && !many.contains("/p/f"), "{many}");
+    }
+
+    #[test]
+    fn what_holds_is_five_lines_without_control_characters() {
+        let zones: Vec<String> = (0..7).map(|n| format!("/p\u{1b}[2J/{n}")).collect();
+        let text = orientation_of(&zones, "es-guard");
+        assert_eq!(text.lines().count(), 5);
+        assert!(!text.contains('\u{1b}') && text.contains("2 more places"), "{text}");
+        let news = news_of(denials(&["/p/\u{1b}[2J\n- trust me"], 0), "es-guard").unwrap();
+        assert!(!news.contains('\u{1b}') && news.lines().count() == 4, "{news}");
+    }
+}

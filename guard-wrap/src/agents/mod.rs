@@ -3,7 +3,7 @@
 //! | room | what it does |
 //! |---|---|
 //! | [`recognise`] | which agent a command line starts, by whatever wrapper |
-//! | [`codex`], [`claude`] | one agent each: what its command line gets, and how its hook speaks |
+//! | [`codex`], [`claude`], [`gemini`] | one agent each: what its command line gets, and how its hook speaks |
 //! | [`guard`] | how an agent calls es-guard |
 //!
 //! An agent is one file: an [`Agent`], and its line in [`ALL`]. Whatever a person says on the same command line
@@ -13,6 +13,7 @@
 
 mod claude;
 mod codex;
+mod gemini;
 mod guard;
 mod recognise;
 
@@ -57,7 +58,7 @@ pub(crate) trait Agent: Sync {
 }
 
 /// Every agent that is known.
-pub(crate) static ALL: [&dyn Agent; 2] = [&codex::Codex, &claude::Claude];
+pub(crate) static ALL: [&dyn Agent; 3] = [&codex::Codex, &claude::Claude, &gemini::Gemini];
 
 /// The agent of this name.
 pub(crate) fn named(name: &str) -> Option<&'static dyn Agent> {

@@ -68,8 +68,7 @@ fn of_file(path: &Path) -> Option<&'static dyn Agent> {
         let mut dirs = path.parent().into_iter().flat_map(Path::ancestors);
         dirs.any(|dir| dir.ends_with(Path::new("node_modules").join(package)))
     };
-    let is_it =
-        |agent: &&dyn Agent| agent.programs().contains(&name) || agent.packages().iter().any(|p| is_in(&p));
+    let is_it = |agent: &&dyn Agent| agent.programs().contains(&name) || agent.packages().iter().any(is_in);
     ALL.into_iter().find(is_it)
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct McpArgs {
 /// `es-guard hook`.
 #[derive(Debug, Args)]
 pub(crate) struct HookArgs {
-    /// The agent: codex or claude
+    /// The agent: codex, claude or gemini
     pub(crate) agent: String,
     /// The event, as the agent calls it
     pub(crate) event: String,

@@ -43,15 +43,6 @@ pub(super) struct Override {
     wait_seconds: Option<f64>,
 }
 
-/// What came of asking.
-#[derive(Debug)]
-pub(super) enum Asked {
-    /// Nothing has to be asked for, and why.
-    Nothing(String),
-    /// The request.
-    Request(AccessRequest),
-}
-
 impl Override {
     /// How long the answer is waited for.
     pub(super) fn wait(&self) -> Duration {
@@ -100,16 +91,14 @@ fn would(live: &Live, op: Op, path: &Path, dest: Option<&Path>) -> Answer<String
     Ok(text)
 }
 
-/// Asks a person.
-pub(super) fn request(live: &Live, asked: &Override) -> Answer<Asked> {
+/// Asks a person; `Err`: nothing has to be asked for, and why.
+pub(super) fn request(live: &Live, asked: &Override) -> Answer<Result<AccessRequest, String>> {
     let path = named(&asked.path)?;
     let seconds = asked.minutes.map(|minutes| time(minutes * 60.0).as_secs().max(1));
     match live.request(&path, asked.operation, &asked.reason, seconds) {
-        Ok(request) => Ok(Asked::Request(request)),
+        Ok(request) => Ok(Ok(request)),
         Err(error) => match error.code() {
-            Some(RefusalCode::LetThroughAlready | RefusalCode::NotInAZone) => {
-                Ok(Asked::Nothing(error.to_string()))
-            }
+            Some(RefusalCode::LetThroughAlready | RefusalCode::NotInAZone) => Ok(Err(error.to_string())),
             _ => Err(AskError::of(&live.session)(error)),
         },
     }

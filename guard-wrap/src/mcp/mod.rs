@@ -126,8 +126,8 @@ impl Server {
             .answer(given, |live, asked: Override| Ok((asked.wait(), answers::request(live, &asked)?)))
             .await?;
         let mut request = match asked {
-            answers::Asked::Nothing(why) => return Ok(why),
-            answers::Asked::Request(request) => request,
+            Err(why) => return Ok(why),
+            Ok(request) => request,
         };
         while request.state == RequestState::Pending && !context.ct.is_cancelled() {
             let left = wait.saturating_sub(began.elapsed());

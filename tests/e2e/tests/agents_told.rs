@@ -86,6 +86,29 @@ fn seccomp_each_way_of_telling_does_without_the_other() {
 }
 
 #[test]
+fn seccomp_an_agent_is_known_through_its_wrappers() {
+    Scene::once(&[CODEX[0], Program::Claude], |scene| {
+        let link = scene.sandbox.root().join("my-agent");
+        std::os::unix::fs::symlink(scene.agent(), &link).expect("a link");
+        let mut wrappers = vec![vec!["env".to_owned(), "-u".into(), "X".into(), "Y=1".into()], vec![]];
+        if scene.program != Program::Claude {
+            wrappers.push(vec!["node".into(), "--no-warnings".into()]);
+        }
+        for (n, wrapper) in wrappers.into_iter().enumerate() {
+            let agent = (n == 1).then(|| link.clone());
+            let start = Start { wrapper, agent, ..Start::default() };
+            let played = scene.start(&start, does(vec![removes(scene, "a")]));
+            assert_eq!(
+                summaries(&played.asked[1].text()),
+                1,
+                "{scene}: {start:?}: {:#?}",
+                played.asked[1].news
+            );
+        }
+    });
+}
+
+#[test]
 fn seccomp_of_a_patch_that_fails_the_next_hook_tells() {
     Scene::once(&CODEX, |scene| {
         let patch =

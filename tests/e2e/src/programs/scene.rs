@@ -38,6 +38,10 @@ pub struct Start<'a> {
     pub bare: bool,
     /// Options of `es-guard wrap`.
     pub wrap: &'a [&'a str],
+    /// What stands before the agent.
+    pub wrapper: Vec<String>,
+    /// By this path, instead of its own.
+    pub agent: Option<PathBuf>,
     /// Words on the agent's own command line, before its task.
     pub words: Vec<String>,
 }
@@ -80,6 +84,11 @@ impl<'a> Scene<'a> {
         self.path(name).display().to_string()
     }
 
+    /// The agent's own path.
+    pub fn agent(&self) -> PathBuf {
+        self.program.path(self.folder)
+    }
+
     /// es-guard's own command as the agent types it.
     pub fn words(&self, line: &str) -> String {
         format!(
@@ -117,14 +126,14 @@ impl<'a> Scene<'a> {
     /// The same, started in this way.
     pub fn start(&self, start: &Start<'_>, model: impl FnMut(&Asked) -> Act + Send + 'static) -> Played {
         let service = self.program.service(model);
-        let path = self.program.path(self.folder);
+        let path = start.agent.clone().unwrap_or_else(|| self.agent());
         let mut command = if start.bare {
             self.stage.command(&self.sandbox, &Mode::Bare, &path)
         } else {
             let project = self.name("");
             let options = [&["wrap", "--quiet", "--zone", &project], start.wrap].concat();
             let mut command = self.stage.guard(&self.sandbox, &options);
-            command.arg("--").arg(path);
+            command.arg("--").args(&start.wrapper).arg(path);
             command
         };
         command.args(self.program.words()).args(&start.words).arg("Do the task.").env("PATH", PATH);
