@@ -2,6 +2,7 @@
 //!
 //! It only reads; it knows no file and starts nothing.
 
+mod agents;
 mod asking;
 mod examples;
 mod helper;
@@ -11,6 +12,7 @@ mod sessions;
 mod stash;
 mod wrap;
 
+pub(crate) use agents::{HookArgs, McpArgs};
 pub(crate) use asking::{ApproveArgs, CheckArgs, RequestArgs, WhyArgs};
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use examples::*;
@@ -68,6 +70,12 @@ pub(crate) enum Command {
     /// Answer what agents ask for, as it comes in
     #[command(after_help = APPROVE_EXAMPLES)]
     Approve(ApproveArgs),
+    /// Be a server of tools for an agent, over standard input and output (MCP)
+    #[command(after_help = MCP_EXAMPLES)]
+    Mcp(McpArgs),
+    /// Be an agent's hook: tell its model what was refused since
+    #[command(after_help = HOOK_EXAMPLES)]
+    Hook(HookArgs),
     /// Show, check or begin the policy file
     #[command(subcommand, after_help = POLICY_EXAMPLES)]
     Policy(PolicyCommand),
@@ -112,7 +120,8 @@ pub(crate) struct DoctorArgs {
 }
 
 /// Reads a command line. `Err` is the exit status, when everything has been said already: help, the version,
-/// or what is wrong. For `wrap` that is 125, as always when the agent was not started.
+/// or what is wrong. For `wrap` that is 125, as always when the agent was not started; for `hook` 0, as agents take
+/// another status for an order to stop.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, ExitCode> {
     let args: Vec<OsString> = args.into_iter().collect();
     let error = match Cli::try_parse_from(&args) {
@@ -120,6 +129,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         Err(error) => error,
     };
     let wrap = args.get(1).is_some_and(|word| word == "wrap");
+    let hook = args.get(1).is_some_and(|word| word == "hook");
     let asked = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if wrap && error.kind() == ErrorKind::MissingRequiredArgument {
         crate::render::tell(NO_COMMAND);
@@ -127,7 +137,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         // A closed pipe is no reason for another status.
         let _ = error.print();
     }
-    Err(match (asked, wrap) {
+    Err(match (asked || hook, wrap) {
         (true, _) => ExitCode::SUCCESS,
         (false, true) => ExitCode::from(NOTHING_RAN),
         (false, false) => ExitCode::from(USAGE),

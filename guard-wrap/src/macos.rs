@@ -3,8 +3,8 @@
 //! Each says so and does nothing. Whatever reads and writes only what es-guard itself has written works as on Linux.
 
 use crate::cli::{
-    ApproveArgs, CheckArgs, DoctorArgs, HelperCommand, NOTHING_RAN, OverrideCommand, RequestArgs,
-    RestoreArgs, StashCommand, StatusArgs, WhyArgs, WrapArgs,
+    ApproveArgs, CheckArgs, DoctorArgs, HelperCommand, HookArgs, McpArgs, NOTHING_RAN, OverrideCommand,
+    RequestArgs, RestoreArgs, StashCommand, StatusArgs, WhyArgs, WrapArgs,
 };
 use crate::doctor::Check;
 use crate::render;
@@ -57,6 +57,15 @@ pub(crate) fn request(_: &RequestArgs) -> ExitCode {
 
 pub(crate) fn approve(_: &ApproveArgs) -> ExitCode {
     refused(&NotYet::Session("answer what is asked for"), ExitCode::FAILURE)
+}
+
+pub(crate) fn mcp(_: &McpArgs) -> ExitCode {
+    refused(&NotYet::Session("serve an agent"), ExitCode::FAILURE)
+}
+
+/// It stands in no agent's way.
+pub(crate) fn hook(_: &HookArgs) -> ExitCode {
+    ExitCode::SUCCESS
 }
 
 pub(crate) fn helper(_: &HelperCommand) -> ExitCode {

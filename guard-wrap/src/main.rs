@@ -9,13 +9,21 @@
 )]
 
 #[cfg(target_os = "linux")]
+mod agents;
+#[cfg(target_os = "linux")]
 mod approve;
 #[cfg(target_os = "linux")]
 mod asking;
 mod cli;
 mod doctor;
 #[cfg(target_os = "linux")]
+mod explained;
+#[cfg(target_os = "linux")]
 mod helper_cmd;
+#[cfg(target_os = "linux")]
+mod hook;
+#[cfg(target_os = "linux")]
+mod mcp;
 #[cfg(target_os = "linux")]
 mod mirror;
 #[cfg(target_os = "linux")]
@@ -55,6 +63,8 @@ fn main() -> ExitCode {
         Command::Check(args) => platform::check(&args),
         Command::Request(args) => platform::request(&args),
         Command::Approve(args) => platform::approve(&args),
+        Command::Mcp(args) => platform::mcp(&args),
+        Command::Hook(args) => platform::hook(&args),
         Command::Sessions(command) => sessions::run(&command),
         Command::Stash(command) => platform::stash(&command),
         Command::Policy(command) => policy_cmd::run(&command),

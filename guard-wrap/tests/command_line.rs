@@ -4,7 +4,7 @@ mod stage;
 
 use stage::Stage;
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["wrap"],
     &["sessions"],
@@ -24,6 +24,8 @@ const COMMANDS: [&[&str]; 20] = [
     &["helper", "uninstall"],
     &["helper", "status"],
     &["doctor"],
+    &["mcp"],
+    &["hook"],
     &["completions"],
 ];
 
@@ -71,4 +73,14 @@ fn completions_and_man_pages_are_there() {
     assert!(stage.run(&["man"]).out.contains(".TH es-guard 1"));
     let wrap = stage.run(&["man", "wrap"]).out;
     assert!(wrap.contains(".TH es-guard-wrap 1") && wrap.contains("zone"), "{wrap}");
+}
+
+/// Agents take a status of 2 for an order to stop.
+#[test]
+fn a_hook_never_fails_and_says_nothing_outside_a_session() {
+    let stage = Stage::new();
+    for args in [["hook", "codex", "Stop"].as_slice(), &["hook", "nobody", "Stop"], &["hook", "--new", "x"]] {
+        let run = stage.run(args);
+        assert_eq!((run.status, run.out.as_str()), (0, ""), "{args:?}");
+    }
 }

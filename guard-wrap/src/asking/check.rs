@@ -67,7 +67,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Status, AskError> {
 }
 
 /// How things are with what was judged so.
-pub(super) fn status(checked: &Checked, request: Option<&AccessRequest>) -> Status {
+pub(crate) fn status(checked: &Checked, request: Option<&AccessRequest>) -> Status {
     let pending = request.is_some_and(|request| request.state == RequestState::Pending);
     match (checked.is_allowed(), pending) {
         (true, _) => Status::Allowed,
@@ -99,7 +99,7 @@ fn by_a_new_session(args: &CheckArgs, op: Op, path: &Path, dest: Option<&Path>) 
 }
 
 /// What would become of it, in a sentence.
-pub(super) fn sentence(op: Op, path: &Path, dest: Option<&Path>, checked: &Checked) -> String {
+pub(crate) fn sentence(op: Op, path: &Path, dest: Option<&Path>, checked: &Checked) -> String {
     let done = match (op, dest) {
         (Op::Rename, Some(dest)) => format!("moving {} to {}", shown(path), shown(dest)),
         (Op::Exchange, Some(dest)) => format!("exchanging {} and {}", shown(path), shown(dest)),

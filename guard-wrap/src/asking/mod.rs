@@ -3,10 +3,10 @@
 //! The helper answers, which knows from the kernel who asks. The exit status says how things are: 0 allowed, 1 not,
 //! 3 somebody was asked and has not answered, 2 that can't be told.
 
-mod check;
+pub(crate) mod check;
 mod request;
 pub(crate) mod target;
-mod why;
+pub(crate) mod why;
 
 use crate::cli::{CheckArgs, RequestArgs, WhyArgs};
 use crate::plan::PlanError;

@@ -85,7 +85,7 @@ fn of_ledger(args: &WhyArgs, path: Option<&Path>) -> Result<Status, AskError> {
 }
 
 /// The last one, or the last one of a path.
-fn last(denials: Vec<Denial>, path: Option<&Path>) -> Option<Denial> {
+pub(crate) fn last(denials: Vec<Denial>, path: Option<&Path>) -> Option<Denial> {
     let concerns = |denial: &Denial| {
         path.is_none_or(|path| denial.path.starts_with(path) || denial.dest.as_deref() == Some(path))
     };
@@ -122,7 +122,8 @@ fn told(
     Ok(status)
 }
 
-fn text(
+/// Everything about one, for whoever has met it.
+pub(crate) fn text(
     session: &SessionId,
     denial: &Denial,
     status: Status,

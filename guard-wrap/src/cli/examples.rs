@@ -207,3 +207,19 @@ Examples:
   es-guard stash prune --keep-size 0 --dry-run
 
 The oldest go first, until both limits hold; the stash of a session that still runs never goes.";
+
+pub(super) const MCP_EXAMPLES: &str = "\
+Examples:
+  es-guard mcp
+  es-guard wrap -- codex                    has codex start it by itself
+
+Its tools are explain_denial, check_access and request_override. It grants nothing: a person does, with
+es-guard approve.";
+
+pub(super) const HOOK_EXAMPLES: &str = "\
+Examples:
+  es-guard hook codex PostToolUse
+  es-guard hook claude PostToolUseFailure
+
+es-guard wrap names it to the agents it knows. What the agent tells its hook is on standard input. Outside a
+session, and where nothing was refused, it says nothing; it never fails.";

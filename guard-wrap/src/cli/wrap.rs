@@ -33,6 +33,9 @@ pub(crate) struct WrapArgs {
     /// Don't tell a command in its own output why it was refused something
     #[arg(long)]
     pub(crate) no_explain: bool,
+    /// Don't tell an agent that is known of es-guard on its own command line: no hook, no tools, no orientation
+    #[arg(long)]
+    pub(crate) no_integrate: bool,
     /// The summary as one JSON object, on stderr
     #[arg(long)]
     pub(crate) json: bool,

@@ -22,11 +22,13 @@ mod session;
 mod signals;
 mod start;
 
+use crate::agents;
 use crate::cli::{NOTHING_RAN, WrapArgs};
 use crate::preparation::prepare;
 use crate::render;
 use crate::system;
 use helper_daemon::protocol::ExitStatus;
+pub(crate) use itself::called;
 use program::Program;
 use session::Session;
 use signals::Signals;
@@ -39,7 +41,8 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return failed(&error, NOTHING_RAN),
     };
-    let program = match Program::find(&args.command) {
+    let guard = if args.no_integrate { None } else { agents::Guard::here(args.helper.as_deref()) };
+    let program = match Program::find(&args.command, guard.as_ref()) {
         Ok(program) => program,
         Err(error) => return failed(&error, error.status()),
     };

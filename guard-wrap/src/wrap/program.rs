@@ -1,5 +1,6 @@
 //! The command that is to become the agent.
 
+use crate::agents;
 use helper_daemon::client::{self, live};
 use helper_daemon::embedded::Command;
 use helper_daemon::session::SessionId;
@@ -13,6 +14,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) struct Program {
     argv: Vec<CString>,
+    /// As it was typed.
+    words: Vec<String>,
 }
 
 /// Why there is nothing to execute.
@@ -41,8 +44,8 @@ impl ProgramError {
 
 impl Program {
     /// Checks that there is such a command, so that a spelling mistake costs no session. What is executed in
-    /// the end is the kernel's and `execvp(3)`'s to say.
-    pub(super) fn find(command: &[OsString]) -> Result<Self, ProgramError> {
+    /// the end is the kernel's and `execvp(3)`'s to say. An agent that is known is told of es-guard as `guard` says.
+    pub(super) fn find(command: &[OsString], guard: Option<&agents::Guard>) -> Result<Self, ProgramError> {
         let name = command.first().map_or(OsStr::new(""), OsString::as_os_str);
         let shown = || helper_daemon::denial::printable(&name.to_string_lossy());
         if name.as_bytes().contains(&b'/') {
@@ -62,13 +65,15 @@ impl Program {
                 return Err(ProgramError::NotExecutable(shown()));
             }
         }
-        let argv = command.iter().map(|arg| CString::new(arg.as_bytes()));
-        Ok(Self { argv: argv.collect::<Result<_, _>>().map_err(|_| ProgramError::Nul)? })
+        let words = command.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let whole = guard.map_or_else(|| command.to_vec(), |guard| agents::integrated(command, guard));
+        let argv = whole.iter().map(|arg| CString::new(arg.as_bytes()));
+        Ok(Self { argv: argv.collect::<Result<_, _>>().map_err(|_| ProgramError::Nul)?, words })
     }
 
-    /// The command line as text, for the ledger.
+    /// The command line as it was typed, for the ledger.
     pub(super) fn words(&self) -> Vec<String> {
-        self.argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
+        self.words.clone()
     }
 
     /// What the helper executes: the command, this process's environment, and in it the session's name and where it

@@ -163,7 +163,7 @@ impl Stage {
     }
 
     /// What `--helper` says: never the one that this machine may have.
-    fn helper(&self) -> &Path {
+    pub fn helper(&self) -> &Path {
         self.system.as_ref().map_or("none".as_ref(), |system| &system.socket)
     }
 

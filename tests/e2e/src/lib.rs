@@ -4,6 +4,7 @@
 //! times: against `judge` alone over a [model] of the sandbox; [bare](runner), where an attack must succeed;
 //! and guarded, where it must be refused and recorded. The process that plays the agent is C
 //! (`attacks/driver.c`) and makes raw system calls. Real programs have rows of their own kind, in [tool].
+//! The agents themselves are among them ([programs]), with a [service] in place of their model.
 //! Sessions as people meet them are played by an [agent] that does one line after another, and in a [terminal].
 //!
 //! What is held against `judge` alone is so on every system; what plays the agent is Linux's so far, and so are the
@@ -25,6 +26,7 @@ pub mod parallel;
 pub mod person;
 pub mod places;
 pub mod play;
+pub mod programs;
 pub mod random;
 pub mod require;
 pub mod row;
@@ -32,6 +34,7 @@ pub mod runner;
 #[cfg(target_os = "linux")]
 pub mod same;
 pub mod sandbox;
+pub mod service;
 pub mod system;
 #[cfg(target_os = "linux")]
 pub mod terminal;
