@@ -2,6 +2,8 @@
 //!
 //! Data goes to stdout, notes and problems to stderr. It reads ledgers and changes nothing.
 
+#[cfg(target_os = "linux")]
+mod doors;
 mod follow;
 mod list;
 mod own;
@@ -13,12 +15,13 @@ mod story;
 mod tail;
 
 #[cfg(target_os = "linux")]
+pub(crate) use doors::tidy_doors;
+#[cfg(target_os = "linux")]
 pub(crate) use tail::Tail;
 
 use crate::cli::SessionsCommand;
 use crate::platform;
 use crate::state::{StateError, StateFolder};
-use helper_daemon::client;
 use helper_daemon::denial::printable;
 use helper_daemon::ledger::{Contents, read};
 use helper_daemon::session::SessionId;
@@ -71,16 +74,6 @@ pub(crate) fn ledger_of(wanted: &str) -> Result<(SessionId, Contents), SessionsE
     let name = shelf::find(&folder, wanted)?;
     let (contents, _) = shelf::open(&folder.ledger(&name))?;
     Ok((name, contents))
-}
-
-/// Removes the doors of sessions whose helper was killed.
-pub(crate) fn tidy_doors(folder: &StateFolder) {
-    for id in client::door::names(folder.path()) {
-        // A session that is being started has an empty ledger.
-        if !folder.ledger(&id).exists() || is_live(folder, &id) == Some(false) {
-            folder.discard_door(&id);
-        }
-    }
 }
 
 /// Whether a helper holds the ledger of a session and has not written its end, after which it lets go of it.

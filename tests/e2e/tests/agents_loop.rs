@@ -1,5 +1,6 @@
 //! Codex and Claude Code themselves close the loop, with a played model: refused, they ask; a person outside
 //! answers; they go on.
+#![cfg(target_os = "linux")]
 
 use e2e::guard::{ledgers, read};
 use e2e::programs::Program;

@@ -1,4 +1,5 @@
 //! Codex and Claude Code themselves, guarded, with a played model: what the model is told of a refusal.
+#![cfg(target_os = "linux")]
 
 use e2e::programs::Program;
 use e2e::programs::scene::{Played, Scene, Start, does};

@@ -1,5 +1,6 @@
 //! What is asked of a session beside the loop itself: too much, by the wrong one, and before anything is done; and
 //! policies that say who decides.
+#![cfg(target_os = "linux")]
 
 use e2e::approver::{Approver, agent_says, contents, story, tells};
 use e2e::asking::{answer_to, await_answer, denials, request, word};

@@ -1,5 +1,6 @@
 //! The loop by hand: something is blocked, the agent asks, a person answers, the agent tries again. With both kinds
 //! of helper, as root and as an ordinary user.
+#![cfg(target_os = "linux")]
 
 use e2e::approver::{Approver, agent_says, contents, person_says, story, tells};
 use e2e::asking::{answer_to, await_answer, word};

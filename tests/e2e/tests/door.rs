@@ -1,5 +1,6 @@
 //! Who may say what at the door of a session that has a helper of its own: the table of docs/authority.md, as for
 //! the system's helper. An agent there is of the person's own user: only the kernel's word tells them apart.
+#![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
 use e2e::asking::{Desk, grant, of_owners, request, word};
