@@ -109,6 +109,30 @@ fn seccomp_an_agent_is_known_through_its_wrappers() {
     });
 }
 
+/// What an agent edits, adds, and removes of its own by its own tool, it does as bare.
+#[test]
+fn seccomp_a_patch_goes_through_as_bare() {
+    Scene::once(&CODEX, |scene| {
+        let patch = |what: &str| Act::Patch(format!("*** Begin Patch\n{what}*** End Patch\n"));
+        let [a, b, made] = ["a", "b", "made"].map(|name| scene.name(name));
+        let edits = patch(&format!(
+            "*** Update File: {a}\n@@\n-old\n+new\n*** Update File: {b}\n@@\n-old\n+newer\n*** Add File: {made}\n+mine\n"
+        ));
+        let removes = patch(&format!("*** Delete File: {made}\n"));
+        for bare in [true, false] {
+            let start = Start { bare, ..Start::default() };
+            let undo = ["a", "b"].map(|name| std::fs::write(scene.path(name), "old\n"));
+            assert!(undo.iter().all(Result::is_ok));
+            let Played { outcome, asked } = scene.start(&start, does(vec![edits.clone(), removes.clone()]));
+            assert_eq!((outcome.status.code(), asked.len()), (Some(0), 3), "{scene}, {start:?}: {asked:#?}");
+            let now = ["a", "b"].map(|name| std::fs::read_to_string(scene.path(name)).expect("a file"));
+            assert_eq!(now, ["new\n", "newer\n"], "{scene}, {start:?}: {}", asked[1].text());
+            assert!(!scene.path("made").exists(), "{scene}, {start:?}: {}", asked[2].text());
+            assert!(outcome.denials.is_empty(), "{scene}: {:?}", outcome.denials);
+        }
+    });
+}
+
 #[test]
 fn seccomp_of_a_patch_that_fails_the_next_hook_tells() {
     Scene::once(&CODEX, |scene| {
