@@ -142,7 +142,7 @@ fn seccomp_records_are_kept_in_the_home() {
         let left = fs::read_dir(empty.records()).expect("the records").flatten();
         let mut left: Vec<_> = left.map(|entry| entry.file_name()).collect();
         left.sort();
-        assert_eq!(left, ["denials.jsonl", "sessions", "stash"]);
+        assert_eq!(left, ["denials.jsonl", "doors", "sessions", "stash"]);
     });
 }
 
