@@ -88,7 +88,8 @@ impl Shared {
             next_client: 1,
             questions: Vec::new(),
             delivering: false,
-            next_pid: 500,
+            // Right below the test's own pid, which stands for the caller's: it is never another's.
+            next_pid: std::process::id() as i32 - 1,
             next_version: 1000,
         };
         for (pid, executable) in [(LAUNCHD, "/sbin/launchd"), (CALLER, "/usr/local/bin/es-guard")] {
@@ -125,6 +126,9 @@ impl Kernel {
         let mut child = self.processes[&parent].clone();
         child.lineage.push(parent);
         self.next_pid += 1;
+        while self.next_pid == std::process::id() as i32 || self.processes.contains_key(&self.next_pid) {
+            self.next_pid += 1;
+        }
         (child.pid, child.version) = (self.next_pid, self.new_version());
         (child.parent, child.original_parent) = (parent, parent);
         let pid = child.pid;
