@@ -47,12 +47,10 @@ pub struct Start<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Every agent as an ordinary user with a helper of its own, and as root with the system's. (That each user can
-    /// have each helper, tests of less weight show.)
+    /// Every agent as an ordinary user with a helper of its own, and as root with the system's.
     pub fn each(play: impl Fn(&Scene<'_>)) {
         let Some(folder) = folder() else { return };
-        for stage in Stage::of_every_helper() {
-            let who = if stage.is_embedded() { Who::User } else { Who::Root };
+        for (stage, who) in Stage::of_every_helper_once() {
             Program::ALL.into_iter().for_each(|program| play(&Scene::new(&folder, &stage, program, who)));
         }
     }
