@@ -6,6 +6,8 @@ pub const AUTH_EXEC: u32 = 0;
 pub const AUTH_OPEN: u32 = 1;
 /// `ES_EVENT_TYPE_AUTH_RENAME`.
 pub const AUTH_RENAME: u32 = 6;
+/// `ES_EVENT_TYPE_AUTH_SIGNAL`.
+pub const AUTH_SIGNAL: u32 = 7;
 /// `ES_EVENT_TYPE_AUTH_UNLINK`.
 pub const AUTH_UNLINK: u32 = 8;
 /// `ES_EVENT_TYPE_NOTIFY_EXEC`.

@@ -94,6 +94,13 @@ pub enum Event {
         /// The other.
         second: File,
     },
+    /// Another process is sent a signal.
+    Signal {
+        /// Which.
+        number: i32,
+        /// Who gets it.
+        target: Box<Process>,
+    },
     /// The process made another.
     Fork {
         /// The new one.

@@ -13,6 +13,8 @@ pub enum Subscription {
     AuthOpen = sys::AUTH_OPEN,
     /// A name is about to be changed.
     AuthRename = sys::AUTH_RENAME,
+    /// A process is about to be sent a signal by another.
+    AuthSignal = sys::AUTH_SIGNAL,
     /// A name is about to be removed.
     AuthUnlink = sys::AUTH_UNLINK,
     /// A program was started.
@@ -39,10 +41,11 @@ pub enum Subscription {
 
 impl Subscription {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AuthExec,
         Self::AuthOpen,
         Self::AuthRename,
+        Self::AuthSignal,
         Self::AuthUnlink,
         Self::NotifyExec,
         Self::NotifyFork,

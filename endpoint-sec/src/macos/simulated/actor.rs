@@ -88,6 +88,18 @@ impl Actor {
         attempt.outcome()
     }
 
+    /// Sends another process a signal, if it may. What it would do to that one is the caller's to perform.
+    pub fn signals(&self, other: &Self, number: i32) -> Outcome {
+        let asked = self.simulation.kernel(|kernel| {
+            let target = kernel.processes[&other.pid].clone();
+            let what = What::Signal { number, target: &target };
+            kernel.ask(&self.simulation.0, self.pid, types::AUTH_SIGNAL, 0, &[], &what)
+        });
+        let attempt = Attempt { simulation: self.simulation.clone(), number: asked };
+        self.simulation.deliver();
+        attempt.outcome()
+    }
+
     /// Ends, and has all be told.
     pub fn exit(self, status: i32) {
         let shared = &self.simulation.0;

@@ -9,10 +9,12 @@ use super::programs::Programs;
 use super::recorder::Note;
 use super::rename::Looked;
 use super::session::Session;
+use crate::policy::judge::{Loss, Reason};
+use crate::policy::operation::Op;
 use crate::session::SessionId;
 use crate::tree::{Standing, Stranger, Tree};
 use endpoint_sec::macos::{AuditToken, Destination, Event, Lost, Message, OpenFor, Process};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// All that is judged by.
 pub(super) struct Court {
@@ -20,11 +22,19 @@ pub(super) struct Court {
     pub(super) programs: Programs,
     pub(super) sessions: BTreeMap<u32, Session>,
     pub(super) last: u32,
+    /// es-guard's own processes that the trees could reach.
+    pub(super) wards: HashSet<AuditToken>,
 }
 
 impl Court {
     pub(super) fn new(tree: Tree<AuditToken, u32>) -> Self {
-        Self { tree, programs: Programs::default(), sessions: BTreeMap::new(), last: 0 }
+        Self {
+            tree,
+            programs: Programs::default(),
+            sessions: BTreeMap::new(),
+            last: 0,
+            wards: HashSet::new(),
+        }
     }
 
     /// What happened.
@@ -85,6 +95,10 @@ impl Court {
             }
             Standing::Member(number) => {
                 let doer = self.doer(process, time);
+                if let Some(ward) = self.reached(event) {
+                    let session = self.sessions.get(&number);
+                    return session.map_or(Ruling::Allow(Vec::new()), |session| session.reached(&doer, ward));
+                }
                 let ruling = match self.sessions.get_mut(&number) {
                     Some(session) => session.rule(&doer, event, looked),
                     // It was retired.
@@ -98,6 +112,9 @@ impl Court {
             // It may be of any of them: what any one denies is denied.
             Standing::Uncertain => {
                 let doer = self.doer(process, time);
+                if let Some((ward, session)) = self.reached(event).zip(self.sessions.values().next()) {
+                    return session.reached(&doer, ward);
+                }
                 let mut all = Vec::new();
                 for session in self.sessions.values_mut() {
                     match session.rule(&doer, event, looked) {
@@ -129,6 +146,16 @@ impl Court {
 
     fn doer(&self, process: Process, time: (i64, i64)) -> Doer {
         Doer { program: self.programs.of(process.token), process, time }
+    }
+
+    /// The process of es-guard's own that a signal is for. Zero asks whether it is there, and does nothing.
+    fn reached<'e>(&self, event: &'e Event) -> Option<&'e Process> {
+        match event {
+            Event::Signal { number, target } if *number != 0 && self.wards.contains(&target.token) => {
+                Some(target)
+            }
+            _ => None,
+        }
     }
 
     /// Messages were lost. `processes` are all that there are now, if forks, execs or exits may be among them.
@@ -182,9 +209,18 @@ impl Session {
             }
             Event::ExchangeData { first, second } => self.exchange_data(doer, first, second),
             Event::Open { file, .. } | Event::Truncate { target: file } => self.write(doer, file),
-            // Nobody asked to be asked about these.
-            Event::Exec { .. } | Event::Fork { .. } | Event::Exit { .. } => Ruling::Allow(Vec::new()),
+            // A signal to one of its own; nobody asked to be asked about the others.
+            Event::Signal { .. } | Event::Exec { .. } | Event::Fork { .. } | Event::Exit { .. } => {
+                Ruling::Allow(Vec::new())
+            }
         }
+    }
+
+    /// A signal would reach es-guard itself.
+    fn reached(&self, doer: &Doer, ward: &Process) -> Ruling {
+        let zone = self.rules.policy.zones.iter().find(|zone| zone.internal).map(|zone| zone.path.clone());
+        let loss = Loss { zone: zone.unwrap_or_default(), reason: Reason::Sealed };
+        self.denied(doer, Op::Signal, ward.executable.path_as_told(), None, &loss)
     }
 
     /// A person has made, replaced or removed what has these names: it is the person's now.

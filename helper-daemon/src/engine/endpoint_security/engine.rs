@@ -1,6 +1,7 @@
 //! The engine: its threads, and what may be done with it.
 
 use super::court::Court;
+use super::error::{EnrolError, StartError, Uncertain};
 use super::handler::Handler;
 use super::holder::{Held, Holder};
 use super::incident::Alarm;
@@ -9,13 +10,13 @@ use super::own::Own;
 use super::recorder::Recorder;
 use super::selection::Selection;
 use super::session::{Rules, Session, now};
-use super::unsupported::{Unsupported, supports};
+use super::unsupported::supports;
 use super::{lock, volume};
 use crate::engine::Witness;
 use crate::policy::Policy;
 use crate::session::SessionId;
 use crate::tree::{Standing, Tree};
-use endpoint_sec::macos::{AuditToken, ConnectError, Control, FileId, Framework, Guarantees, Refused, Scope};
+use endpoint_sec::macos::{AuditToken, Control, FileId, Framework, Guarantees, Scope};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -62,49 +63,6 @@ pub struct Enrolment {
     pub ended: Box<dyn FnOnce() + Send>,
 }
 
-/// Why an engine did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No client.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The client was not given what it asked for.
-    #[error("{0}; restart the machine, and report it if that does not help")]
-    Refused(#[from] Refused),
-    /// Not even this process is to be seen.
-    #[error("failed to find this process among all: start es-guard outside of any sandbox")]
-    NoProcesses,
-    /// No thread.
-    #[error("failed to start a thread: {0}; close some programs and try again")]
-    Thread(#[source] std::io::Error),
-}
-
-/// Why a session is not guarded, or goes on being judged by its last policy.
-#[derive(Debug, thiserror::Error)]
-pub enum EnrolError {
-    /// The policy asks for what this engine can't do.
-    #[error(transparent)]
-    Unsupported(#[from] Unsupported),
-    /// A zone could not be selected.
-    #[error("{0}; name fewer zones, or restart the machine")]
-    Refused(#[from] Refused),
-    /// The process is of a session: a session inside a session adds its zones to the outer one's policy.
-    #[error("failed to begin a session: process {pid} is of the session {of}; add its zones to that one")]
-    Nested {
-        /// The process.
-        pid: i32,
-        /// Whose it is.
-        of: SessionId,
-    },
-    /// There is no such session.
-    #[error("failed to find the session {0}: it has ended")]
-    NoSession(SessionId),
-}
-
-/// Nobody can tell whose tree a process is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Uncertain;
-
 impl Engine {
     /// Connects, and gets to know the processes that there are; nobody is guarded yet.
     ///
@@ -149,6 +107,7 @@ impl Engine {
         let selection = Mutex::new(Selection::begin(scope, &control)?);
         // Forks from here on are told of; who is there now is of no session.
         let processes = framework.processes();
+        lock(&court).wards.extend(framework.own_token());
         lock(&court).tree.know_outside(processes.into_iter().map(|(who, _)| who));
         Ok(Self {
             framework: framework.clone(),
@@ -163,6 +122,12 @@ impl Engine {
             holder: Some(holder),
             threads,
         })
+    }
+
+    /// One more of es-guard's processes that no tree may send a signal to; this one is known. It matters where the
+    /// user's own helper guards (macOS 27): root's nobody of a tree can reach.
+    pub fn protect(&self, who: AuditToken) {
+        lock(&self.court).wards.insert(who);
     }
 
     /// What the system promises.

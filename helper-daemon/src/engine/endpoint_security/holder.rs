@@ -1,8 +1,8 @@
 //! The thread that has the client: before macOS 27 only the one that connected it may delete it.
 
-use super::engine::StartError;
+use super::error::StartError;
 use super::handler::Handler;
-use super::selection::SUBSCRIPTIONS;
+use super::selection::subscriptions;
 use endpoint_sec::macos::{Client, Control, Framework, Guarantees, Prepared, Scope};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -50,7 +50,7 @@ impl Holder {
 fn connect(framework: &Framework, scope: Scope, handler: Handler) -> Result<Client, StartError> {
     let prepared =
         Prepared::connect(framework, scope, move |control, incoming| handler.receive(control, incoming))?;
-    Ok(prepared.only_targets(&[])?.subscribe(&SUBSCRIPTIONS)?)
+    Ok(prepared.only_targets(&[])?.subscribe(&subscriptions(scope))?)
 }
 
 impl Drop for Holder {

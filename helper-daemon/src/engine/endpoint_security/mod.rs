@@ -17,11 +17,12 @@
 //! | [`own`] | which names the session itself made |
 //! | [`names`], [`volume`], [`walk`] | one spelling for each place; what the disk says |
 //! | [`recorder`] | telling witnesses, once the kernel was answered |
-//! | [`incident`], [`unsupported`] | what is said to the person |
+//! | [`incident`], [`unsupported`], [`error`] | what is said to the person |
 
 mod court;
 mod doer;
 mod engine;
+mod error;
 mod handler;
 mod holder;
 mod incident;
@@ -43,7 +44,8 @@ mod volume;
 mod walk;
 mod writing;
 
-pub use engine::{Engine, EnrolError, Enrolment, StartError, Uncertain};
+pub use engine::{Engine, Enrolment};
+pub use error::{EnrolError, StartError, Uncertain};
 pub use incident::{Alarm, Incident, SetRight};
 pub use unsupported::{LIMITS, Unsupported, supports};
 

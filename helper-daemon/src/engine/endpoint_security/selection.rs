@@ -11,8 +11,14 @@ use endpoint_sec::macos::{Control, PathKind, Refused, Scope, Subscription};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// All that the client subscribes to.
-pub(super) const SUBSCRIPTIONS: [Subscription; 13] = [
+/// All that the client subscribes to. A signal is about no path, so all of the scope are told: of a user's own helper
+/// that is its own tree; root's can't be reached by a user, and is told of none.
+pub(super) fn subscriptions(scope: Scope) -> Vec<Subscription> {
+    let signals = (scope == Scope::Descendants).then_some(Subscription::AuthSignal);
+    SUBSCRIPTIONS.into_iter().chain(signals).collect()
+}
+
+const SUBSCRIPTIONS: [Subscription; 13] = [
     Subscription::AuthUnlink,
     Subscription::AuthRename,
     Subscription::AuthCreate,

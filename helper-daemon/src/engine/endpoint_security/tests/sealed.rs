@@ -50,3 +50,23 @@ fn files_of_the_session_are_known_by_any_name() {
     assert_eq!(mac.denies(&linked), Some(Reason::Sealed));
     mac.ends();
 }
+
+#[test]
+fn a_tree_sends_no_signal_to_the_helper_that_guards_it() {
+    let mac = Mac::with(System::MACOS_27, policy());
+    let helper = mac.simulation.caller();
+    let child = mac.root.fork();
+    for number in [9, 17] {
+        assert_eq!(child.signals(&helper, number), Outcome::Denied);
+    }
+    assert_eq!(child.signals(&helper, 0), Outcome::Allowed, "it asks whether it is there");
+    assert_eq!(child.signals(&mac.root, 15), Outcome::Allowed);
+    assert_eq!(child.signals(&mac.shell, 15), Outcome::Allowed);
+    mac.engine().protect(mac.shell.token());
+    assert_eq!(child.signals(&mac.shell, 15), Outcome::Denied);
+    let denials = mac.denials();
+    assert_eq!(denials.len(), 3);
+    assert_eq!((denials[0].op, denials[0].reason), (Op::Signal, Reason::Sealed));
+    assert_eq!(denials[0].path, Path::new("/usr/local/bin/es-guard"));
+    mac.ends();
+}
