@@ -79,8 +79,10 @@ fn all_of_a_cloned_directory_is_own() {
     fs::create_dir(at("src")).unwrap();
     let (source, zone) = (Facts::of(at("src")).unwrap(), Facts::of(at("")).unwrap());
     assert_eq!(mac.denies(&Action::Clone { source, directory: zone, name: "copy".into() }), None);
-    fs::create_dir(at("copy")).unwrap();
-    fs::write(at("copy/f"), "").unwrap();
+    // A clone is there at once or not at all.
+    fs::create_dir(directory.path().join("staged")).unwrap();
+    fs::write(directory.path().join("staged/f"), "").unwrap();
+    fs::rename(directory.path().join("staged"), at("copy")).unwrap();
     mac.engine().settle();
     assert_eq!(mac.denies(&Action::unlink(Facts::of(at("copy/f")).unwrap())), None);
     mac.ends();

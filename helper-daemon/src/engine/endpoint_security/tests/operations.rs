@@ -91,6 +91,7 @@ fn what_is_asked_twice_about_one_call_is_answered_alike() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn an_exchange_is_judged_as_the_renames_that_macos_tells_of() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
@@ -110,9 +111,9 @@ fn an_exchange_is_judged_as_the_renames_that_macos_tells_of() {
     assert_eq!(mac.denies(&onto("zone/b", "out")), Some(Reason::MovedOut));
     // An edit by swap.
     assert_eq!(does(&mac.root, &onto("zone/n", "zone/a")), Outcome::Allowed);
-    std::fs::rename(at("zone/n"), at("new")).unwrap();
-    std::fs::rename(at("zone/a"), at("zone/n")).unwrap();
-    std::fs::rename(at("new"), at("zone/a")).unwrap();
+    let flag = nix::fcntl::RenameFlags::RENAME_EXCHANGE;
+    let here = nix::fcntl::AT_FDCWD;
+    nix::fcntl::renameat2(here, &at("zone/n"), here, &at("zone/a"), flag).unwrap();
     assert_eq!(mac.denies(&Action::unlink(facts("zone/a"))), Some(Reason::Removed));
     assert_eq!(mac.denies(&Action::unlink(facts("zone/n"))), None, "where the session's own stood");
     mac.ends();
