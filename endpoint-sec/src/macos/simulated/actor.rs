@@ -88,6 +88,21 @@ impl Actor {
         attempt.outcome()
     }
 
+    /// Executes a program; the notice stays in the queues, and nobody is asked.
+    pub fn exec_undelivered(&self, executable: impl AsRef<Path>) {
+        self.simulation.kernel(|kernel| {
+            let mut target = kernel.processes[&self.pid].clone();
+            target.version = kernel.new_version();
+            target.executable = Facts::file(executable.as_ref());
+            let (targets, what) = (
+                [target.executable.path.clone()],
+                What::Exec { target: &target, script: None, arguments: &[] },
+            );
+            kernel.submit(&self.simulation.0, self.pid, types::NOTIFY_EXEC, None, &targets, &what);
+            kernel.processes.insert(self.pid, target.clone());
+        });
+    }
+
     /// Sends another process a signal, if it may. What it would do to that one is the caller's to perform.
     pub fn signals(&self, other: &Self, number: i32) -> Outcome {
         let asked = self.simulation.kernel(|kernel| {

@@ -14,7 +14,7 @@ use crate::policy::operation::Op;
 use crate::session::SessionId;
 use crate::tree::{Standing, Stranger, Tree};
 use endpoint_sec::macos::{AuditToken, Destination, Event, Lost, Message, OpenFor, Process};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// All that is judged by.
 pub(super) struct Court {
@@ -22,6 +22,9 @@ pub(super) struct Court {
     pub(super) programs: Programs,
     pub(super) sessions: BTreeMap<u32, Session>,
     pub(super) last: u32,
+    /// First processes of sessions, by process id, until they execute something or end. How they came to be may be told
+    /// only after they were enrolled, and says nothing then.
+    pub(super) roots: HashMap<i32, AuditToken>,
     /// es-guard's own processes that the trees could reach.
     pub(super) wards: HashSet<AuditToken>,
 }
@@ -33,20 +36,32 @@ impl Court {
             programs: Programs::default(),
             sessions: BTreeMap::new(),
             last: 0,
+            roots: HashMap::new(),
             wards: HashSet::new(),
+        }
+    }
+
+    /// These are of no session: there is none yet.
+    pub(super) fn know_outside(&mut self, processes: Vec<(AuditToken, Option<AuditToken>)>) {
+        for (who, _) in processes {
+            self.tree.settle(who, Standing::Outside);
         }
     }
 
     /// What happened.
     pub(super) fn note(&mut self, process: &Process, event: Event) -> Vec<Note> {
         match event {
+            Event::Fork { child } if self.roots.contains_key(&child.token.pid()) => Vec::new(),
             Event::Fork { child } => {
                 self.tree.forked(stranger(process), child.token);
                 self.programs.forked(process.token, child.token);
                 Vec::new()
             }
             Event::Exec { target, directory, arguments, .. } => {
-                self.tree.executed(stranger(process), target.token);
+                if self.roots.get(&target.token.pid()) != Some(&target.token) {
+                    self.roots.remove(&target.token.pid());
+                    self.tree.executed(stranger(process), target.token);
+                }
                 if self.tree.session_of(target.token) != Some(Standing::Outside) {
                     let directory = directory.map(|file| file.path_as_told().to_owned()).unwrap_or_default();
                     self.programs.executed(process.token, target.token, arguments, directory);
@@ -55,6 +70,7 @@ impl Court {
             }
             Event::Exit { .. } => {
                 let standing = self.tree.meet(stranger(process));
+                self.roots.remove(&process.token.pid());
                 self.tree.exited(process.token);
                 self.programs.ended(process.token);
                 if matches!(standing, Standing::Member(_)) { self.ended() } else { Vec::new() }
@@ -168,6 +184,7 @@ impl Court {
         let tree = processes.map(|processes| {
             self.tree.taint();
             let found = self.tree.resynchronise(&processes);
+            self.roots.retain(|_, root| processes.iter().any(|(who, _)| who == root));
             let tree = &self.tree;
             self.programs.keep_only(|who| tree.session_of(who).is_some());
             SetRight {

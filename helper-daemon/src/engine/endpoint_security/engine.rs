@@ -82,7 +82,9 @@ impl Engine {
         // Who may not ask about launchd is no root: then whom launchd has adopted is one that nobody can tell of.
         let reaper =
             framework.token_of(1).or_else(|| framework.own_token()).ok_or(StartError::NoProcesses)?;
-        let court = Arc::new(Mutex::new(Court::new(Tree::new(reaper))));
+        let mut court = Court::new(Tree::new(reaper));
+        court.know_outside(framework.processes());
+        let court = Arc::new(Mutex::new(court));
         let (notes, told) = mpsc::channel();
         let (looks, looked) = mpsc::channel();
         let (serving, refuses) = (Arc::new(Mutex::new(())), Arc::new(OnceLock::new()));
@@ -105,10 +107,14 @@ impl Engine {
         // It is set before anything can be lost of what was asked.
         let _ = refuses.set(guarantees.fails_closed);
         let selection = Mutex::new(Selection::begin(scope, &control)?);
-        // Forks from here on are told of; who is there now is of no session.
-        let processes = framework.processes();
+        // Forks from here on are told of; who is there now is of no session. It is asked again, as some may have come
+        // while the client was connected, and of those nobody can have seen the parents.
+        lock(&court).know_outside(framework.processes());
         lock(&court).wards.extend(framework.own_token());
-        lock(&court).tree.know_outside(processes.into_iter().map(|(who, _)| who));
+        // Its own files are no question to itself. Of descendants it is none, and is told of by no question anyway.
+        if let (Scope::System, Some(own)) = (scope, framework.own_token()) {
+            control.mute_process(&own)?;
+        }
         Ok(Self {
             framework: framework.clone(),
             scope,
@@ -150,6 +156,7 @@ impl Engine {
         court.last += 1;
         let number = court.last;
         court.tree.enrol(root, number);
+        court.roots.insert(root.pid(), root);
         let session = Session {
             number,
             id,

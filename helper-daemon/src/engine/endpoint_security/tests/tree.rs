@@ -136,3 +136,35 @@ fn whose_tree_a_process_is_in() {
         mac.ends();
     }
 }
+
+#[test]
+fn a_session_is_enrolled_though_how_its_first_process_came_to_be_is_told_later() {
+    for system in SYSTEMS {
+        let mut mac = Mac::new(system);
+        // Started suspended: the process is there, and is known, before its fork and exec are told.
+        let second = mac.simulation.caller().fork_undelivered();
+        second.exec_undelivered("/usr/local/bin/codex");
+        mac.enrol(&second, "second", policy(), Vec::new()).unwrap();
+        mac.simulation.deliver();
+        assert_eq!(mac.engine().members(&session("second")), [second.token()]);
+        assert_eq!(mac.denies_to(&second, &unlink("/zone/a")), Some(Reason::Removed));
+        assert_eq!(second.exec("/bin/sh", &["sh"]), Outcome::Allowed);
+        assert_eq!(mac.denies_to(&second.fork(), &unlink("/zone/a")), Some(Reason::Removed));
+        second.exit(0);
+        assert!(mac.engine().is_alive(&session("second")), "its child is there");
+        mac.ends();
+    }
+}
+
+#[test]
+fn a_first_process_that_was_only_forked_is_enrolled_and_stays_so_when_it_executes() {
+    for system in SYSTEMS {
+        let mut mac = Mac::new(system);
+        let second = mac.simulation.caller().fork_undelivered();
+        mac.enrol(&second, "second", policy(), Vec::new()).unwrap();
+        second.exec_undelivered("/usr/local/bin/codex");
+        mac.simulation.deliver();
+        assert_eq!(mac.denies_to(&second, &unlink("/zone/a")), Some(Reason::Removed));
+        mac.ends();
+    }
+}
