@@ -41,6 +41,9 @@ const ERRANDS: [&str; 24] = [
     "--version",
 ];
 
+/// What has the conversation go on in tmux.
+const TMUX: &str = "--tmux";
+
 impl Agent for Claude {
     fn name(&self) -> &'static str {
         "claude"
@@ -77,6 +80,15 @@ impl Agent for Claude {
         }
         extended.extend(args);
         Some(extended)
+    }
+
+    /// A terminal multiplexer's server may be anybody's child.
+    fn done_elsewhere(&self, args: &[OsString]) -> Option<&'static str> {
+        let words = args.iter().take_while(|arg| *arg != "--").filter_map(|arg| arg.to_str());
+        words
+            .map(|word| word.split_once('=').map_or(word, |(option, _)| option))
+            .any(|o| o == TMUX)
+            .then_some(TMUX)
     }
 }
 

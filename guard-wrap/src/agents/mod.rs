@@ -42,6 +42,16 @@ pub(crate) trait Agent: Sync {
     /// Its arguments, with what tells it of es-guard. `None`: they start no conversation, or can't be read.
     fn extended(&self, args: &[OsString], guard: &Guard) -> Option<Vec<OsString>>;
 
+    /// Its arguments where it is told nothing: as they are, but for what keeps its work in its own process tree.
+    fn kept_here(&self, args: &[OsString]) -> Vec<OsString> {
+        args.to_vec()
+    }
+
+    /// The word that has its work done by a process that may be anybody's child.
+    fn done_elsewhere(&self, _args: &[OsString]) -> Option<&'static str> {
+        None
+    }
+
     /// Whether the model can be told something at an event. `again`: it goes on only because a hook has asked it to.
     /// Who is always asked to go on never ends.
     fn listens(&self, event: &str, again: bool) -> bool {
@@ -65,13 +75,31 @@ pub(crate) fn named(name: &str) -> Option<&'static dyn Agent> {
     ALL.into_iter().find(|agent| agent.name() == name)
 }
 
-/// A command line that tells the agent it starts of es-guard; the same where it starts none that is known.
-pub(crate) fn integrated(command: &[OsString], guard: &Guard) -> Vec<OsString> {
-    let extended = recognise::agent(command).and_then(|(agent, at)| {
-        let args = agent.extended(&command[at..], guard)?;
-        Some([&command[..at], &args].concat())
-    });
-    extended.unwrap_or_else(|| command.to_vec())
+/// Variables that keep an agent's work in its own process tree, be it started by whatever in there: Claude Code's,
+/// which else has a daemon do it.
+pub(crate) const KEPT_HERE: [(&str, &str); 1] = [("CLAUDE_CODE_DISABLE_AGENT_VIEW", "1")];
+
+/// A command line by which an agent's work is done where no session guards it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "start {agent}: `{word}` has the work done by a process that this session does not guard. Leave it out, or start \
+     that process under es-guard"
+)]
+pub(crate) struct Elsewhere {
+    agent: &'static str,
+    word: &'static str,
+}
+
+/// A command line that keeps the agent it starts inside the session, and tells it of es-guard as `guard` says; the
+/// same where it starts none that is known.
+pub(crate) fn arranged(command: &[OsString], guard: Option<&Guard>) -> Result<Vec<OsString>, Elsewhere> {
+    let Some((agent, at)) = recognise::agent(command) else { return Ok(command.to_vec()) };
+    let (before, args) = command.split_at(at);
+    if let Some(word) = agent.done_elsewhere(args) {
+        return Err(Elsewhere { agent: agent.name(), word });
+    }
+    let told = guard.and_then(|guard| agent.extended(args, guard));
+    Ok([before, &told.unwrap_or_else(|| agent.kept_here(args))].concat())
 }
 
 /// What the hook of an agent is for: one command an event.

@@ -91,7 +91,7 @@ pub(super) fn run(args: &WrapArgs, outer: Live, program: Program, signals: &Sign
     match narrowed(args, &outer) {
         Ok(compiled) => {
             greet(args, &outer.session, &compiled);
-            execute(outer.session, program, signals)
+            execute(&outer, program, signals)
         }
         Err(error) => error,
     }
@@ -116,8 +116,12 @@ fn greet(args: &WrapArgs, session: &SessionId, compiled: &Compiled) {
     }
 }
 
-fn execute(session: SessionId, program: Program, signals: &Signals) -> NestedError {
-    let command = program.command(&session, None, signals.before());
+fn execute(outer: &Live, program: Program, signals: &Signals) -> NestedError {
+    let door = match &outer.address {
+        Address::Door(path) => Some(path.as_path()),
+        Address::System(path) => path.as_deref(),
+    };
+    let command = program.command(&outer.session, door, signals.before());
     // What can't be given back is what a shell would have started it with, too.
     let _ = restore_startup_signals();
     let _ = command.signals.thread_set_mask();

@@ -29,6 +29,8 @@ pub(super) enum ProgramError {
     NotExecutable(String),
     #[error("start the agent: an argument has a NUL byte in it, which no command can be given")]
     Nul,
+    #[error(transparent)]
+    Elsewhere(#[from] agents::Elsewhere),
 }
 
 impl ProgramError {
@@ -37,7 +39,7 @@ impl ProgramError {
         match self {
             ProgramError::NotInPath(_) | ProgramError::Missing(_) => 127,
             ProgramError::NotExecutable(_) => 126,
-            ProgramError::Nul => crate::cli::NOTHING_RAN,
+            ProgramError::Nul | ProgramError::Elsewhere(_) => crate::cli::NOTHING_RAN,
         }
     }
 }
@@ -66,7 +68,7 @@ impl Program {
             }
         }
         let words = command.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-        let whole = guard.map_or_else(|| command.to_vec(), |guard| agents::integrated(command, guard));
+        let whole = agents::arranged(command, guard)?;
         let argv = whole.iter().map(|arg| CString::new(arg.as_bytes()));
         Ok(Self { argv: argv.collect::<Result<_, _>>().map_err(|_| ProgramError::Nul)?, words })
     }
@@ -79,17 +81,22 @@ impl Program {
     /// What the helper executes: the command, this process's environment, and in it the session's name and where it
     /// is asked.
     pub(super) fn command(self, id: &SessionId, door: Option<&Path>, signals: SigSet) -> Command {
-        let own =
-            std::env::vars_os().filter(|(name, _)| name != live::VARIABLE && name != client::door::VARIABLE);
-        let session = (live::VARIABLE.into(), id.as_str().into());
-        let door = door.map(|door| (client::door::VARIABLE.into(), door.into()));
+        let set: Vec<(OsString, OsString)> = [(live::VARIABLE, id.as_str())]
+            .into_iter()
+            .chain(agents::KEPT_HERE)
+            .map(|(name, value)| (name.into(), value.into()))
+            .chain(door.map(|door| (client::door::VARIABLE.into(), door.into())))
+            .collect();
+        let replaced =
+            |name: &OsStr| name == client::door::VARIABLE || set.iter().any(|(set, _)| set == name);
+        let own: Vec<_> = std::env::vars_os().filter(|(name, _)| !replaced(name)).collect();
         let pair = |(name, value): (OsString, OsString)| {
             let mut bytes = name.into_vec();
             bytes.push(b'=');
             bytes.extend(value.into_vec());
             CString::new(bytes).ok()
         };
-        Command { argv: self.argv, env: own.chain([session]).chain(door).filter_map(pair).collect(), signals }
+        Command { argv: self.argv, env: own.into_iter().chain(set).filter_map(pair).collect(), signals }
     }
 }
 

@@ -37,6 +37,8 @@ fn seccomp_inside_a_session_that_one_guards_more() {
         assert_eq!(play.agent.does(&format!("{wrap} /nowhere")), 127);
         let known = play.agent.says(&format!("{wrap} sh -c 'echo $ES_GUARD_SESSION' 2>/dev/null"));
         assert_eq!(known, play.session());
+        let door = play.agent.says("echo $ES_GUARD_DOOR");
+        assert_eq!(play.agent.says(&format!("{wrap} sh -c 'echo $ES_GUARD_DOOR' 2>/dev/null")), door);
         assert_ne!(play.agent.does("rm beside/x"), 0, "it stays until the outer session ends");
         // A person outside lets things through there as in the outer zones.
         let question = e2e::asking::grant(&play.session(), &beside.join("x"));
@@ -94,7 +96,7 @@ fn seccomp_no_variable_points_a_session_elsewhere() {
         assert!(play.sandbox.root().join("zone/a").exists());
         assert!(play.agent.ends().0.success());
         // What was denied is in the session's own ledger, not in one of the agent's choice.
-        assert_eq!(denials(&play.sandbox).len(), 3);
+        assert_eq!(denials(&play.sandbox).len(), 4);
         assert!(!play.sandbox.root().join("other/sessions").exists());
     }
 }

@@ -30,7 +30,7 @@ fn tries(flip: &str, take: &str, who: Who) -> u32 {
         (Pace::Long, "bytes", "unlink", Who::Root) => 200_000,
         (Pace::Long, ..) => 50_000,
         (Pace::Normal, ..) => 10_000,
-        (Pace::Slow, ..) => 1_000,
+        (Pace::Slow, ..) => 300,
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Codex;
 const EVENTS: [&str; 4] = ["SessionStart", "PreToolUse", "PostToolUse", "Stop"];
 
 /// First words that start no conversation.
-const ERRANDS: [&str; 23] = [
+const ERRANDS: [&str; 19] = [
     "login",
     "logout",
     "mcp",
@@ -40,14 +40,21 @@ const ERRANDS: [&str; 23] = [
     "cloud",
     "exec-server",
     "features",
-    "-h",
-    "--help",
-    "-V",
-    "--version",
 ];
+
+/// Options with which it only says something.
+const HELP: [&str; 4] = ["-h", "--help", "-V", "--version"];
 
 /// What a server of Codex's is not given of the environment unless it is named.
 const VARIABLES: [&str; 3] = ["ES_GUARD_HOME", "ES_GUARD_SESSION", "ES_GUARD_DOOR"];
+
+/// What is typed in Codex's terminal is done by a server in the background, which may be anybody's child, unless its
+/// command line sets something: then Codex does it itself, in every version. This sets nothing that there is.
+const KEPT_HERE: [&str; 2] = ["-c", "hooks.state.es-guard.trusted_hash=none"];
+
+/// What has another server do the work: an option, and first words.
+const REMOTE: &str = "--remote";
+const SERVERS: [&str; 2] = ["remote-control", "queue"];
 
 /// For how many seconds a tool may wait for a person: a day.
 const TOOL_PATIENCE: i64 = 86_400;
@@ -73,6 +80,20 @@ impl Agent for Codex {
         self.hook(theirs.table("hooks")?, guard)?;
         theirs.table("mcp_servers")?.insert(SERVER.to_owned(), server(guard));
         Some([theirs.words(), args].concat())
+    }
+
+    fn kept_here(&self, args: &[OsString]) -> Vec<OsString> {
+        KEPT_HERE.iter().map(OsString::from).chain(args.iter().cloned()).collect()
+    }
+
+    fn done_elsewhere(&self, args: &[OsString]) -> Option<&'static str> {
+        let words = args.iter().take_while(|arg| *arg != "--").filter_map(|arg| arg.to_str());
+        let has_remote =
+            words.map(|word| word.split_once('=').map_or(word, |(option, _)| option)).any(|o| o == REMOTE);
+        let first = first_word(args);
+        has_remote
+            .then_some(REMOTE)
+            .or_else(|| SERVERS.into_iter().find(|word| first.is_some_and(|first| first == word)))
     }
 }
 
@@ -102,18 +123,21 @@ const WITH_VALUE: [&str; 20] = [
 
 /// Whether the first word that is no option starts no conversation.
 fn is_errand(args: &[OsString]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| HELP.iter().any(|help| arg == help))
+        || first_word(args).is_some_and(|first| ERRANDS.iter().any(|errand| first == errand))
+}
+
+/// The first word that is no option, nor an option's.
+fn first_word(args: &[OsString]) -> Option<&OsString> {
     let mut args = args.iter();
-    while let Some(arg) = args.next() {
-        if ERRANDS.iter().any(|errand| arg == errand) {
-            return true;
-        }
+    while let Some(arg) = args.next().filter(|arg| *arg != "--") {
         if WITH_VALUE.iter().any(|option| arg == option) {
             args.next();
-        } else if !arg.as_encoded_bytes().starts_with(b"-") || arg == "--" {
-            return false;
+        } else if !arg.as_encoded_bytes().starts_with(b"-") {
+            return Some(arg);
         }
     }
-    false
+    None
 }
 
 impl Codex {
@@ -194,6 +218,26 @@ mod tests {
     fn what_makes_no_sense_is_left_to_the_agent() {
         let args = ["-c", "hooks=\"odd\"", "exec"].map(OsString::from);
         assert_eq!(Codex.extended(&args, &Guard::of_tests()), None);
+    }
+
+    #[test]
+    fn its_work_stays_in_its_own_process() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for (line, word) in [
+            ("--remote unix://", Some("--remote")),
+            ("--remote=ws://127.0.0.1:1 resume", Some("--remote")),
+            ("-m x remote-control start", Some("remote-control")),
+            ("queue --thread x --message y", Some("queue")),
+            ("exec queue", None),
+            ("-- --remote", None),
+            ("--search", None),
+        ] {
+            assert_eq!(Codex.done_elsewhere(&words(line)), word, "{line}");
+        }
+        assert_eq!(
+            Codex.kept_here(&words("resume --last")),
+            [&words("-c hooks.state.es-guard.trusted_hash=none")[..], &words("resume --last")].concat()
+        );
     }
 
     #[test]

@@ -95,6 +95,7 @@ fn codex_settings(tools: Tools, url: &str) -> String {
     };
     format!(
         "model = \"{model}\"\nmodel_provider = \"played\"\n\n[model_providers.played]\nname = \"played\"\n\
-         base_url = \"{url}/v1\"\nwire_api = \"responses\"\n"
+         base_url = \"{url}/v1\"\nwire_api = \"responses\"\n\n\
+         # Nobody is asked whether to try another model.\n[notice.model_migrations]\n\"gpt-5.5\" = \"gpt-6-sol\"\n"
     )
 }

@@ -4,7 +4,7 @@ use super::{Program, folder};
 use crate::guard::{Mode, Outcome, PATH, Stage, run};
 use crate::row::Who;
 use crate::sandbox::Sandbox;
-use crate::service::{Act, Asked};
+use crate::service::{Act, Asked, Service};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -119,6 +119,19 @@ impl<'a> Scene<'a> {
             let played = self.play(model);
             (played, saw.join().expect("a person"))
         })
+    }
+
+    /// A command that is no conversation of its own, with everything that an agent has to know of its model.
+    pub fn command(&self, service: &Service, program: &Path) -> Command {
+        let mut command = self.stage.command(&self.sandbox, &Mode::Bare, program);
+        command.env("PATH", PATH);
+        self.program.settle(&self.sandbox, service, &mut command);
+        command
+    }
+
+    /// What stands before a command in a line of shell, to guard the project.
+    pub fn guard_words(&self, options: &str) -> String {
+        self.stage.guard_words(&format!("--quiet --zone {} {options}", self.name("")))
     }
 
     /// The same, started in this way.
