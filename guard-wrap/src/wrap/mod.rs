@@ -16,6 +16,7 @@
 mod bereft;
 pub(crate) mod itself;
 mod jobs;
+#[cfg_attr(target_os = "macos", path = "nested/macos.rs")]
 mod nested;
 mod program;
 mod session;
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
         Ok(program) => program,
         Err(error) => return failed(&error, error.status()),
     };
-    let judge = match system::judge(args.helper.as_deref()) {
+    let judge = match system::judge_for_a_session(args.helper.as_deref()) {
         Ok(judge) => judge,
         Err(error) => return failed(&error, NOTHING_RAN),
     };
@@ -65,13 +66,12 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
     let state = prepared.state.clone();
     let ended = Session::start(args, prepared, program, signals, judge).map(Session::run);
     if ended.is_ok() {
-        crate::stash::tidy(&state);
-        crate::sessions::tidy_doors(&state);
+        crate::platform::tidy(&state);
     }
     match ended {
         Ok(ExitStatus::Code(code)) => ExitCode::from(code as u8),
         Ok(ExitStatus::Signal(signal)) => {
-            endpoint_sec::linux::process::die_of(signal);
+            endpoint_sec::unix::signals::die_of(signal);
             ExitCode::from(128u8.wrapping_add(signal as u8))
         }
         Err(error) => failed(&error, error.status()),

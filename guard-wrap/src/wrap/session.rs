@@ -5,7 +5,7 @@ use super::signals::{Arrived, Signals, after_stop};
 use crate::mirror::Mirror;
 use crate::plan::{Fingerprint, Plan, difference};
 use crate::render::{self, fit::Screen, report, summary};
-use endpoint_sec::linux::process::PidFd;
+use endpoint_sec::unix::held::Held;
 use helper_daemon::ledger::Counts;
 use helper_daemon::policy::Policy;
 use helper_daemon::protocol::{Channel, Event, ExitStatus, FailureKind, Request};
@@ -30,7 +30,7 @@ pub(super) struct Session {
     pub(super) signals: Signals,
     pub(super) agent: Pid,
     pub(super) helper: Pid,
-    pub(super) pidfd: PidFd,
+    pub(super) pidfd: Held,
     pub(super) id: SessionId,
     pub(super) engine: String,
     pub(super) home: PathBuf,

@@ -50,8 +50,12 @@ pub use outcome::{Attempt, Fault, Outcome};
 use crate::macos::framework::{Framework, Library};
 use crate::macos::watch::Watch;
 use endpoint_sec_sys::macos::api::Api;
+use endpoint_sec_sys::macos::token::AuditToken;
 use kernel::{Kernel, Shared};
+use nix::errno::Errno;
+use nix::sys::stat::fstat;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -97,6 +101,12 @@ unsafe impl Library for Simulation {
         self.0.watches.lock().expect("watches").push(watch);
         Ok(())
     }
+
+    fn peer(&self, socket: BorrowedFd<'_>) -> Result<AuditToken, Errno> {
+        let peers = self.0.peers.lock().expect("peers");
+        let connected = fstat(socket)?;
+        peers.get(&(connected.st_dev as u64, connected.st_ino)).copied().ok_or(Errno::ENOTCONN)
+    }
 }
 
 impl Simulation {
@@ -119,6 +129,16 @@ impl Simulation {
     /// The process that connects: whose descendants a client of descendants is told of.
     pub fn caller(&self) -> Actor {
         Actor::new(self.clone(), kernel::CALLER)
+    }
+
+    /// From now on it was this process that connected to this socket.
+    ///
+    /// # Panics
+    /// Where there is no such socket.
+    pub fn connect(&self, who: &Actor, socket: BorrowedFd<'_>) {
+        let connected = fstat(socket).expect("a socket");
+        let token = *who.token().raw();
+        self.0.peers.lock().expect("peers").insert((connected.st_dev as u64, connected.st_ino), token);
     }
 
     /// Calls the handlers for what is in their queues.

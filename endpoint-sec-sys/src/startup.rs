@@ -23,8 +23,9 @@ extern "C" fn read_sigpipe() {
 }
 
 // SAFETY (of the section name):
-// - `.init_array` holds function pointers that the loader calls before `main`; `read_sigpipe` has that
-//   signature, touches one atomic and makes one system call.
+// - `.init_array`, and in a Mach-O file `__mod_init_func`, holds function pointers that the loader calls before `main`;
+//   `read_sigpipe` has that signature, touches one atomic and makes one system call.
 #[used]
-#[unsafe(link_section = ".init_array")]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static READ_SIGPIPE: extern "C" fn() = read_sigpipe;
