@@ -45,7 +45,7 @@ pub(crate) fn decode(message: &Message<'_>) -> Result<Event, Malformed> {
                 directory: File::read((*event).link.target_dir, "the directory of a link")?,
                 name: text((*event).link.target_filename),
             }),
-            Subscription::AuthCreate => created(&(*event).create),
+            Subscription::AuthCreate | Subscription::NotifyCreate => created(&(*event).create),
             Subscription::AuthClone => Ok(Event::Clone {
                 source: File::read((*event).clone.source, "the source of a clone")?,
                 directory: File::read((*event).clone.target_dir, "the directory of a clone")?,

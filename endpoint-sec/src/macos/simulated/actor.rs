@@ -3,7 +3,7 @@
 use super::Simulation;
 use super::action::Action;
 use super::build::{self, What};
-use super::facts::Facts;
+use super::facts::{Facts, To};
 use super::outcome::{Attempt, Outcome};
 use crate::macos::token::AuditToken;
 use endpoint_sec_sys::macos::event_type as types;
@@ -103,6 +103,21 @@ impl Actor {
         let attempt = self.attempts(action);
         self.simulation.deliver();
         attempt.outcome()
+    }
+
+    /// Has all be told what it has made: what the kernel says after an [`Action::Create`] that was performed.
+    pub fn has_made(&self, what: Facts) {
+        let created = Action::Create { to: To::Existing(what), mode: 0 };
+        self.simulation.kernel(|kernel| {
+            let (targets, what) = (created.targets(), What::Action(&created));
+            kernel.submit(&self.simulation.0, self.pid, types::NOTIFY_CREATE, None, &targets, &what);
+        });
+        self.simulation.deliver();
+    }
+
+    /// Has all be asked what is in the queues.
+    pub fn deliver(&self) {
+        self.simulation.deliver();
     }
 
     /// Begins something; the question stays in the queues.
