@@ -152,7 +152,7 @@ impl Alarm for Rooms {
             let concerns = |name: &SessionId| sessions.is_empty() || sessions.contains(name);
             all.iter().filter(|(name, _)| concerns(name)).map(|(_, room)| room.clone()).collect()
         };
-        concerned.iter().for_each(|room| room.counter.guard().incident(format!("{what:?}")));
+        concerned.iter().for_each(|room| room.counter.guard().incident(what.to_string()));
     }
 }
 

@@ -176,7 +176,7 @@ struct Heard {
 impl Alarm for Heard {
     fn raise(&self, _: &[SessionId], what: Incident) {
         if let Some(guard) = self.guard.get().and_then(Weak::upgrade) {
-            guard.incident(format!("{what:?}"));
+            guard.incident(what.to_string());
         }
     }
 }
