@@ -14,7 +14,6 @@ use crate::state::{StateFolder, home};
 use anstyle::AnsiColor;
 use helper_daemon::denial::printable;
 use helper_daemon::engine::probe::{EngineReport, probe};
-use helper_daemon::policy::OnDelete;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -67,16 +66,7 @@ fn policy_file() -> Check {
         Err(error) => return Check { name, ok: false, detail: format!("failed to {error}") },
     };
     let compiled = std::env::current_dir().map_err(PlanError::CurrentDirectory).and_then(|cwd| {
-        let asked = Asked {
-            zones: &[],
-            on_delete: OnDelete::Deny,
-            policy: None,
-            home: &home,
-            cwd: &cwd,
-            state: None,
-            control: None,
-        };
-        let plan = Plan::new(&asked)?;
+        let plan = Plan::new(&Asked::nothing(&home, &cwd))?;
         Ok((under_home(plan.watched(), Some(&home)), plan.compile()?))
     });
     let (ok, detail) = match compiled {

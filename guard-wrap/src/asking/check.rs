@@ -7,7 +7,6 @@ use crate::overrides::shown;
 use crate::plan::{Asked, Plan, PlanError};
 use crate::render::{json, print};
 use crate::state::{StateFolder, home};
-use helper_daemon::policy::OnDelete;
 use helper_daemon::policy::check::{Because, Checked, Code, Foreseen, check, operation};
 use helper_daemon::policy::judge::Reason;
 use helper_daemon::policy::operation::{Kind, Op, Place};
@@ -80,15 +79,9 @@ pub(crate) fn status(checked: &Checked, request: Option<&AccessRequest>) -> Stat
 fn by_a_new_session(args: &CheckArgs, op: Op, path: &Path, dest: Option<&Path>) -> Result<Checked, AskError> {
     let state = StateFolder::locate()?.path().canonicalize().ok();
     let cwd = std::env::current_dir().map_err(PlanError::CurrentDirectory)?;
-    let asked = Asked {
-        zones: &[],
-        on_delete: OnDelete::Deny,
-        policy: args.policy.as_deref(),
-        home: &home()?,
-        cwd: &cwd,
-        state: state.as_deref(),
-        control: None,
-    };
+    let (policy, state) = (args.policy.as_deref(), state.as_deref());
+    let home = home()?;
+    let asked = Asked { policy, state, ..Asked::nothing(&home, &cwd) };
     let policy = Plan::new(&asked)?.compile()?.policy;
     let place = |path: &Path| {
         let found = path.symlink_metadata().ok();

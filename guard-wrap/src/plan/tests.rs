@@ -23,15 +23,7 @@ impl Scene {
     fn plan(&self, zones: &[&str]) -> Result<Plan, PlanError> {
         let zones: Vec<OsString> = zones.iter().map(OsString::from).collect();
         let cwd = self.home.join("proj/src");
-        Plan::new(&Asked {
-            zones: &zones,
-            on_delete: OnDelete::Deny,
-            policy: None,
-            home: &self.home,
-            cwd: &cwd,
-            state: None,
-            control: None,
-        })
+        Plan::new(&Asked { zones: &zones, ..Asked::nothing(&self.home, &cwd) })
     }
 
     fn zones(&self, compiled: &Compiled) -> Vec<String> {
@@ -105,15 +97,7 @@ fn the_control_is_let_through_in_the_state_folder() {
     let scene = Scene::new();
     let (state, control) = (scene.home.join("state"), scene.home.join("state/canary-x/free"));
     let cwd = scene.home.join("proj");
-    let asked = Asked {
-        zones: &[],
-        on_delete: OnDelete::Deny,
-        policy: None,
-        home: &scene.home,
-        cwd: &cwd,
-        state: Some(&state),
-        control: Some(&control),
-    };
+    let asked = Asked { state: Some(&state), control: Some(&control), ..Asked::nothing(&scene.home, &cwd) };
     let policy = Plan::new(&asked).unwrap().compile().unwrap().policy;
     assert!(policy.guards(&state.join("canary-x/kept"), 0, false).is_some());
     assert!(policy.guards(&control, 0, false).is_none());

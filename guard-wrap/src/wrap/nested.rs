@@ -1,4 +1,4 @@
-//! `es-guard wrap` inside a session of the system's helper.
+//! `es-guard wrap` inside a session.
 //!
 //! The kernel allows a process one listener, so what is inside a session can't be given a guard of its own. The
 //! outer session guards more instead, from then on and until it ends: it gets the inner one's policy beside its own,
@@ -10,13 +10,15 @@ use super::signals::Signals;
 use crate::cli::{NOTHING_RAN, WrapArgs};
 use crate::plan::{Asked, Compiled, Plan, PlanError};
 use crate::render::{self, banner};
-use crate::state::{StateError, home};
+use crate::state::{StateError, StateFolder, home};
 use crate::system::{self, SystemError};
 use endpoint_sec::linux::ancestry::filters;
 use endpoint_sec::linux::process::{PidFd, restore_startup_signals};
+use helper_daemon::client::ClientError;
+use helper_daemon::client::live::{self, Address, Live, Places};
 use helper_daemon::embedded::Judge;
 use helper_daemon::engine::probe;
-use helper_daemon::protocol::{Event, Refusal, Request};
+use helper_daemon::protocol::{Event, Request};
 use helper_daemon::session::SessionId;
 use nix::errno::Errno;
 use nix::unistd::{execvpe, getpid};
@@ -35,8 +37,8 @@ pub(super) enum NestedError {
     Outside(&'static str),
     #[error("start: {0}. Start the agent from outside it")]
     Listened(String),
-    #[error("have session {session} guard more: {}. Start the agent from outside it", refusal.detail)]
-    Refused { session: SessionId, refusal: Refusal },
+    #[error("have session {session} guard more: {source}. Start the agent from outside it")]
+    Refused { session: SessionId, source: ClientError },
     #[error("start `{command}`: {}", errno.desc())]
     NotExecuted { command: String, errno: Errno },
 }
@@ -51,8 +53,8 @@ impl NestedError {
     }
 }
 
-/// The session of the system's helper that this process is inside.
-pub(super) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<SessionId>, NestedError> {
+/// The session that this process is inside.
+pub(super) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<Live>, NestedError> {
     // Whoever is inside has a filter: for everybody else there is nothing to ask.
     let carries_none = || {
         let held = PidFd::open(getpid()).ok();
@@ -61,53 +63,48 @@ pub(super) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<Sessi
     if carries_none() {
         return Ok(None);
     }
-    let Judge::System(_) = judge else { return not_listened_to().map(|()| None) };
-    match system::ask(helper, &Request::Where)? {
-        Some(Event::Where { session }) => Ok(session),
-        Some(Event::Refused(_)) => {
-            Err(NestedError::Outside("what guarded it is gone, and everything that was guarded is closed"))
+    if let Judge::System(_) = judge {
+        match system::ask(helper, &Request::Where)? {
+            Some(Event::Where { session: Some(session) }) => {
+                let address = Address::System(helper.map(Path::to_owned));
+                return Ok(Some(Live { session, address }));
+            }
+            Some(Event::Where { session: None }) => {}
+            Some(Event::Refused(_)) => {
+                return Err(NestedError::Outside(
+                    "what guarded it is gone, and everything that was guarded is closed",
+                ));
+            }
+            _ => return Err(system::out_of_turn(helper).into()),
         }
-        _ => Err(system::out_of_turn(helper).into()),
     }
-}
-
-/// Somebody's filter need not have a listener; one that has leaves no room for es-guard's. Found out before
-/// anything is prepared: inside a session even the ledger of another can't be made.
-fn not_listened_to() -> Result<(), NestedError> {
-    probe::listened_to().map_or(Ok(()), |reason| Err(NestedError::Listened(reason)))
+    // Somebody's filter need not have a listener; one that has leaves no room for es-guard's. Found out before
+    // anything is prepared: inside a session even the ledger of another can't be made.
+    let Some(listened_to) = probe::listened_to() else { return Ok(None) };
+    let state = StateFolder::locate()?.path().to_owned();
+    let by_door = live::inside(&Places { state, helper: Some(system::NONE.into()) });
+    by_door.map(Some).ok_or(NestedError::Listened(listened_to))
 }
 
 /// Has the outer session guard what this one is asked to, and becomes the command. Returns only if that failed.
-pub(super) fn run(args: &WrapArgs, session: SessionId, program: Program, signals: &Signals) -> NestedError {
-    match narrowed(args, &session) {
+pub(super) fn run(args: &WrapArgs, outer: Live, program: Program, signals: &Signals) -> NestedError {
+    match narrowed(args, &outer) {
         Ok(compiled) => {
-            greet(args, &session, &compiled);
-            execute(session, program, signals)
+            greet(args, &outer.session, &compiled);
+            execute(outer.session, program, signals)
         }
         Err(error) => error,
     }
 }
 
-fn narrowed(args: &WrapArgs, session: &SessionId) -> Result<Compiled, NestedError> {
+fn narrowed(args: &WrapArgs, outer: &Live) -> Result<Compiled, NestedError> {
     let (home, cwd) = (home()?, std::env::current_dir().map_err(PlanError::CurrentDirectory)?);
-    let policy = args.policy.as_deref();
-    let (zones, helper) = (&args.zones, args.helper.as_deref());
-    let asked = Asked {
-        zones,
-        on_delete: args.on_delete.into(),
-        policy,
-        home: &home,
-        cwd: &cwd,
-        state: None,
-        control: None,
-    };
+    let (zones, policy) = (&args.zones, args.policy.as_deref());
+    let asked = Asked { zones, on_delete: args.on_delete.into(), policy, ..Asked::nothing(&home, &cwd) };
     let compiled = Plan::new(&asked)?.compile()?;
-    let narrow = Request::Narrow { session: session.clone(), policy: compiled.policy.clone() };
-    match system::ask(helper, &narrow)? {
-        Some(Event::Narrowed) => Ok(compiled),
-        Some(Event::Refused(refusal)) => Err(NestedError::Refused { session: session.clone(), refusal }),
-        _ => Err(system::out_of_turn(helper).into()),
-    }
+    let refused = |source| NestedError::Refused { session: outer.session.clone(), source };
+    outer.narrow(&compiled.policy).map_err(refused)?;
+    Ok(compiled)
 }
 
 fn greet(args: &WrapArgs, session: &SessionId, compiled: &Compiled) {

@@ -6,6 +6,7 @@ mod own;
 
 use super::system;
 use super::{ClientError, door};
+use crate::policy::Policy;
 use crate::policy::check::Checked;
 use crate::policy::operation::Op;
 use crate::protocol::{
@@ -141,6 +142,12 @@ impl Live {
             Event::Request { request } => Some(*request),
             _ => None,
         })
+    }
+
+    /// Has the session guard by this policy as well, until it ends.
+    pub fn narrow(&self, policy: &Policy) -> Result<(), ClientError> {
+        let (session, policy) = (self.session.clone(), policy.clone());
+        self.ask(&Request::Narrow { session, policy }, |event| matches!(event, Event::Narrowed).then_some(()))
     }
 
     /// What was denied after that number; or, where none is given, after what this reader was told of last.

@@ -39,12 +39,17 @@ impl Asking {
         *self == Self::default()
     }
 
+    /// For how many seconds at most the agent may let something through itself; `None`: nothing.
+    pub fn longest(&self) -> Option<u64> {
+        let may = self.requests == Requests::Itself && !self.self_grant.is_empty();
+        may.then(|| self.self_grant_max.unwrap_or(USUAL_TIME))
+    }
+
     /// For how many seconds the agent may let a path through itself, if it asks for so many; `None`: it may not.
     pub fn itself(&self, path: &Path, asked: Option<u64>) -> Option<u64> {
         let within = self.self_grant.iter().any(|place| path.starts_with(place));
-        let most = self.self_grant_max.unwrap_or(USUAL_TIME);
-        (self.requests == Requests::Itself && within)
-            .then(|| asked.map_or(most, |asked| asked.clamp(1, most)))
+        let most = self.longest().filter(|_| within)?;
+        Some(asked.map_or(most, |asked| asked.clamp(1, most)))
     }
 }
 

@@ -66,6 +66,16 @@ impl Stage {
         Self::with_engine().into_iter().chain(Self::with_system_helper()).collect()
     }
 
+    /// One for each kind of helper, each with another user: an ordinary one with a helper of its own, root with the
+    /// system's. For what takes long and depends on neither; that every user can have every helper, others show.
+    pub fn of_every_helper_once() -> Vec<(Self, Who)> {
+        let with_user = |stage: Self| {
+            let who = if stage.is_embedded() { Who::User } else { Who::Root };
+            (stage, who)
+        };
+        Self::of_every_helper().into_iter().map(with_user).collect()
+    }
+
     /// The same with a system helper of its own, which every session uses. `None`, noted as a skip, without root.
     pub fn with_system_helper() -> Option<Self> {
         if !is_root() {

@@ -2,24 +2,16 @@
 //! answers; they go on.
 #![cfg(target_os = "linux")]
 
+use e2e::approver::story;
 use e2e::guard::{ledgers, read};
 use e2e::programs::Program;
 use e2e::programs::scene::{Played, Scene, Start, does};
 use e2e::service::{Act, Asked};
-use helper_daemon::ledger::Record;
 use serde_json::json;
 
-/// The records of the loop, a word each.
-fn story(scene: &Scene<'_>) -> Vec<String> {
-    let word = |record: &Record| match record {
-        Record::Denial(_) => Some("denied".to_owned()),
-        Record::Request(request) => Some(format!("request {}", request.number)),
-        Record::Answer(answer) => Some(format!("answer {} {}", answer.number, answer.decision)),
-        Record::Override(change) => Some(format!("override {}", change.change)),
-        _ => None,
-    };
-    let contents = read(&ledgers(&scene.sandbox).pop().expect("a ledger"));
-    contents.lines.iter().filter_map(|line| word(&line.record)).collect()
+/// What the session's ledger tells.
+fn told(scene: &Scene<'_>) -> Vec<String> {
+    story(&read(&ledgers(&scene.sandbox).pop().expect("a ledger")))
 }
 
 fn removes(path: &str) -> Act {
@@ -51,7 +43,7 @@ fn seccomp_refused_asked_by_tool_granted_done() {
         tells(scene, &asked[3], &["it-is-gone"]);
         assert!(!scene.path("a").exists() && scene.path("b").exists(), "{scene}");
         assert_eq!(outcome.status.code(), Some(0), "{scene}: {outcome:?}");
-        assert_eq!(story(scene), ["denied", "request 1", "answer 1 until", "override added"], "{scene}");
+        assert_eq!(told(scene), ["denied", "request 1", "answer 1 until", "override added"], "{scene}");
     });
 }
 
@@ -66,7 +58,7 @@ fn seccomp_refused_asked_by_command_granted_once_done_once() {
         tells(scene, &asked[2], &["is let through once"]);
         tells(scene, &asked[3], &["it-is-gone"]);
         tells(scene, &asked[4], &["made-anew"]);
-        let story = story(scene);
+        let story = told(scene);
         assert_eq!(
             story[..4],
             ["denied", "request 1", "answer 1 once", "override added"],
@@ -87,7 +79,7 @@ fn seccomp_a_refusal_comes_with_the_persons_word_and_nothing_goes() {
         // Asked again, nobody is.
         tells(scene, &asked[3], &["stays protected", "it is the only copy"]);
         assert!(scene.path("a").exists(), "{scene}");
-        assert_eq!(story(scene), ["request 1", "answer 1 deny", "denied"], "{scene}");
+        assert_eq!(told(scene), ["request 1", "answer 1 deny", "denied"], "{scene}");
     });
 }
 
@@ -120,7 +112,7 @@ fn seccomp_asked_a_hundred_times_it_is_one_request_and_then_too_much() {
         let Played { asked, .. } = scene.play(does(vec![Act::Run(line), check]));
         tells(scene, &asked[1], &["asked 50 times", "too much was asked for"]);
         tells(scene, &asked[2], &["denied: removing", "request 1 in session"]);
-        assert!(story(scene).len() <= 16, "{scene}: {:?}", story(scene));
+        assert!(told(scene).len() <= 16, "{scene}: {:?}", told(scene));
     });
 }
 
@@ -141,7 +133,7 @@ fn seccomp_an_agent_grants_itself_nothing() {
         assert!(!asked[2].text().contains("is let through"), "{scene}: {}", asked[2].text());
         tells(scene, &asked[3], &["was not removed"]);
         assert!(scene.path("a").exists(), "{scene}");
-        let story = story(scene);
+        let story = told(scene);
         assert!(
             !story.iter().any(|word| word.starts_with("override") || word.starts_with("answer")),
             "{scene}: {story:?}"

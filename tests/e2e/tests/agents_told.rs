@@ -86,6 +86,22 @@ fn seccomp_each_way_of_telling_does_without_the_other() {
     });
 }
 
+/// A person who has Claude Code run without hooks has them off; the command's own output tells all the same.
+#[test]
+fn seccomp_where_hooks_are_off_the_output_tells() {
+    Scene::once(&[Program::Claude], |scene| {
+        for words in [vec!["--bare"], vec!["--settings", "{\"disableAllHooks\": true}"], vec!["--safe-mode"]]
+        {
+            let words = words.into_iter().map(str::to_owned).collect();
+            let start = Start { words, ..Start::default() };
+            let played = scene.start(&start, does(vec![removes(scene, "a")]));
+            let next = played.asked[1].text();
+            assert_eq!((blocks(&next), summaries(&next)), (1, 0), "{scene}: {start:?}: {next}");
+            assert!(scene.path("a").exists(), "{scene}: {start:?}");
+        }
+    });
+}
+
 #[test]
 fn seccomp_an_agent_is_known_through_its_wrappers() {
     Scene::once(&[CODEX[0], Program::Claude], |scene| {

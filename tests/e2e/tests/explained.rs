@@ -139,7 +139,8 @@ fn seccomp_what_is_kept_is_told_with_the_way_back() {
 /// What git throws away and no object holds is told while git goes on.
 #[test]
 fn seccomp_git_is_told_what_is_kept_of_its_work() {
-    every_helper(|stage, sandbox| {
+    for (stage, who) in &Stage::of_every_helper_once() {
+        let sandbox = &sandbox(*who);
         let setup = "cd zone; git init -q . && git add . && git -c user.name=me -c user.email=me@here commit -qm 1
             for n in $(seq 2000); do echo $n >n$n; done; git add . && git -c user.name=me -c user.email=me@here commit -qm 2
             echo never committed >a; rm n*";
@@ -148,7 +149,7 @@ fn seccomp_git_is_told_what_is_kept_of_its_work() {
         let outcome = script(stage, sandbox, "cd zone; git checkout . 2>&1; cat a");
         assert_eq!(outcome.stdout.matches("es-guard: kept: ").count(), 1, "{:?}: {outcome:?}", sandbox.who);
         assert!(outcome.stdout.contains("zone/a went") && outcome.stdout.ends_with("old"), "{outcome:?}");
-    });
+    }
 }
 
 /// A name may say what it likes: it is shown, and does nothing.

@@ -1,17 +1,15 @@
-//! `es-guard wrap` inside `wrap`: with a system helper the outer session guards more, and never less; without, it is
-//! refused and says why.
+//! `es-guard wrap` inside `wrap`: the outer session guards more, and never less.
 #![cfg(target_os = "linux")]
 
-use e2e::agent::Agent;
-use e2e::guard::{Stage, denials, ledgers, read};
-use e2e::play::{Play, mode, sandbox};
+use e2e::guard::{denials, ledgers, read};
+use e2e::play::Play;
 use e2e::sandbox::everyone;
 use helper_daemon::ledger::Record;
+use serde_json::json;
 
 #[test]
-fn seccomp_inside_a_session_of_the_system_helper_that_one_guards_more() {
-    for who in everyone() {
-        let Some(mut play) = Play::new(who) else { return };
+fn seccomp_inside_a_session_that_one_guards_more() {
+    for mut play in everyone().into_iter().flat_map(Play::of_every_helper) {
         let beside = play.sandbox.root().join("beside");
         std::fs::create_dir(&beside).expect("a directory");
         let remade = || {
@@ -24,8 +22,8 @@ fn seccomp_inside_a_session_of_the_system_helper_that_one_guards_more() {
         assert_eq!(play.agent.does("rm beside/x beside/y"), 0, "it is in no zone yet");
         remade();
         play.sandbox.hand_over();
-        let socket = play.desk.socket.to_string_lossy().into_owned();
-        let wrap = format!("$STAGE/es-guard wrap --helper {socket} --zone beside --");
+        let helper = play.helper();
+        let wrap = format!("$STAGE/es-guard wrap --helper {helper} --zone beside --");
         let banner = play.agent.says(&format!("{wrap} true 2>&1"));
         assert!(banner.contains(&format!("inside session {}, which guards ", play.session())), "{banner}");
         // Whatever its zones hold, edits and what it makes itself pass as in any session.
@@ -51,30 +49,24 @@ fn seccomp_inside_a_session_of_the_system_helper_that_one_guards_more() {
                 && change.detail.contains("/beside"))
         });
         assert!(narrowed.count() > 0);
-        let status = ["status", "--json", "--helper", &socket];
-        let status = play.stage.guard(&play.sandbox, &status).output().expect("an answer");
-        assert!(String::from_utf8_lossy(&status.stdout).contains("/beside\""), "{status:?}");
+        let told = play.desk.asks(0, &json!({"request": "list"}));
+        assert!(told["sessions"][0]["zones"].to_string().contains("/beside\""), "{told}");
         assert!(play.agent.ends().0.success());
         assert_eq!(denials(&play.sandbox).len(), 6);
     }
 }
 
 #[test]
-fn seccomp_without_a_system_helper_it_is_refused_with_the_reason() {
-    let stage = Stage::new();
-    if !stage.has_engine() {
-        return;
-    }
+fn seccomp_inside_a_session_that_can_not_be_asked_it_is_refused_with_the_reason() {
     for who in everyone() {
-        let sandbox = sandbox(who);
-        let mut agent = Agent::start(stage.command(&sandbox, &mode(&sandbox), "sh".as_ref()));
-        let line = "$STAGE/es-guard wrap --helper none --zone . -- touch ran 2>&1";
-        let told = agent.says(line);
+        let Some(mut play) = Play::embedded(who) else { return };
+        let elsewhere = "env -u ES_GUARD_DOOR -u ES_GUARD_SESSION ES_GUARD_HOME=$PWD/other";
+        let line = format!("{elsewhere} $STAGE/es-guard wrap --helper none --zone . -- touch ran 2>&1");
+        let told = play.agent.says(&line);
         assert!(told.contains("already runs under a seccomp listener"), "{told}");
-        assert_eq!(agent.does(line), 125);
-        assert!(!sandbox.root().join("ran").exists());
-        assert_ne!(agent.does("rm zone/a"), 0);
-        agent.ends();
+        assert_eq!(play.agent.does(&line), 125);
+        assert!(!play.sandbox.root().join("ran").exists());
+        assert_ne!(play.agent.does("rm zone/a"), 0);
     }
 }
 

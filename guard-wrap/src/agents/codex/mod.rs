@@ -66,7 +66,7 @@ impl Agent for Codex {
     }
 
     fn extended(&self, args: &[OsString], guard: &Guard) -> Option<Vec<OsString>> {
-        if args.first().is_some_and(|first| ERRANDS.iter().any(|errand| first == errand)) {
+        if is_errand(args) {
             return None;
         }
         let (mut theirs, args) = Overrides::taken_from(args, &["hooks", "mcp_servers"]);
@@ -74,6 +74,46 @@ impl Agent for Codex {
         theirs.table("mcp_servers")?.insert(SERVER.to_owned(), server(guard));
         Some([theirs.words(), args].concat())
     }
+}
+
+/// Options that come before a first word, and take the next word.
+const WITH_VALUE: [&str; 20] = [
+    "-c",
+    "--config",
+    "--enable",
+    "--disable",
+    "--remote",
+    "--remote-auth-token-env",
+    "-i",
+    "--image",
+    "-m",
+    "--model",
+    "--local-provider",
+    "-p",
+    "--profile",
+    "-s",
+    "--sandbox",
+    "-C",
+    "--cd",
+    "--add-dir",
+    "-a",
+    "--ask-for-approval",
+];
+
+/// Whether the first word that is no option starts no conversation.
+fn is_errand(args: &[OsString]) -> bool {
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if ERRANDS.iter().any(|errand| arg == errand) {
+            return true;
+        }
+        if WITH_VALUE.iter().any(|option| arg == option) {
+            args.next();
+        } else if !arg.as_encoded_bytes().starts_with(b"-") || arg == "--" {
+            return false;
+        }
+    }
+    false
 }
 
 impl Codex {
@@ -154,6 +194,19 @@ mod tests {
     fn what_makes_no_sense_is_left_to_the_agent() {
         let args = ["-c", "hooks=\"odd\"", "exec"].map(OsString::from);
         assert_eq!(Codex.extended(&args, &Guard::of_tests()), None);
-        assert_eq!(Codex.extended(&["mcp".into(), "list".into()], &Guard::of_tests()), None);
+    }
+
+    #[test]
+    fn what_starts_no_conversation_is_left_alone() {
+        for line in
+            ["mcp list", "-c x=y mcp list", "--model m -C /x --search login", "--help", "-m=x --version"]
+        {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(Codex.extended(&args, &Guard::of_tests()), None, "{line}");
+        }
+        for line in ["exec mcp", "-m mcp exec", "-- mcp", "delete_everything", "--search x mcp"] {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert!(Codex.extended(&args, &Guard::of_tests()).is_some(), "{line}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Program, folder};
 use crate::guard::{Mode, Outcome, PATH, Stage, run};
 use crate::row::Who;
-use crate::sandbox::{Sandbox, everyone};
+use crate::sandbox::Sandbox;
 use crate::service::{Act, Asked};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -47,13 +47,11 @@ pub struct Start<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Every agent with every kind of helper, as everyone.
+    /// Every agent as an ordinary user with a helper of its own, and as root with the system's.
     pub fn each(play: impl Fn(&Scene<'_>)) {
         let Some(folder) = folder() else { return };
-        for stage in Stage::of_every_helper() {
-            for who in everyone() {
-                Program::ALL.into_iter().for_each(|program| play(&Scene::new(&folder, &stage, program, who)));
-            }
+        for (stage, who) in Stage::of_every_helper_once() {
+            Program::ALL.into_iter().for_each(|program| play(&Scene::new(&folder, &stage, program, who)));
         }
     }
 

@@ -49,6 +49,7 @@ fn all() -> Vec<(&'static str, Measured)> {
         ("git clone of 5,000 files in a zone", |name, b| git_clone(name, b, Run::Inside)),
         ("git clone of 5,000 files outside", |name, b| git_clone(name, b, Run::Outside)),
         ("memory of the helper, a million operations", memory),
+        ("from a denial to its explanation", explanation),
         ("from a grant to its effect, a helper of its own", |name, _| {
             grant::to_effect(name, Play::embedded(Who::User))
         }),
@@ -98,6 +99,11 @@ fn git_clone(name: &'static str, bench: &stage::Bench, guarded: Run) -> Line {
     let source = bench.repository(5_000);
     let turns = of_turns(7, || [Run::Bare, guarded].map(|run| bench.git_clone(run, &source)));
     Line::ratio(name, &turns, Aim { at_most: 1.08, of: "× bare" })
+}
+
+fn explanation(name: &'static str, bench: &stage::Bench) -> Line {
+    let turns = of_turns(200, || [false, true].map(|explained| bench.refused(explained)));
+    Line::difference(name, &turns, Aim::none("ms more than one that is not explained"))
 }
 
 fn memory(name: &'static str, bench: &stage::Bench) -> Line {

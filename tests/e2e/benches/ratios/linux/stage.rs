@@ -121,6 +121,27 @@ impl Bench {
         figure(&mut command)
     }
 
+    /// Nanoseconds of a session in which one removal is refused, with its explanation or without.
+    pub(crate) fn refused(&self, explained: bool) -> f64 {
+        let zone = self.dir(Run::Inside, Place::Disk);
+        std::fs::write(zone.join("old"), "old").expect("a file");
+        let zone = zone.display().to_string();
+        let silent: &[&str] = if explained { &[] } else { &["--no-explain"] };
+        let words = [&["wrap", "--quiet"], silent, &["--zone", &zone, "--", "rm", "old"]].concat();
+        let mut command = self.stage.guard(&self.sandbox, &words);
+        command.current_dir(&zone);
+        let begin = Instant::now();
+        let output = command.output().expect("a session");
+        let taken = begin.elapsed();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            (output.status.code(), said.contains("es-guard: blocked")),
+            (Some(1), explained),
+            "{said}"
+        );
+        taken.as_nanos() as f64
+    }
+
     /// Nanoseconds that cargo takes to build one of this workspace's crates and what it needs anew, in a copy that lies in
     /// the zone.
     pub(crate) fn cargo_build(&self, run: Run) -> f64 {
