@@ -4,6 +4,7 @@
 //! only. So every signal is blocked and has a handler; a queue of events tells that one has come; and to take it, it is
 //! unblocked for a moment, in which the handler notes who sent it.
 
+use crate::unix::signals::{default_signal, ignore_signal, ignored_at_the_start};
 use nix::errno::Errno;
 use nix::sys::event::{EvFlags, EventFilter, FilterFlag, KEvent, Kqueue};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, sigprocmask};
@@ -88,6 +89,15 @@ impl Arrivals {
 impl AsFd for Arrivals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.comes.as_fd()
+    }
+}
+
+/// Gives every signal its disposition back, for a program that is to be executed.
+pub fn let_go() {
+    let ignored = ignored_at_the_start();
+    for signal in Signal::iterator().filter(|signal| is_caught(*signal)) {
+        // What can't be given back is what a shell would have started it with, too.
+        let _ = if ignored.contains(signal) { ignore_signal(signal) } else { default_signal(signal) };
     }
 }
 

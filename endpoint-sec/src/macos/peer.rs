@@ -58,7 +58,7 @@ mod tests {
         let (here, _there) = UnixStream::pair().unwrap();
         assert_eq!(framework.peer(here.as_fd()), Err(Errno::ENOTCONN));
         let before = shell.token();
-        simulation.connect(&shell, here.as_fd());
+        simulation.visits(&shell);
         assert_eq!(framework.peer(here.as_fd()), Ok(before));
         let _ = shell.exec("/usr/bin/true", &["true"]);
         assert_eq!(framework.peer(here.as_fd()), Ok(before));

@@ -21,31 +21,14 @@ fn set_signal(signal: Signal, handler: SigHandler) -> Result<(), Errno> {
     unsafe { nix::sys::signal::sigaction(signal, &action) }.map(drop)
 }
 
-/// The signals that this process was not told to ignore when it was started: in its children, too, they have their
-/// default disposition.
-pub fn not_ignored() -> SigSet {
-    Signal::iterator().filter(|signal| !is_ignored(*signal)).collect()
-}
-
-fn is_ignored(signal: Signal) -> bool {
-    // The runtime has changed this one since.
-    if signal == Signal::SIGPIPE {
-        return startup::sigpipe_was_ignored();
-    }
-    let mut now = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY:
-    // - a null new action only asks; `now` is writable and of the right type, and zeroed is a valid one, should the
-    //   call fail.
-    let now = unsafe {
-        libc::sigaction(signal as libc::c_int, std::ptr::null(), now.as_mut_ptr());
-        now.assume_init()
-    };
-    now.sa_sigaction == libc::SIG_IGN
+/// The signals that this process was told to ignore when it was started, whatever it does with them since.
+pub fn ignored_at_the_start() -> SigSet {
+    Signal::iterator().filter(|signal| startup::was_ignored(*signal as i32)).collect()
 }
 
 /// Gives a child back what this process was started with and the Rust runtime changed: `SIGPIPE`.
 pub fn restore_startup_signals() -> Result<(), Errno> {
-    if startup::sigpipe_was_ignored() {
+    if startup::was_ignored(libc::SIGPIPE) {
         ignore_signal(Signal::SIGPIPE)
     } else {
         default_signal(Signal::SIGPIPE)
@@ -74,12 +57,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_ignored_on_purpose_is_told_from_the_rest() {
+    fn what_is_done_with_a_signal_later_is_not_what_it_was_at_the_start() {
+        let at_the_start = ignored_at_the_start();
         // Nobody else in this process sends it or waits for it.
         ignore_signal(Signal::SIGTTOU).unwrap();
-        let found = not_ignored();
+        assert_eq!(ignored_at_the_start(), at_the_start);
         default_signal(Signal::SIGTTOU).unwrap();
-        assert!(!found.contains(Signal::SIGTTOU) && found.contains(Signal::SIGTERM));
-        assert!(not_ignored().contains(Signal::SIGTTOU));
+    }
+
+    #[test]
+    fn a_program_knows_what_it_was_started_with() {
+        let me = std::env::current_exe().unwrap();
+        let test = "unix::signals::tests::it_was_started_so";
+        let line = format!("trap '' USR2; exec {} --exact {test} --ignored", me.display());
+        assert!(std::process::Command::new("sh").args(["-c", &line]).output().unwrap().status.success());
+    }
+
+    #[test]
+    #[ignore = "run by the test above"]
+    fn it_was_started_so() {
+        assert!(ignored_at_the_start().contains(Signal::SIGUSR2));
+        assert!(!ignored_at_the_start().contains(Signal::SIGUSR1));
     }
 }

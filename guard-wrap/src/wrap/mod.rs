@@ -16,7 +16,6 @@
 mod bereft;
 pub(crate) mod itself;
 mod jobs;
-#[cfg_attr(target_os = "macos", path = "nested/macos.rs")]
 mod nested;
 mod program;
 mod session;

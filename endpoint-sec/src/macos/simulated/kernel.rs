@@ -33,8 +33,8 @@ pub(super) struct Shared {
     pub(super) system: System,
     pub(super) api: Api,
     pub(super) watches: Mutex<Vec<Watch>>,
-    /// Who has connected to a socket, by its device and inode.
-    pub(super) peers: Mutex<BTreeMap<(u64, u64), AuditToken>>,
+    /// Who connects to a socket.
+    pub(super) visitor: Mutex<Option<AuditToken>>,
     /// Messages that are alive.
     pub(super) messages: AtomicUsize,
     kernel: Mutex<Kernel>,
@@ -108,7 +108,7 @@ impl Shared {
             system,
             api: functions::table(system.has_27),
             watches: Mutex::default(),
-            peers: Mutex::default(),
+            visitor: Mutex::default(),
             messages: AtomicUsize::new(0),
             kernel: Mutex::new(kernel),
         }

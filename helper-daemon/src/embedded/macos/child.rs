@@ -8,25 +8,25 @@ use crate::embedded::words::{Word, hear, say};
 use endpoint_sec::unix::descriptors::given;
 use endpoint_sec::unix::signals::{default_signal, ignore_signal};
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::execvp;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-/// The first argument of such a process. What follows: the number of its descriptor, whether the agent ignores
-/// `SIGPIPE` (`yes`, `no`), the canary, the control, and the agent's command line.
+/// The first argument of such a process. What follows: the number of its descriptor, the signals that the agent
+/// ignores, the canary, the control, and the agent's command line.
 pub const CHILD: &str = "armed-child";
 
-/// Whether the agent ignores `SIGPIPE`.
-pub(super) fn word(ignores: bool) -> &'static str {
-    if ignores { "yes" } else { "no" }
+/// Signals as an argument has them.
+pub(super) fn numbers(signals: &SigSet) -> String {
+    signals.iter().map(|signal| (signal as i32).to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// Runs it with what follows [`CHILD`]. Returns only if the agent could not be executed, with an exit status.
 pub fn run(arguments: &[OsString]) -> i32 {
-    let [number, ignores_sigpipe, canary, control, argv @ ..] = arguments else { return 125 };
+    let [number, ignored, canary, control, argv @ ..] = arguments else { return 125 };
     let socket = number.to_str().and_then(|number| number.parse().ok()).map(given);
     let Some(Ok(socket)) = socket else { return 125 };
     let socket = UnixStream::from(socket);
@@ -35,12 +35,11 @@ pub fn run(arguments: &[OsString]) -> i32 {
     }
     let argv: Result<Vec<CString>, _> = argv.iter().map(|word| CString::new(word.as_bytes())).collect();
     let Ok(argv) = argv else { return 125 };
-    // The runtime has changed it since. What can't be given back is what a shell would have started it with, too.
-    let _ = if ignores_sigpipe == word(true) {
-        ignore_signal(Signal::SIGPIPE)
-    } else {
-        default_signal(Signal::SIGPIPE)
-    };
+    // The runtime ignores it. What can't be given back is what a shell would have started it with, too.
+    let _ = default_signal(Signal::SIGPIPE);
+    for signal in ignored.to_string_lossy().split(',').filter_map(|number| number.parse::<i32>().ok()) {
+        let _ = Signal::try_from(signal).and_then(ignore_signal);
+    }
     let Err(errno) = argv.first().map_or(Err(Errno::ENOENT), |program| execvp(program, &argv));
     let _ = say(&socket, Word::NotExecuted(errno as i32), None);
     127

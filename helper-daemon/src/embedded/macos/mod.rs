@@ -20,7 +20,6 @@ use super::{Command, Judge, StartError};
 use crate::protocol::Channel;
 use endpoint_sec::macos::Launch;
 use endpoint_sec::unix::descriptors::{given, inherited};
-use endpoint_sec::unix::signals::not_ignored;
 use nix::sys::signal::SigSet;
 use nix::unistd::{Pid, getpgrp};
 use orders::Orders;
@@ -50,7 +49,7 @@ pub fn start(command: Command, judge: Judge) -> Result<(Channel, Pid), StartErro
         group: getpgrp(),
         // A key press is for the agent.
         blocked: SigSet::all(),
-        by_default: not_ignored(),
+        by_default: SigSet::all(),
         descriptors: &descriptors,
     };
     let helper = launch.start().map_err(|error| refused(&error))?;

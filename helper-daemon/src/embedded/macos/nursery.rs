@@ -1,6 +1,6 @@
 //! Where the agent's process comes from: from this very program, suspended.
 
-use super::child::{CHILD, word};
+use super::child::{CHILD, numbers};
 use super::orders::Agent;
 use super::{passed_on, this_program};
 use crate::embedded::retreat::step_back;
@@ -8,9 +8,8 @@ use crate::guard::failed;
 use crate::protocol::{Failure, Register};
 use endpoint_sec::macos::{AuditToken, Framework, Launch, Suspended};
 use endpoint_sec::unix::descriptors::close_all_but;
-use endpoint_sec::unix::signals::not_ignored;
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
+use nix::sys::signal::SigSet;
 use nix::unistd::Pid;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -76,21 +75,20 @@ impl Nursery for Real {
             word("es-guard"),
             word(CHILD),
             word(&number.to_string()),
-            word(self::word(self.agent.ignores_sigpipe)),
+            word(&numbers(&self.agent.ignored)),
             path(&register.canary),
             path(&register.control),
         ];
         let mut argv = own.into_iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
         argv.extend(self.agent.command.argv.iter().cloned());
-        let mut by_default = not_ignored();
-        by_default.add(Signal::SIGPIPE);
         let launch = Launch {
             program: &this_program().map_err(failed)?,
             argv: &argv,
             env: &self.agent.command.env,
             group: self.group,
             blocked: self.agent.command.signals,
-            by_default,
+            // It ignores itself what it is to ignore.
+            by_default: SigSet::all(),
             descriptors: &passed_on(number).map_err(failed)?,
         };
         let suspended = launch.suspended().map_err(failed)?;

@@ -3,7 +3,7 @@
 
 use crate::embedded::{Command, Door, Judge};
 use crate::protocol::Channel;
-use endpoint_sec::unix::signals;
+use endpoint_sec::unix::signals::ignored_at_the_start;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,8 @@ pub(super) struct Orders {
     env: Vec<Vec<u8>>,
     /// The signals that are blocked in the agent.
     blocked: Vec<i32>,
-    /// Whether the agent is to ignore `SIGPIPE`: every program in Rust does, and so this process's own does not tell.
-    ignores_sigpipe: bool,
+    /// The signals that the agent is to ignore.
+    ignored: Vec<i32>,
     /// The agent's process group.
     group: i32,
     judge: Whom,
@@ -44,7 +44,7 @@ impl Orders {
             argv: bytes(&command.argv),
             env: bytes(&command.env),
             blocked: command.signals.iter().map(|signal| signal as i32).collect(),
-            ignores_sigpipe: !signals::not_ignored().contains(Signal::SIGPIPE),
+            ignored: ignored_at_the_start().iter().map(|signal| signal as i32).collect(),
             group: group.as_raw(),
             judge: match judge {
                 Judge::Here(None) => Whom::Here,
@@ -60,11 +60,7 @@ impl Orders {
         let command = Command {
             argv: texts(self.argv).map_err(|error| error.to_string())?,
             env: texts(self.env).map_err(|error| error.to_string())?,
-            signals: self
-                .blocked
-                .iter()
-                .filter_map(|number| Signal::try_from(*number).ok())
-                .collect::<SigSet>(),
+            signals: set(&self.blocked),
         };
         let mut fds = fds.into_iter();
         let mut next = || fds.next().ok_or_else(|| "a descriptor is missing".to_owned());
@@ -76,7 +72,7 @@ impl Orders {
             }
             Whom::System => Judge::System(Channel::new(UnixStream::from(next()?))),
         };
-        Ok((Agent { command, ignores_sigpipe: self.ignores_sigpipe }, judge, Pid::from_raw(self.group)))
+        Ok((Agent { command, ignored: set(&self.ignored) }, judge, Pid::from_raw(self.group)))
     }
 }
 
@@ -85,8 +81,12 @@ impl Orders {
 pub(super) struct Agent {
     /// The command.
     pub(super) command: Command,
-    /// Whether it ignores `SIGPIPE` from the start.
-    pub(super) ignores_sigpipe: bool,
+    /// The signals that it ignores from the start.
+    pub(super) ignored: SigSet,
+}
+
+fn set(numbers: &[i32]) -> SigSet {
+    numbers.iter().filter_map(|number| Signal::try_from(*number).ok()).collect()
 }
 
 /// What goes with them, in order.
