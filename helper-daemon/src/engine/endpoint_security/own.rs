@@ -31,6 +31,8 @@ pub(super) enum How {
 pub(super) struct Mark {
     /// `None`: it was let be made, and nobody has seen yet what came of it.
     which: Option<Which>,
+    /// What it is if a rename turns out to have been an exchange.
+    or: Option<Which>,
     /// Of one that nobody has seen: when it was let be made.
     since: (i64, i64),
     how: How,
@@ -57,7 +59,7 @@ impl Own {
     pub(super) fn has_which(&self, name: &Path, which: Which, links: u16, changed: (i64, i64)) -> bool {
         let Some(mark) = self.marks.get(name) else { return false };
         let is_it = match mark.which {
-            Some(known) => known == which,
+            Some(known) => known == which || mark.or == Some(which),
             // Whatever was made there since then has changed since then.
             None => changed >= mark.since,
         };
@@ -66,12 +68,28 @@ impl Own {
 
     /// Records a name that the session made.
     pub(super) fn put(&mut self, name: PathBuf, which: Which, how: How) {
-        self.marks.insert(name, Mark { which: Some(which), since: (0, 0), how });
+        self.marks.insert(name, Mark { which: Some(which), or: None, since: (0, 0), how });
     }
 
     /// Records a name that the session is about to make, as the kernel does not tell what it will be.
     pub(super) fn expect(&mut self, name: PathBuf, since: (i64, i64)) {
-        self.marks.insert(name, Mark { which: None, since, how: How::Made });
+        self.marks.insert(name, Mark { which: None, or: None, since, how: How::Made });
+    }
+
+    /// If a rename turns out to have been an exchange, this file stands at the name, which stays the session's own.
+    pub(super) fn or_else(&mut self, name: &Path, file: &File) {
+        if let Some(mark) = self.marks.get_mut(name) {
+            mark.or = Some(which(file));
+        }
+    }
+
+    /// An older file comes to a name, which is no exchange: whatever was thought of it there is over.
+    pub(super) fn not_else(&mut self, name: &Path, file: &File) {
+        if self.marks.get(name).is_some_and(|mark| mark.which == Some(which(file))) {
+            self.marks.remove(name);
+        } else if let Some(mark) = self.marks.get_mut(name).filter(|mark| mark.or == Some(which(file))) {
+            mark.or = None;
+        }
     }
 
     /// It has been seen now.
@@ -94,7 +112,8 @@ impl Own {
 
     /// How the session made what stands at the name, if it did.
     pub(super) fn how(&self, name: &Path, file: &File) -> Option<How> {
-        self.marks.get(name).filter(|mark| mark.which == Some(which(file))).map(|mark| mark.how)
+        let is_it = |mark: &&Mark| [mark.which, mark.or].contains(&Some(which(file)));
+        self.marks.get(name).filter(is_it).map(|mark| mark.how)
     }
 
     /// Forgets what nobody has seen at a name: something else comes there.
@@ -104,12 +123,10 @@ impl Own {
         }
     }
 
-    /// Forgets a file that is gone from its name, and what was below it; `which` are all that it may have been. Returns
-    /// whether it was known.
-    pub(super) fn is_gone(&mut self, name: &Path, which: &[Which]) -> bool {
+    /// Forgets a file that is gone from its name, and what was below it. Returns whether it was known.
+    pub(super) fn is_gone(&mut self, name: &Path, which: Which) -> bool {
         // Whatever was made there since then is another one.
-        let known =
-            self.marks.get(name).and_then(|mark| mark.which).is_some_and(|known| which.contains(&known));
+        let known = self.marks.get(name).is_some_and(|mark| mark.which == Some(which));
         if known {
             self.forget(name);
         }
@@ -218,9 +235,9 @@ mod tests {
         }
         own.will_be_at(Path::new("/z/d"), Path::new("/z/to"));
         assert!(has(&own, "/z/d/a", file(1), 1), "it may have failed");
-        own.is_gone(Path::new("/z/d"), &[file(9)]);
+        assert!(!own.is_gone(Path::new("/z/d"), file(9)));
         assert!(has(&own, "/z/d", file(0), 1), "it was another file");
-        own.is_gone(Path::new("/z/d"), &[file(9), file(0)]);
+        assert!(own.is_gone(Path::new("/z/d"), file(0)));
         let names: Vec<_> = own.marks.keys().map(|path| path.to_str().unwrap()).collect();
         assert_eq!(names, ["/z/d-x", "/z/d2", "/z/to", "/z/to/a", "/z/to/e/b"]);
     }

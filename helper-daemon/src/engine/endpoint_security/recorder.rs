@@ -133,13 +133,16 @@ impl Recorder {
                 if there.as_ref().is_some_and(|there| there.which == *first) {
                     return false;
                 }
-                let swapped = there.is_some_and(|there| others.contains(&there.which));
-                let gone = if swapped { std::slice::from_ref(first) } else { which };
+                if there.is_some_and(|there| others.contains(&there.which)) {
+                    // It was an exchange: nothing is gone.
+                    return true;
+                }
                 // However often the kernel asked about it, it went once.
-                let to = self
-                    .with(*session, |session| (session.own.is_gone(key, gone), Arc::clone(&session.witness)));
+                let to = self.with(*session, |session| {
+                    (session.own.is_gone(key, *first), Arc::clone(&session.witness))
+                });
                 if let Some((known, to)) = to
-                    && (known || matches!(deed, Deed::Made(_)) && !swapped)
+                    && (known || matches!(deed, Deed::Made(_)))
                 {
                     to.own(deed.clone());
                 }

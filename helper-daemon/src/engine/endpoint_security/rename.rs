@@ -111,7 +111,7 @@ impl Session {
         self.own.moves_on(source);
         if !from.place.own {
             // What an earlier rename or link, which the kernel refused, would have made of that name.
-            self.own.is_gone(&dest.key, &[which(source)]);
+            self.own.not_else(&dest.key, source);
         }
         if from.place.own {
             self.own.bind(&from.key, source);
@@ -119,8 +119,8 @@ impl Session {
         let how = self.own.how(&from.key, source);
         if let Some(there) = there.filter(|_| !is_free(dest)) {
             self.own.saved_over(there);
-            self.expect_a_swap(there, from);
         }
+        self.after_exchange(source, there, from, dest);
         if !self.covered(&dest.place) {
             return;
         }
@@ -128,7 +128,10 @@ impl Session {
             self.own.will_be_at(&from.key, &dest.key);
         }
         match how {
-            Some(how) if is_free(dest) => self.own.put(dest.key.clone(), which(source), how),
+            Some(how) if is_free(dest) => {
+                self.own.put(dest.key.clone(), which(source), how);
+                there.into_iter().for_each(|there| self.own.or_else(&dest.key, there));
+            }
             None if is_free(dest) && !self.covered(&from.place) => {
                 self.own.put(
                     dest.key.clone(),
@@ -145,11 +148,14 @@ impl Session {
         }
     }
 
-    /// If it is an exchange, the older file will stand where the session's own stood: that name stays its own.
-    fn expect_a_swap(&mut self, there: &File, from: &Spot) {
-        let edit = from.place.own && from.place.kind == Some(Kind::Regular) && there.is_regular();
-        if edit && there.links == 1 && self.covered(&from.place) {
-            self.own.put(from.key.clone(), which(there), How::Made);
+    /// If it is an exchange, what stood at the new name will stand at the old one, and that name stays the session's own:
+    /// after an edit by swap, too. Should it be a second half, it is the other way round.
+    fn after_exchange(&mut self, source: &File, there: Option<&File>, from: &Spot, dest: &Spot) {
+        let Some(there) = there else { return };
+        let both_files = from.place.kind == Some(Kind::Regular) && there.is_regular();
+        let may_swap = from.place.own && self.covered(&from.place) && both_files && there.links == 1;
+        if may_swap && source.links == 1 && self.covered(&dest.place) {
+            self.own.or_else(&from.key, there);
         }
     }
 

@@ -4,6 +4,7 @@
 //! asked, and what it allows is done. What a row can't be on macOS is named in `not_on_macos.toml`, with the reason.
 #![cfg(target_os = "linux")]
 
+mod calls;
 mod player;
 mod steps;
 mod walk;

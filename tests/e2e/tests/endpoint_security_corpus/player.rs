@@ -55,6 +55,8 @@ pub(super) struct Player {
     pub(super) root: PathBuf,
     pub(super) cwd: OwnedFd,
     pub(super) slots: HashMap<Vec<u8>, OwnedFd>,
+    /// What is not allowed to anybody of what it makes.
+    pub(super) mask: Mode,
     /// Whatever is removed is held: a later file has another number, as on macOS.
     pub(super) held: Vec<OwnedFd>,
 }
@@ -63,45 +65,54 @@ impl Player {
     /// Plays a row; what is not as on Linux.
     pub(super) fn plays(system: System, row: &Row, who: Who) -> Vec<String> {
         let sandbox = Sandbox::of(row, who);
+        // The engine, too: as the helper that `wrap` starts.
+        let wrong = as_who(who, || Self::guarded(system, row, &sandbox)).unwrap_or_else(|wrong| vec![wrong]);
+        let told = |what: String| format!("{} ({who:?}, messages {}): {what}", row.name, system.version);
+        wrong.into_iter().map(told).collect()
+    }
+
+    /// `Err`: it can't be played to its end.
+    fn guarded(system: System, row: &Row, sandbox: &Sandbox) -> Result<Vec<String>, String> {
         let simulation = Simulation::new(system);
         let scope = if system.has_27 { Scope::Descendants } else { Scope::System };
         let told = Arc::new(Told::default());
         let engine = Engine::start(&simulation.framework(), scope, told.clone()).expect("an engine");
         let agent = simulation.caller().fork();
-        let enrolled = engine.enrol(Enrolment {
+        let enrolment = Enrolment {
             session: SessionId::parse("row").expect("a name"),
             root: agent.token(),
             policy: policy(row, &sandbox.root()),
             kept: Vec::new(),
             witness: told.clone(),
             ended: Box::new(|| ()),
-        });
-        let told_of = |what: String| format!("{} ({who:?}, macOS {}): {what}", row.name, system.version);
-        if let Err(error) = enrolled {
-            return vec![told_of(error.to_string())];
-        }
-        let steps = as_who(who, || Self::new(agent, &sandbox.root()).steps(row, &sandbox));
+        };
+        engine.enrol(enrolment).map_err(|error| error.to_string())?;
+        Self::new(agent, &sandbox.root()).steps(row, sandbox)?;
         engine.settle();
         drop(engine);
-        let mut wrong = steps.err().map_or_else(Vec::new, |cant| vec![cant]);
-        if wrong.is_empty() {
-            wrong = sandbox.unmet(&row.after);
-            let reasons: Vec<_> =
-                told.0.lock().expect("nobody panics with it").iter().map(|denial| denial.reason).collect();
-            if row.reasons().is_some_and(|expected| expected != reasons) {
-                wrong.push(format!("expected {:?}, got {reasons:?}", row.reasons()));
-            }
-            let faults = simulation.faults();
-            if !faults.is_empty() {
-                wrong.push(format!("{faults:?}"));
-            }
+        let mut wrong = sandbox.unmet(&row.after);
+        let denials = told.0.lock().expect("nobody panics with it");
+        let reasons: Vec<_> = denials.iter().map(|denial| denial.reason).collect();
+        if row.reasons().is_some_and(|expected| expected != reasons) {
+            wrong.push(format!("expected {:?}, got {reasons:?}", row.reasons()));
         }
-        wrong.into_iter().map(told_of).collect()
+        let (faults, left) = (simulation.faults(), simulation.messages());
+        if !faults.is_empty() || left != 0 {
+            wrong.push(format!("{faults:?}, and {left} messages are left"));
+        }
+        Ok(wrong)
     }
 
     fn new(actor: Actor, root: &Path) -> Self {
         let cwd = openat(AT_FDCWD, root, crate::walk::DIRECTORY, Mode::empty()).expect("the sandbox");
-        Self { actor, root: root.to_owned(), cwd, slots: HashMap::new(), held: Vec::new() }
+        Self {
+            actor,
+            root: root.to_owned(),
+            cwd,
+            slots: HashMap::new(),
+            mask: Mode::empty(),
+            held: Vec::new(),
+        }
     }
 
     /// Plays the steps, up to the first that is not as on Linux.
@@ -177,7 +188,8 @@ impl Player {
 fn policy(row: &Row, root: &Path) -> Policy {
     let zone = |zone: &String| {
         let path = root.join(OsStr::from_bytes(zone.as_bytes()));
-        Zone { on_delete: row.on_delete, ..Zone::new(path) }
+        // As `wrap` resolves it.
+        Zone { on_delete: row.on_delete, ..Zone::new(path.canonicalize().unwrap_or(path)) }
     };
     let overrides = row.overrides.iter().map(|o| Override {
         path: root.join(&o.path),

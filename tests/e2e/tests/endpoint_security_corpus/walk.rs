@@ -21,13 +21,14 @@ pub(super) const DIRECTORY: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY).unio
 impl Entry {
     /// The directory of a path is looked up, its last name is not.
     pub(super) fn find(base: impl AsFd, path: &[u8]) -> Result<Self, Errno> {
-        if path.is_empty() {
+        // A zero byte ends a path.
+        if matches!(path, [] | [0, ..]) {
             return Err(Errno::ENOENT);
         }
         let end = path.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
         let start = path[..end].iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
         let parent = if start == 0 { b".".as_slice() } else { &path[..start] };
-        let name = if end == 0 { b".".as_slice() } else { &path[start..] };
+        let name = if end == 0 { b"/".as_slice() } else { &path[start..] };
         let dir = openat(base, OsStr::from_bytes(parent), DIRECTORY, Mode::empty())?;
         Ok(Self { dir, name: OsStr::from_bytes(name).to_owned() })
     }
@@ -61,7 +62,7 @@ impl Entry {
 
     /// `.` and `..`, and what has a slash at its end and is no directory: the kernel refuses those by itself.
     pub(super) fn is_odd(&self) -> bool {
-        let special = self.bare_name() == "." || self.bare_name() == "..";
+        let special = ["", ".", ".."].iter().any(|special| self.bare_name() == *special);
         let slash = self.name.len() > self.bare_name().len();
         special || (slash && self.stat().is_ok_and(|stat| kind(&stat) != SFlag::S_IFDIR))
     }

@@ -75,7 +75,7 @@ fn lost_messages_are_said_and_the_tree_is_set_right() {
     assert_eq!(mac.denies_to(&child, &unlink("/zone/a")), Some(Reason::Removed));
     let tree = Some(SetRight { adopted: 1, gone: 0, uncertain: 0 });
     let lost = Incident::Lost { messages: 3, tree, refused: false };
-    assert_eq!(mac.incidents(), [lost.clone()]);
+    assert_eq!(mac.incidents(), std::slice::from_ref(&lost));
     assert_eq!(mac.told.incidents.lock().unwrap()[0].0, [session("first")]);
     assert_eq!(
         lost.to_string(),
