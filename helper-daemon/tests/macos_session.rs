@@ -211,12 +211,13 @@ fn in_the_session(
         reason: None,
         op: None,
     };
-    simulation.visits(agent);
+    let me = nix::unistd::geteuid().as_raw();
+    simulation.visits_as(agent, me);
     assert_eq!(ask(door, &Request::Where), Event::Where { session: Some(session.clone()) });
     let Event::Refused(refusal) = ask(door, &grant) else { panic!("an agent granted itself something") };
     assert_eq!(refusal.code, RefusalCode::InsideATree);
 
-    simulation.visits(person);
+    simulation.visits_as(person, me);
     assert_eq!(ask(door, &Request::Where), Event::Where { session: None });
     let Event::Denials { denials, .. } =
         ask(door, &Request::Denials { session: session.clone(), since: None, reader: None })

@@ -21,10 +21,21 @@ impl Session {
     /// Whether whoever judges outside this family is still there; notes it when not.
     pub(super) fn note_whether_judged(&mut self) -> bool {
         let judged = self.system.as_ref().is_none_or(is_connected);
-        if !judged {
+        if !judged && !self.deserted {
             self.notes.push("the system's helper died: from then on every guarded operation failed".into());
         }
         judged
+    }
+
+    /// Where what nobody judges would be let through, the agent ends with whoever judged it outside this family.
+    pub(super) fn look_at_the_judge(&mut self) {
+        if own::LETS_THROUGH
+            && !self.deserted
+            && self.system.as_ref().is_some_and(|system| !is_connected(system))
+        {
+            self.deserted = true;
+            self.notes.push(own::nobody_judges(&self.pidfd).into());
+        }
     }
 
     /// The helper beside the agent is gone: the agent is this process's child. Where the system's helper
@@ -53,6 +64,7 @@ impl Session {
                 self.pass(arrived);
             }
             self.look_at_policy();
+            self.look_at_the_judge();
             match next_change(Some(self.agent), Waiting::Not) {
                 Ok(Some((_, Change::Exited(code)))) => return ExitStatus::Code(code),
                 Ok(Some((_, Change::Killed(signal)))) => return ExitStatus::Signal(signal),

@@ -40,6 +40,8 @@ pub(super) struct Session {
     pub(super) policy: Policy,
     /// Whether the policy file was broken when it was read last.
     pub(super) refused: bool,
+    /// Whether the agent was ended, as nobody judged it.
+    pub(super) deserted: bool,
     pub(super) quiet: bool,
     pub(super) json: bool,
     pub(super) notes: Vec<String>,
@@ -68,6 +70,7 @@ impl Session {
                 self.pass(arrived);
             }
             self.look_at_policy();
+            self.look_at_the_judge();
             if readable {
                 match self.channel.receive::<Event>() {
                     Ok((Event::Exited { status, counts, left }, _)) => {

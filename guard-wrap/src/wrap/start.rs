@@ -128,6 +128,7 @@ impl Session {
             plan,
             policy: compiled.policy,
             refused: false,
+            deserted: false,
             mirror,
             quiet: args.quiet,
             json: args.json,
@@ -143,6 +144,7 @@ impl Session {
             render::note(warning);
         }
         if !self.quiet && !self.json {
+            own::limits().iter().for_each(|limit| render::note(limit));
             let line =
                 banner::line(self.policy.visible_zones(), &self.engine, self.id.as_str(), Some(&self.home));
             render::tell(&format!("{line}\n"));

@@ -17,5 +17,7 @@ mod ask;
 mod house;
 mod listen;
 mod session;
+#[cfg(test)]
+mod tests;
 
 pub use listen::{Problem, Settings, run};

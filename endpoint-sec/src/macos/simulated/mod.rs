@@ -128,10 +128,14 @@ impl Simulation {
         Actor::new(self.clone(), kernel::CALLER)
     }
 
-    /// From now on whoever connects to a socket is this process, of the user who runs the test.
+    /// From now on whoever connects to a socket is this process.
     pub fn visits(&self, who: &Actor) {
+        *self.0.visitor.lock().expect("visitor") = Some(*who.token().raw());
+    }
+
+    /// The same, of this user: as the real one who runs a test.
+    pub fn visits_as(&self, who: &Actor, user: u32) {
         let mut token = *who.token().raw();
-        let user = nix::unistd::geteuid().as_raw();
         (token.val[AuditToken::EUID], token.val[AuditToken::RUID]) = (user, user);
         *self.0.visitor.lock().expect("visitor") = Some(token);
     }

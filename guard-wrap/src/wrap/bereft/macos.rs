@@ -6,6 +6,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::HashMap;
 
+/// Whether it would be let through.
+pub(super) const LETS_THROUGH: bool = true;
+
 /// Ends the agent and what is below it: whoever judged them died.
 pub(super) fn nobody_judges(agent: &Held) -> &'static str {
     if let (Some(pid), Ok(framework)) = (agent.pid(), Framework::load()) {

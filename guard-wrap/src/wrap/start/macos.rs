@@ -20,3 +20,8 @@ pub(super) fn hide() -> Result<(), Errno> {
 pub(super) fn held(agent: Pid, _: Vec<OwnedFd>) -> Result<Held, SessionError> {
     Ok(Held::open(agent)?)
 }
+
+/// What this system's engine refuses that others let through.
+pub(super) fn limits() -> &'static [&'static str] {
+    &helper_daemon::engine::endpoint_security::LIMITS
+}
