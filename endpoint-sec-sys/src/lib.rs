@@ -9,3 +9,4 @@
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod macos;
+pub mod startup;

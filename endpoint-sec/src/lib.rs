@@ -10,3 +10,4 @@
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod macos;
+pub mod unix;

@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod linux;
+#[cfg(any(test, target_os = "macos"))]
+pub(crate) mod macos;
 
 use crate::cli::DoctorArgs;
 use crate::plan::{Asked, Plan, PlanError};

@@ -5,8 +5,13 @@
 //! before the first change on, so that a second try finishes an interrupted one and an undo is exact.
 
 mod install;
+#[cfg(all(test, not(target_os = "macos")))]
+#[expect(dead_code, reason = "tested here, and used where launchd is")]
+mod launchd;
 mod layout;
 mod manifest;
+#[cfg_attr(target_os = "linux", path = "helper_cmd/systemd/mod.rs")]
+#[cfg_attr(target_os = "macos", path = "helper_cmd/launchd/mod.rs")]
 mod service;
 mod show;
 mod status;
@@ -15,7 +20,8 @@ mod uninstall;
 
 use crate::cli::{ChangeArgs, HelperCommand};
 use crate::render::{self, print, problem};
-use helper_daemon::daemon::trust::Untrusted;
+use helper_daemon::place::PREFIX;
+use helper_daemon::trust::Untrusted;
 use layout::Layout;
 use nix::unistd::geteuid;
 use show::Change;
@@ -27,8 +33,8 @@ use std::process::ExitCode;
 enum HelperError {
     #[error("{doing} as user {uid}: it needs root. Run: sudo {command}")]
     NotRoot { doing: &'static str, uid: u32, command: String },
-    #[error("{doing}: systemd does not run this machine. {remedy}")]
-    NoSystemd { doing: &'static str, remedy: &'static str },
+    #[error("{doing}: {remedy}")]
+    NoService { doing: &'static str, remedy: &'static str },
     #[error(
         "install in {folder}: {why}. Nobody but root may be able to change what root runs: mend that, or name another place with --prefix"
     )]
@@ -41,6 +47,11 @@ enum HelperError {
         "find es-guard-helper in {0}: it is not there. Build it (cargo build --release), or name its folder with --from"
     )]
     NoHelper(String),
+    #[cfg_attr(not(any(test, target_os = "macos")), expect(dead_code, reason = "only macOS has bundles"))]
+    #[error(
+        "find {0}: it is not there. Make it (helper-daemon/macos/bundle, docs/macos.md), or name its folder with --from"
+    )]
+    NoBundle(String),
     #[error(
         "use {path}: {why}. Build both programs from the same source, or name another folder with --from"
     )]
@@ -50,9 +61,9 @@ enum HelperError {
     )]
     Foreign(String),
     #[error(
-        "remove the helper: {0} live sessions would lose it, and their guarded operations would fail. End them first (es-guard status), or say --force"
+        "{doing} the helper: {live} live sessions would lose it, and {lose}. End them first (es-guard status), or say --force"
     )]
-    Live(usize),
+    Live { doing: &'static str, live: usize, lose: &'static str },
     #[error("remove the helper: nothing is installed, or not by es-guard helper install (there is no {0})")]
     NotInstalled(PathBuf),
     #[error("ask whether to go on: standard input is no terminal. Look at it with --dry-run, then say --yes")]
@@ -87,7 +98,7 @@ pub(crate) fn run(command: &HelperCommand) -> ExitCode {
                 .and_then(|change| go(&args.change, &layout, &change))
         }
         HelperCommand::Uninstall(args) => {
-            let layout = Layout::new(args.change.root.as_deref(), layout::PREFIX.as_ref());
+            let layout = Layout::new(args.change.root.as_deref(), PREFIX.as_ref());
             allowed(&args.change, &layout, "remove the helper")
                 .and_then(|()| uninstall::plan(&args.change, &layout))
                 .and_then(|change| go(&args.change, &layout, &change))
@@ -133,8 +144,7 @@ fn allowed(args: &ChangeArgs, layout: &Layout, doing: &'static str) -> Result<()
         return Err(HelperError::not_root(doing));
     }
     if !service::is_there() {
-        let remedy = "Start the helper by hand (README), or write its files for an image with --root";
-        return Err(HelperError::NoSystemd { doing, remedy });
+        return Err(HelperError::NoService { doing, remedy: service::WITHOUT });
     }
     Ok(())
 }

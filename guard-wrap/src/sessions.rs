@@ -2,7 +2,6 @@
 //!
 //! Data goes to stdout, notes and problems to stderr. It reads ledgers and changes nothing.
 
-#[cfg(target_os = "linux")]
 mod doors;
 mod follow;
 mod list;
@@ -14,9 +13,7 @@ mod show;
 mod story;
 mod tail;
 
-#[cfg(target_os = "linux")]
 pub(crate) use doors::tidy_doors;
-#[cfg(target_os = "linux")]
 pub(crate) use tail::Tail;
 
 use crate::cli::SessionsCommand;

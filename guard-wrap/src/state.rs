@@ -2,12 +2,9 @@
 //!
 //! It opens and makes files as the user, for the helper to append to. It knows no record and no policy.
 
-#[cfg(target_os = "linux")]
 mod door;
-#[cfg(target_os = "linux")]
 mod open_stash;
 
-#[cfg(target_os = "linux")]
 pub(crate) use open_stash::OpenStash;
 
 use helper_daemon::session::SessionId;
@@ -107,7 +104,6 @@ impl StateFolder {
         make_folder(&self.0)?;
         make_folder(&self.sessions())?;
         make_folder(&self.stashes())?;
-        #[cfg(target_os = "linux")]
         self.make_doors()?;
         let resolved = self.0.canonicalize().map_err(|e| StateError::new("open", &self.0, e))?;
         Ok(Self(resolved))
@@ -160,7 +156,6 @@ impl StateFolder {
 
     /// Removes what was made for a session that never began.
     pub(crate) fn discard(&self, id: &SessionId) {
-        #[cfg(target_os = "linux")]
         self.discard_door(id);
         self.discard_stash(id);
         self.discard_ledger(id);

@@ -11,27 +11,26 @@
 //! system.
 #![forbid(unsafe_code)]
 
-#[cfg(target_os = "linux")]
 pub mod client;
 #[cfg(target_os = "linux")]
 pub mod daemon;
 pub mod deeds;
 pub mod denial;
-#[cfg(target_os = "linux")]
 pub mod desk;
-#[cfg(target_os = "linux")]
 pub mod embedded;
 pub mod encoding;
 pub mod engine;
 pub mod explain;
 #[cfg(target_os = "linux")]
 pub mod git;
-#[cfg(target_os = "linux")]
 pub mod guard;
 mod jsonl;
 pub mod ledger;
+pub mod place;
 pub mod policy;
 pub mod protocol;
 pub mod session;
+pub mod single;
 pub mod stash;
 pub mod tree;
+pub mod trust;

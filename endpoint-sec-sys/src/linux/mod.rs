@@ -4,4 +4,3 @@ pub mod calls;
 pub mod clone;
 pub mod nr;
 pub mod seccomp;
-pub mod startup;

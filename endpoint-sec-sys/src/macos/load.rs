@@ -65,6 +65,7 @@ pub fn load(library: &CStr) -> Result<Api, Missing> {
                 let_go: system(c"mach_port_deallocate").function()?,
                 all_pids: system(c"proc_listallpids").function()?,
                 pid_info: system(c"proc_pidinfo").function()?,
+                pid_path: system(c"proc_pidpath").function()?,
             },
             stack_block: system(c"_NSConcreteStackBlock").address()?,
         })

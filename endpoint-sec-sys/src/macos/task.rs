@@ -51,4 +51,7 @@ pub struct Tasks {
     /// A pid, `PROC_*`, 0, where the answer goes, its bytes; returns how many were written.
     #[doc(alias = "proc_pidinfo")]
     pub pid_info: unsafe extern "C" fn(i32, i32, u64, *mut c_void, i32) -> i32,
+    /// A pid, where the path of its executable goes, the room in bytes; returns the path's length.
+    #[doc(alias = "proc_pidpath")]
+    pub pid_path: unsafe extern "C" fn(i32, *mut c_void, u32) -> i32,
 }

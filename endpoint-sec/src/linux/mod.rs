@@ -13,7 +13,6 @@ pub mod changes;
 pub mod event;
 pub mod filter;
 pub mod handle;
-pub mod handoff;
 pub mod identity;
 pub mod in_person;
 pub mod listener;
@@ -26,5 +25,6 @@ pub mod resolve;
 pub mod station;
 mod terminal;
 pub mod token;
-pub mod wait;
 mod walk;
+
+pub use crate::unix::{handoff, wait};

@@ -1,8 +1,9 @@
 //! Processes: forking, arming, and the attributes a guard gives itself.
 
+pub use crate::unix::signals::{default_signal, die_of, ignore_signal, restore_startup_signals};
+
 use endpoint_sec_sys::linux::calls;
 use nix::errno::Errno;
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
 use nix::unistd::{ForkResult, Pid};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -70,32 +71,6 @@ fn run_and_exit(child: impl FnOnce() -> i32) -> ! {
     // SAFETY:
     // - `_exit` runs nothing of the parent's: no buffers are flushed twice.
     unsafe { libc::_exit(status) }
-}
-
-/// Sets a signal's disposition to the default.
-pub fn default_signal(signal: Signal) -> Result<(), Errno> {
-    set_signal(signal, SigHandler::SigDfl)
-}
-
-/// Ignores a signal.
-pub fn ignore_signal(signal: Signal) -> Result<(), Errno> {
-    set_signal(signal, SigHandler::SigIgn)
-}
-
-fn set_signal(signal: Signal, handler: SigHandler) -> Result<(), Errno> {
-    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
-    // SAFETY:
-    // - neither disposition runs code of this process.
-    unsafe { nix::sys::signal::sigaction(signal, &action) }.map(drop)
-}
-
-/// Gives a child back what this process was started with and the Rust runtime changed: `SIGPIPE`.
-pub fn restore_startup_signals() -> Result<(), Errno> {
-    if endpoint_sec_sys::linux::startup::sigpipe_was_ignored() {
-        ignore_signal(Signal::SIGPIPE)
-    } else {
-        default_signal(Signal::SIGPIPE)
-    }
 }
 
 /// Closes every descriptor from 3 on that is not in `keep`.
@@ -203,23 +178,6 @@ pub fn keep_reading_only() -> Result<(), Errno> {
     let kept = data[0].effective & CAP_DAC_READ_SEARCH;
     let low = calls::CapData { effective: kept, permitted: kept, inheritable: 0 };
     Errno::result(calls::capset(&[low, calls::CapData::default()])).map(drop)
-}
-
-/// Ends this process by a signal, as another one was: no core is dumped a second time. Returns only if the
-/// signal doesn't kill.
-pub fn die_of(signal: i32) {
-    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
-    // SAFETY:
-    // - plain numbers and initialised sets; nothing of this process runs on the signal, as its disposition is
-    //   the default.
-    unsafe {
-        libc::signal(signal, libc::SIG_DFL);
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut set);
-        libc::sigaddset(&mut set, signal);
-        libc::sigprocmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
-        libc::kill(libc::getpid(), signal);
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,15 @@ use endpoint_sec_sys::macos::task::{
 };
 use endpoint_sec_sys::macos::token as sys;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::mem::{MaybeUninit, size_of};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+/// No line of ancestors is longer.
+const LONGEST_LINE: usize = 4096;
+/// `PROC_PIDPATHINFO_MAXSIZE`.
+const LONGEST_PATH: usize = 4096;
 
 impl Framework {
     /// Who has this pid now. `None` for nobody, or for one that the caller may not ask about.
@@ -50,6 +58,36 @@ impl Framework {
             parents.iter().filter_map(|(pid, _)| Some((*pid, self.token_of(*pid)?))).collect();
         let with_parent = |(pid, parent): &(i32, i32)| Some((*tokens.get(pid)?, tokens.get(parent).copied()));
         parents.iter().filter_map(with_parent).collect()
+    }
+
+    /// From the parent of a process up to the first one, each that is alive and may be asked about.
+    ///
+    /// They are followed by their numbers while processes come and go: what ended meanwhile may be missing.
+    pub fn ancestors(&self, who: AuditToken) -> Vec<AuditToken> {
+        let mut line = Vec::new();
+        let mut pid = who.pid();
+        while let Some(parent) = self.parent_of(pid).filter(|parent| *parent > 0 && *parent != pid) {
+            line.extend(self.token_of(parent));
+            // A line that is longer leads in a circle: numbers were given out anew.
+            if parent == 1 || line.len() >= LONGEST_LINE {
+                break;
+            }
+            pid = parent;
+        }
+        line
+    }
+
+    /// What a process executes; `None` for one that has ended, or may not be asked about.
+    #[doc(alias = "proc_pidpath")]
+    pub fn executable(&self, who: AuditToken) -> Option<PathBuf> {
+        let mut path = vec![0; LONGEST_PATH];
+        let room = u32::try_from(path.len()).unwrap_or(0);
+        // SAFETY:
+        // - there is room for as many bytes.
+        let length = unsafe { (self.api().tasks.pid_path)(who.pid(), path.as_mut_ptr().cast(), room) };
+        path.truncate(usize::try_from(length).unwrap_or(0));
+        // Last: it was of this one only if it is still this one.
+        (!path.is_empty() && self.token_of(who.pid()) == Some(who)).then(|| OsString::from_vec(path).into())
     }
 
     fn pids(&self) -> Vec<i32> {

@@ -1,9 +1,13 @@
 //! The framework: where its functions come from.
 
+use crate::macos::peer;
 use crate::macos::watch::Watch;
 use endpoint_sec_sys::macos::api::{Api, Timebase};
 use endpoint_sec_sys::macos::load::{self, Missing};
+use endpoint_sec_sys::macos::token as sys;
+use nix::errno::Errno;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::thread;
 
@@ -18,6 +22,11 @@ pub unsafe trait Library: Send + Sync + 'static {
     /// Sees to it that what is due is answered: runs [`Watch::run`] on a thread.
     fn stand_watch(&self, watch: Watch) -> io::Result<()> {
         thread::Builder::new().name("deadline".into()).spawn(move || watch.run()).map(drop)
+    }
+
+    /// Who has connected to a socket.
+    fn peer(&self, socket: BorrowedFd<'_>) -> Result<sys::AuditToken, Errno> {
+        peer::peer(socket)
     }
 }
 
@@ -71,6 +80,10 @@ impl Framework {
 
     pub(crate) fn api(&self) -> &Api {
         self.0.api()
+    }
+
+    pub(crate) fn library(&self) -> &dyn Library {
+        &*self.0
     }
 
     pub(crate) fn stand_watch(&self, watch: Watch) -> io::Result<()> {

@@ -10,6 +10,8 @@
 //!
 //! What this module does not know: zones, sessions, process trees, and which answer is right.
 
+#[cfg(target_os = "macos")]
+pub mod arrivals;
 mod census;
 mod client;
 mod connect_error;
@@ -22,11 +24,13 @@ mod handler;
 mod incoming;
 mod message;
 mod muting;
+mod peer;
 mod process;
 mod question;
 mod sequence;
 #[cfg(any(test, feature = "simulated"))]
 pub mod simulated;
+mod spawn;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -45,6 +49,7 @@ pub use muting::PathKind;
 pub use process::Process;
 pub use question::{Answer, AnswerError, Flags, KeptQuestion, Question, Verdict};
 pub use sequence::Lost;
+pub use spawn::{Launch, Suspended};
 pub use subscription::Subscription;
 pub use token::AuditToken;
 pub use watch::Watch;

@@ -18,6 +18,11 @@ impl AuditToken {
         Self(raw)
     }
 
+    /// Of the values that another process tells. That there is such a process is for the kernel to say.
+    pub fn of_values(val: [u32; 8]) -> Self {
+        Self(sys::AuditToken { val })
+    }
+
     /// The kernel's values, for its own functions.
     pub fn raw(&self) -> &sys::AuditToken {
         &self.0

@@ -19,10 +19,10 @@ pub(crate) enum HelperCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct HelperInstallArgs {
-    /// Put the programs below DIR, in libexec/es-guard and bin
-    #[arg(long, value_name = "DIR", default_value = "/usr/local")]
+    /// Put the programs below DIR: on Linux in libexec/es-guard and bin, on macOS a bundle
+    #[arg(long, value_name = "DIR", default_value = helper_daemon::place::PREFIX)]
     pub(crate) prefix: PathBuf,
-    /// Take es-guard-helper from DIR. Without this: from beside this es-guard
+    /// Take es-guard-helper (on macOS es-guard-helper.app) from DIR. Without this: from beside this es-guard
     #[arg(long, value_name = "DIR")]
     pub(crate) from: Option<PathBuf>,
     #[command(flatten)]

@@ -1,47 +1,45 @@
 //! What installing would do: by looking only.
 
-use super::layout::{Layout, Part, SERVICE, SYSUSERS_FILE};
+use super::layout::{Layout, Part};
 use super::manifest::{Manifest, mark_at, mark_of};
 use super::show::Change;
-use super::step::{Step, is_program, mode};
+use super::step::{Step, mode};
 use super::{HelperError, service};
 use crate::cli::HelperInstallArgs;
 use crate::system;
-use helper_daemon::daemon::account::ACCOUNT;
-use helper_daemon::daemon::state::STATE;
-use helper_daemon::daemon::trust;
+use helper_daemon::trust;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const HELPER: &str = "es-guard-helper";
+pub(super) const HELPER: &str = "es-guard-helper";
 
 /// What is to be done to install.
 pub(super) fn plan(args: &HelperInstallArgs, layout: &Layout) -> Result<Change, HelperError> {
     layout.check()?;
-    let mut wanted = programs(args, layout)?;
-    wanted.extend(layout.configuration());
-    if layout.is_live() && !is_program("systemd-sysusers") {
-        wanted.retain(|(path, _)| path != Path::new(SYSUSERS_FILE));
-    }
-    let live = if layout.is_live() { live_sessions() } else { 0 };
-    let mut change = changes(&wanted, layout, args.change.force)?;
+    let wanted = service::wanted(args, layout)?;
+    let account = if layout.is_live() { service::account_is_made_by() } else { None };
+    let mut change = changes(&wanted, layout, args.change.force, account)?;
     if layout.is_live() {
-        start(&mut change, live);
+        service::start(&mut change);
     }
     Ok(change)
 }
 
 /// What has to change in the files.
-fn changes(wanted: &[(PathBuf, Part)], layout: &Layout, force: bool) -> Result<Change, HelperError> {
+pub(super) fn changes(
+    wanted: &[(PathBuf, Part)],
+    layout: &Layout,
+    force: bool,
+    account: Option<&'static [&'static str]>,
+) -> Result<Change, HelperError> {
     let installed = Manifest::read(layout)?;
     let mut manifest = installed.clone().unwrap_or_else(Manifest::new);
     manifest.version = env!("CARGO_PKG_VERSION").to_owned();
     manifest.complete = false;
-    let no_account = layout.is_live() && !service::has_account();
-    manifest.account |= no_account;
+    manifest.account |= account.is_some();
 
-    for folder in wanted.iter().filter_map(|(path, _)| path.parent()).chain([Path::new(STATE)]) {
+    for folder in wanted.iter().filter_map(|(path, _)| path.parent()).chain([layout.state()]) {
         trust::folder(layout.root(), &layout.real(folder))
             .map_err(|why| HelperError::Untrusted { folder: folder.to_owned(), why })?;
     }
@@ -69,7 +67,7 @@ fn changes(wanted: &[(PathBuf, Part)], layout: &Layout, force: bool) -> Result<C
     for (path, part) in wanted {
         finished.parts.insert(path.clone(), [mark_of(part)].into());
     }
-    let state = missing_above(Path::new(STATE), layout);
+    let state = missing_above(layout.state(), layout);
     let directories: Vec<PathBuf> = {
         let folders = wanted.iter().filter_map(|(path, _)| path.parent());
         let mut all: Vec<_> = folders.flat_map(|folder| missing_above(folder, layout)).collect();
@@ -84,11 +82,11 @@ fn changes(wanted: &[(PathBuf, Part)], layout: &Layout, force: bool) -> Result<C
     }
 
     let up_to_date =
-        puts.is_empty() && obsolete.is_empty() && !no_account && installed.as_ref() == Some(&finished);
+        puts.is_empty() && obsolete.is_empty() && account.is_none() && installed.as_ref() == Some(&finished);
     let mut steps = Vec::new();
     if !up_to_date {
         let made = |path: &PathBuf| {
-            let mode = if path == Path::new(STATE) { 0o700 } else { 0o755 };
+            let mode = if path == layout.state() { service::STATE_MODE } else { 0o755 };
             Step::MakeDirectory { path: path.clone(), mode }
         };
         steps.extend(state.iter().map(made));
@@ -101,9 +99,7 @@ fn changes(wanted: &[(PathBuf, Part)], layout: &Layout, force: bool) -> Result<C
                 steps.push(Step::Remove(path.clone()));
             }
         }
-        if no_account {
-            steps.push(Step::Run(account_command()));
-        }
+        steps.extend(account.map(Step::Run));
         steps.push(Step::Record(finished));
     }
     Ok(Change {
@@ -112,44 +108,11 @@ fn changes(wanted: &[(PathBuf, Part)], layout: &Layout, force: bool) -> Result<C
         notes: Vec::new(),
         foreign,
         live: 0,
+        doing: "restart",
         force,
         afterwards: Vec::new(),
         done: "the helper is installed. Look at it: es-guard helper status",
     })
-}
-
-/// Has systemd take up what was written, before the last record: only then is it complete.
-fn start(change: &mut Change, live: usize) {
-    let service = service::Service::look().unwrap_or_default();
-    let running = service.active == "active";
-    if change.steps.is_empty() {
-        if !running || service.enabled != "enabled" {
-            change.steps.push(Step::Run(&["systemctl", "enable", "--now", SERVICE]));
-        }
-        return;
-    }
-    let mut commands = vec![
-        Step::Run(&["systemctl", "daemon-reload"]),
-        Step::Run(&["systemctl", "enable", "--now", SERVICE]),
-    ];
-    if running {
-        commands.push(Step::Run(&["systemctl", "restart", SERVICE]));
-    }
-    if live > 0 {
-        change.afterwards.push(format!(
-            "{live} sessions are live: each goes on being judged by the program that it was started with"
-        ));
-    }
-    let last = change.steps.len() - 1;
-    change.steps.splice(last..last, commands);
-}
-
-fn account_command() -> &'static [&'static str] {
-    if is_program("systemd-sysusers") {
-        &["systemd-sysusers", SYSUSERS_FILE]
-    } else {
-        &["useradd", "--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin", ACCOUNT]
-    }
 }
 
 /// The directory and those above it that are not there, the topmost first.
@@ -165,32 +128,13 @@ pub(super) fn live_sessions() -> usize {
     system::look(None).ok().flatten().map_or(0, |running| running.sessions.len())
 }
 
-/// The two programs, of which the command may be in its place already.
-fn programs(args: &HelperInstallArgs, layout: &Layout) -> Result<Vec<(PathBuf, Part)>, HelperError> {
-    let me = std::env::current_exe();
-    let me = me.map_err(|source| HelperError::Read { path: "/proc/self/exe".into(), source })?;
-    let beside = me.parent().unwrap_or(Path::new("/"));
-    let places = match &args.from {
-        Some(folder) => vec![folder.join(HELPER)],
-        None => vec![beside.join(HELPER), beside.join("../libexec/es-guard").join(HELPER)],
-    };
-    let Some(helper) = places.iter().find(|path| path.exists()) else {
-        let places: Vec<_> = places.iter().filter_map(|path| path.parent()).collect();
-        let places: Vec<_> = places.iter().map(|path| path.display().to_string()).collect();
-        return Err(HelperError::NoHelper(places.join(" or ")));
-    };
-    if layout.is_live() {
-        same_version(helper)?;
-    }
-    let read = |path: &Path| {
-        let bytes = std::fs::read(path);
-        let bytes = bytes.map_err(|source| HelperError::Read { path: path.to_owned(), source })?;
-        Ok(Part::Program { from: path.to_owned(), bytes })
-    };
-    Ok(vec![(layout.helper(), read(helper)?), (layout.command(), read(&me)?)])
+/// What is in a file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, HelperError> {
+    std::fs::read(path).map_err(|source| HelperError::Read { path: path.to_owned(), source })
 }
 
-fn same_version(helper: &Path) -> Result<(), HelperError> {
+/// Whether a helper is of this program's version.
+pub(super) fn same_version(helper: &Path) -> Result<(), HelperError> {
     let wrong = |why| HelperError::WrongHelper { path: helper.to_owned(), why };
     let version = version_of(helper).map_err(wrong)?;
     if version == env!("CARGO_PKG_VERSION") {

@@ -1,21 +1,9 @@
-//! What an installed helper consists of, and where each part lies.
+//! Where the parts of an installed helper lie.
 
 use super::HelperError;
-use helper_daemon::daemon::account::ACCOUNT;
-use helper_daemon::daemon::state::STATE;
-use helper_daemon::daemon::{INSTALLED, UNIT};
+use helper_daemon::place::STATE;
 use std::path::{Component, Path, PathBuf};
 
-/// Where the programs go by default.
-pub(super) const PREFIX: &str = "/usr/local";
-/// The unit's name.
-pub(super) const SERVICE: &str = "es-guard-helper.service";
-/// The unit's file.
-pub(super) const UNIT_FILE: &str = "/etc/systemd/system/es-guard-helper.service";
-const ENABLED: &str = "/etc/systemd/system/multi-user.target.wants/es-guard-helper.service";
-const ENABLED_TARGET: &str = "../es-guard-helper.service";
-/// What `systemd-sysusers` makes the account from.
-pub(super) const SYSUSERS_FILE: &str = "/etc/sysusers.d/es-guard.conf";
 const MANIFEST: &str = "install.json";
 
 /// One root directory, and a prefix in it. Paths of parts are as seen from inside the root.
@@ -23,6 +11,7 @@ const MANIFEST: &str = "install.json";
 pub(super) struct Layout {
     root: PathBuf,
     prefix: PathBuf,
+    state: PathBuf,
 }
 
 /// What is to be at a path.
@@ -32,13 +21,32 @@ pub(super) enum Part {
     Text(String),
     /// A program, copied from a file.
     Program { from: PathBuf, bytes: Vec<u8> },
+    /// What is no program, copied from a file.
+    #[cfg_attr(not(any(test, target_os = "macos")), expect(dead_code, reason = "only macOS has bundles"))]
+    Copy { from: PathBuf, bytes: Vec<u8> },
     /// A symlink.
     Link(PathBuf),
 }
 
 impl Layout {
     pub(super) fn new(root: Option<&Path>, prefix: &Path) -> Self {
-        Self { root: root.unwrap_or(Path::new("/")).to_owned(), prefix: prefix.to_owned() }
+        Self::with_state(root, prefix, Path::new(STATE))
+    }
+
+    /// The same with the folder that remembers what was written.
+    pub(super) fn with_state(root: Option<&Path>, prefix: &Path, state: &Path) -> Self {
+        let root = root.unwrap_or(Path::new("/")).to_owned();
+        Self { root, prefix: prefix.to_owned(), state: state.to_owned() }
+    }
+
+    /// What the programs go below.
+    pub(super) fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
+    /// The folder that remembers what was written: root's alone.
+    pub(super) fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Whether the prefix is one that a unit can name.
@@ -71,48 +79,15 @@ impl Layout {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// The helper itself: executed by systemd only.
-    pub(super) fn helper(&self) -> PathBuf {
-        self.prefix.join("libexec/es-guard/es-guard-helper")
-    }
-
-    /// The command, for everybody.
-    pub(super) fn command(&self) -> PathBuf {
-        self.prefix.join("bin/es-guard")
-    }
-
     /// The list of what was written.
     pub(super) fn manifest(&self) -> PathBuf {
-        Path::new(STATE).join(MANIFEST)
-    }
-
-    /// Everything but the programs, with its path.
-    pub(super) fn configuration(&self) -> [(PathBuf, Part); 3] {
-        let unit = UNIT.replace(INSTALLED, &self.helper().to_string_lossy());
-        let account = format!("u {ACCOUNT} - \"Workers of es-guard\" - /usr/sbin/nologin\n");
-        [
-            (SYSUSERS_FILE.into(), Part::Text(account)),
-            (UNIT_FILE.into(), Part::Text(unit)),
-            (ENABLED.into(), Part::Link(ENABLED_TARGET.into())),
-        ]
+        self.state.join(MANIFEST)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_unit_starts_the_helper_where_it_is_put() {
-        let unit = |prefix: &str| match &Layout::new(None, prefix.as_ref()).configuration()[1].1 {
-            Part::Text(text) => text.clone(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(unit(PREFIX), UNIT);
-        let moved = unit("/opt/es-guard");
-        assert!(moved.contains("\nExecStart=/opt/es-guard/libexec/es-guard/es-guard-helper\n"));
-        assert!(!moved.contains(PREFIX));
-    }
 
     #[test]
     fn a_prefix_that_a_unit_can_not_name_is_refused() {
@@ -126,13 +101,5 @@ mod tests {
         ] {
             assert_eq!(Layout::new(None, prefix.as_ref()).check().is_ok(), well, "{prefix}");
         }
-    }
-
-    #[test]
-    fn the_daemons_folders_are_the_ones_that_the_unit_makes() {
-        let line = |line: &str| assert!(UNIT.lines().any(|there| there == line), "{line}");
-        line(&format!("StateDirectory={}", Path::new(STATE).strip_prefix("/var/lib").unwrap().display()));
-        let socket = Path::new(helper_daemon::daemon::SOCKET).parent().unwrap();
-        line(&format!("RuntimeDirectory={}", socket.strip_prefix("/run").unwrap().display()));
     }
 }

@@ -75,7 +75,7 @@ impl Manifest {
 pub(super) fn mark_of(part: &Part) -> String {
     match part {
         Part::Text(text) => of_bytes(text.as_bytes()),
-        Part::Program { bytes, .. } => of_bytes(bytes),
+        Part::Program { bytes, .. } | Part::Copy { bytes, .. } => of_bytes(bytes),
         Part::Link(target) => of_link(target),
     }
 }

@@ -1,8 +1,8 @@
 //! A change, as a person is shown it before anything happens.
 
-use super::HelperError;
 use super::layout::{Layout, Part};
 use super::step::{Step, mode};
+use super::{HelperError, service};
 use crate::render::fit::count;
 use crate::render::{FAINT, LOUD, NAME, styled};
 use helper_daemon::denial::printable;
@@ -22,6 +22,8 @@ pub(super) struct Change {
     pub(super) foreign: Vec<PathBuf>,
     /// Live sessions that would suffer.
     pub(super) live: usize,
+    /// What makes them.
+    pub(super) doing: &'static str,
     /// Whether that is wanted.
     pub(super) force: bool,
     /// What is still to be done by a person.
@@ -40,7 +42,11 @@ impl Change {
             let names: Vec<_> = self.foreign.iter().map(|path| path.display().to_string()).collect();
             return Some(HelperError::Foreign(names.join(", ")));
         }
-        (self.live > 0).then_some(HelperError::Live(self.live))
+        (self.live > 0).then_some(HelperError::Live {
+            doing: self.doing,
+            live: self.live,
+            lose: service::LOSE,
+        })
     }
 }
 
@@ -76,7 +82,7 @@ pub(super) fn in_short(step: &Step) -> String {
         Step::Put { path, part: part @ Part::Text(_) } => {
             format!("write {} (root, {:04o})", path.display(), mode(part))
         }
-        Step::Put { path, part: part @ Part::Program { from, bytes } } => {
+        Step::Put { path, part: part @ (Part::Program { from, bytes } | Part::Copy { from, bytes }) } => {
             let (path, from) = (path.display(), from.display());
             let bytes = count(bytes.len() as u64, "byte");
             format!("write {path} (root, {:04o}): a copy of {from}, {bytes}", mode(part))

@@ -38,7 +38,7 @@ pub(super) enum Step {
 pub(super) fn mode(part: &Part) -> u32 {
     match part {
         Part::Program { .. } => 0o755,
-        Part::Text(_) | Part::Link(_) => 0o644,
+        Part::Text(_) | Part::Copy { .. } | Part::Link(_) => 0o644,
     }
 }
 
@@ -92,7 +92,9 @@ fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
 fn put(path: &Path, part: &Part) -> io::Result<()> {
     match part {
         Part::Text(text) => place(path, |next| write(next, text.as_bytes(), mode(part))),
-        Part::Program { bytes, .. } => place(path, |next| write(next, bytes, mode(part))),
+        Part::Program { bytes, .. } | Part::Copy { bytes, .. } => {
+            place(path, |next| write(next, bytes, mode(part)))
+        }
         Part::Link(target) => place(path, |next| symlink(target, next)),
     }
 }

@@ -1,20 +1,17 @@
 //! What removing would do: by looking only.
 
 use super::install::live_sessions;
-use super::layout::{Layout, SERVICE};
+use super::layout::Layout;
 use super::manifest::{Manifest, mark_at};
 use super::show::Change;
 use super::step::{Step, next};
 use super::{HelperError, service};
 use crate::cli::ChangeArgs;
-use helper_daemon::daemon::SOCKET;
-use helper_daemon::daemon::account::ACCOUNT;
-use helper_daemon::daemon::state::{FILES, STATE};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What is to be done to remove everything that was installed, and nothing else.
 pub(super) fn plan(args: &ChangeArgs, layout: &Layout) -> Result<Change, HelperError> {
-    let state = Path::new(STATE);
+    let state = layout.state();
     let manifest = Manifest::read(layout)?;
     let mut change = Change {
         title: "remove the helper of the system:",
@@ -22,9 +19,10 @@ pub(super) fn plan(args: &ChangeArgs, layout: &Layout) -> Result<Change, HelperE
         notes: Vec::new(),
         foreign: Vec::new(),
         live: if layout.is_live() { live_sessions() } else { 0 },
+        doing: "remove",
         force: args.force,
         afterwards: Vec::new(),
-        done: "the helper is removed. es-guard wrap starts one of its own for each session",
+        done: service::REMOVED,
     };
     let steps = &mut change.steps;
     let Some(manifest) = manifest else {
@@ -34,15 +32,7 @@ pub(super) fn plan(args: &ChangeArgs, layout: &Layout) -> Result<Change, HelperE
         return if empty { Ok(change) } else { Err(HelperError::NotInstalled(layout.manifest())) };
     };
     if layout.is_live() {
-        if change.live > 0 {
-            // What judges them outlives the helper: with it everything that they guard is closed.
-            steps.push(Step::TryToRun(&["systemctl", "kill", "--signal=KILL", SERVICE]));
-        }
-        // There may be no unit any more, where this was begun before.
-        steps.push(Step::TryToRun(&["systemctl", "disable", "--now", SERVICE]));
-        // It is kept from one helper to the next, and empty without one.
-        let folder = Path::new(SOCKET).parent().filter(|folder| folder.is_dir());
-        steps.extend(folder.map(|folder| Step::RemoveDirectory(folder.to_owned())));
+        steps.extend(service::stop(change.live));
     }
     for path in manifest.parts.keys() {
         match mark_at(&layout.real(path))? {
@@ -61,20 +51,12 @@ pub(super) fn plan(args: &ChangeArgs, layout: &Layout) -> Result<Change, HelperE
         }
     }
     if layout.is_live() {
-        steps.push(Step::Run(&["systemctl", "daemon-reload"]));
-        steps.push(Step::TryToRun(&["systemctl", "reset-failed", SERVICE]));
-        if manifest.account && service::has_account() {
-            steps.push(Step::Run(&["userdel", ACCOUNT]));
-        }
-        if manifest.account && service::has_group() {
-            // The account's own goes with it, where that is so set up.
-            steps.push(Step::TryToRun(&["groupdel", ACCOUNT]));
-        }
+        steps.extend(service::forget(&manifest));
     }
     let below_state = |path: &&PathBuf| path.starts_with(state) || state.starts_with(path);
     let directories = manifest.directories.iter().rev();
     steps.extend(directories.filter(|path| !below_state(path)).cloned().map(Step::RemoveDirectory));
-    for name in FILES {
+    for name in service::FILES {
         if mark_at(&layout.real(&state.join(name)))?.is_some() {
             steps.push(Step::Remove(state.join(name)));
         }

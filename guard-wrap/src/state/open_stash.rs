@@ -1,5 +1,9 @@
 //! A new session's stash: made by the user, for the helper to put things into.
 
+#[cfg_attr(target_os = "linux", path = "open_stash/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "open_stash/macos.rs")]
+mod own;
+
 use super::{StateError, StateFolder, make_folder};
 use helper_daemon::session::SessionId;
 use helper_daemon::stash;
@@ -24,7 +28,7 @@ impl StateFolder {
         make_folder(&data)?;
         let refused = |path, error| StateError::new("make the stash", path, error);
         let opened = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&index);
-        let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY;
+        let flags = own::FOLDER | nix::fcntl::OFlag::O_DIRECTORY;
         let folder = OpenOptions::new().read(true).custom_flags(flags.bits()).open(&data);
         Ok(OpenStash {
             index: opened.map_err(|error| refused(&index, error))?,

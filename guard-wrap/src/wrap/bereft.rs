@@ -1,11 +1,15 @@
 //! When somebody the session needs has died: the helper beside the agent, or the system's helper, which judges.
 //!
-//! Whoever judges is asked over a socket that is closed with it. The agent goes on, as this process's child;
-//! what is guarded fails when nobody is there to judge it.
+//! Whoever judges is asked over a socket that is closed with it. On Linux the agent goes on, as this process's child,
+//! and what is guarded fails when nobody is there to judge it; on macOS it would be let through, and the agent is ended.
+
+#[cfg_attr(target_os = "linux", path = "bereft/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "bereft/macos.rs")]
+mod own;
 
 use super::jobs;
 use super::session::{Ended, LOOK_EVERY, Session, code};
-use endpoint_sec::linux::wait::{Change, Waiting, has_change, next_change};
+use endpoint_sec::unix::wait::{Change, Waiting, has_change, next_change};
 use helper_daemon::ledger::Counts;
 use helper_daemon::protocol::{Channel, Event, ExitStatus, Request};
 use nix::errno::Errno;
@@ -17,10 +21,21 @@ impl Session {
     /// Whether whoever judges outside this family is still there; notes it when not.
     pub(super) fn note_whether_judged(&mut self) -> bool {
         let judged = self.system.as_ref().is_none_or(is_connected);
-        if !judged {
+        if !judged && !self.deserted {
             self.notes.push("the system's helper died: from then on every guarded operation failed".into());
         }
         judged
+    }
+
+    /// Where what nobody judges would be let through, the agent ends with whoever judged it outside this family.
+    pub(super) fn look_at_the_judge(&mut self) {
+        if own::LETS_THROUGH
+            && !self.deserted
+            && self.system.as_ref().is_some_and(|system| !is_connected(system))
+        {
+            self.deserted = true;
+            self.notes.push(own::nobody_judges(&self.pidfd).into());
+        }
     }
 
     /// The helper beside the agent is gone: the agent is this process's child. Where the system's helper
@@ -30,10 +45,11 @@ impl Session {
         if let Some(Ok(channel)) = self.system.as_ref().map(Channel::another) {
             self.channel = channel;
         }
+        let deserted = self.system.is_none().then(|| own::nobody_judges(&self.pidfd));
         let status = self.stand_in();
         let mut counts = None;
-        if self.system.is_none() {
-            self.notes.push("the helper died: from then on every guarded operation failed".into());
+        if let Some(note) = deserted {
+            self.notes.push(note.into());
         } else if self.note_whether_judged() {
             self.notes.push("the helper beside the agent died; the system's helper guarded on".into());
             counts = self.last_words(status);
@@ -48,6 +64,7 @@ impl Session {
                 self.pass(arrived);
             }
             self.look_at_policy();
+            self.look_at_the_judge();
             match next_change(Some(self.agent), Waiting::Not) {
                 Ok(Some((_, Change::Exited(code)))) => return ExitStatus::Code(code),
                 Ok(Some((_, Change::Killed(signal)))) => return ExitStatus::Signal(signal),

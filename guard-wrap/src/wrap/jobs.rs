@@ -1,6 +1,11 @@
 //! Job control: to the shell this process is the job, so where the agent stops, it stops.
 
-use endpoint_sec::linux::process::{default_signal, is_stopped};
+#[cfg_attr(target_os = "linux", path = "jobs/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "jobs/macos.rs")]
+mod own;
+
+use endpoint_sec::unix::held::is_stopped;
+use endpoint_sec::unix::signals::default_signal;
 use nix::sys::signal::{SigSet, Signal, killpg, raise};
 use nix::unistd::{Pid, getpgid, getpgrp, tcgetpgrp, tcsetpgrp};
 use std::fs::{File, OpenOptions};
@@ -29,7 +34,7 @@ fn stop_by(signal: Signal, agent: Pid) -> bool {
         let sent = default_signal(signal).and_then(|()| raise(signal));
         let stopped = sent.and_then(|()| held.thread_unblock());
         let _ = held.thread_block();
-        let waiting = waiting();
+        let waiting = own::waiting();
         if stopped.is_err() || waiting.contains(Signal::SIGCONT) {
             return stopped.is_ok();
         }
@@ -38,14 +43,6 @@ fn stop_by(signal: Signal, agent: Pid) -> bool {
             return waiting.contains(signal);
         }
     }
-}
-
-/// The signals that are held back and wait for this process.
-fn waiting() -> SigSet {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let waiting = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"));
-    let waiting = waiting.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
-    Signal::iterator().filter(|signal| waiting & (1 << (*signal as u64 - 1)) != 0).collect()
 }
 
 /// Continues a stopped agent that has a process group of its own: what continued this one's did not reach it.

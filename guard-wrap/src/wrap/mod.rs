@@ -46,7 +46,7 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
         Ok(program) => program,
         Err(error) => return failed(&error, error.status()),
     };
-    let judge = match system::judge(args.helper.as_deref()) {
+    let judge = match system::judge_for_a_session(args.helper.as_deref()) {
         Ok(judge) => judge,
         Err(error) => return failed(&error, NOTHING_RAN),
     };
@@ -65,13 +65,12 @@ pub(crate) fn run(args: &WrapArgs) -> ExitCode {
     let state = prepared.state.clone();
     let ended = Session::start(args, prepared, program, signals, judge).map(Session::run);
     if ended.is_ok() {
-        crate::stash::tidy(&state);
-        crate::sessions::tidy_doors(&state);
+        crate::platform::tidy(&state);
     }
     match ended {
         Ok(ExitStatus::Code(code)) => ExitCode::from(code as u8),
         Ok(ExitStatus::Signal(signal)) => {
-            endpoint_sec::linux::process::die_of(signal);
+            endpoint_sec::unix::signals::die_of(signal);
             ExitCode::from(128u8.wrapping_add(signal as u8))
         }
         Err(error) => failed(&error, error.status()),

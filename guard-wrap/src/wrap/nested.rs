@@ -1,28 +1,28 @@
 //! `es-guard wrap` inside a session.
 //!
-//! The kernel allows a process one listener, so what is inside a session can't be given a guard of its own. The
-//! outer session guards more instead, from then on and until it ends: it gets the inner one's policy beside its own,
-//! and what either denies is denied. This process then becomes the command, which the outer session guards
-//! already. What is blocked is in the outer session's ledger.
+//! What is inside a session can't be given a guard of its own: Linux allows a process one listener, and on macOS the two
+//! would be told of the same processes. The outer session guards more instead, from then on and until it ends: it gets
+//! the inner one's policy beside its own, and what either denies is denied. This process then becomes the command, which
+//! the outer session guards already. What is blocked is in the outer session's ledger.
+
+#[cfg_attr(target_os = "linux", path = "nested/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "nested/macos.rs")]
+mod own;
+
+pub(super) use own::outer;
 
 use super::program::Program;
 use super::signals::Signals;
 use crate::cli::{NOTHING_RAN, WrapArgs};
 use crate::plan::{Asked, Compiled, Plan, PlanError};
 use crate::render::{self, banner};
-use crate::state::{StateError, StateFolder, home};
-use crate::system::{self, SystemError};
-use endpoint_sec::linux::ancestry::filters;
-use endpoint_sec::linux::process::{PidFd, restore_startup_signals};
+use crate::state::{StateError, home};
+use crate::system::SystemError;
+use endpoint_sec::unix::signals::restore_startup_signals;
 use helper_daemon::client::ClientError;
-use helper_daemon::client::live::{self, Address, Live, Places};
-use helper_daemon::embedded::Judge;
-use helper_daemon::engine::probe;
-use helper_daemon::protocol::{Event, Request};
+use helper_daemon::client::live::{Address, Live};
 use helper_daemon::session::SessionId;
 use nix::errno::Errno;
-use nix::unistd::{execvpe, getpid};
-use std::path::Path;
 
 /// Why nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -33,10 +33,8 @@ pub(super) enum NestedError {
     State(#[from] StateError),
     #[error(transparent)]
     Plan(#[from] PlanError),
-    #[error("start inside a guarded tree: {0}. Start the agent from outside it")]
-    Outside(&'static str),
-    #[error("start: {0}. Start the agent from outside it")]
-    Listened(String),
+    #[error("start{0}. Start the agent from outside it")]
+    NotHere(String),
     #[error("have session {session} guard more: {source}. Start the agent from outside it")]
     Refused { session: SessionId, source: ClientError },
     #[error("start `{command}`: {}", errno.desc())]
@@ -51,39 +49,6 @@ impl NestedError {
             _ => NOTHING_RAN,
         }
     }
-}
-
-/// The session that this process is inside.
-pub(super) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<Live>, NestedError> {
-    // Whoever is inside has a filter: for everybody else there is nothing to ask.
-    let carries_none = || {
-        let held = PidFd::open(getpid()).ok();
-        held.and_then(|held| filters(getpid(), &held).ok()) == Some(0)
-    };
-    if carries_none() {
-        return Ok(None);
-    }
-    if let Judge::System(_) = judge {
-        match system::ask(helper, &Request::Where)? {
-            Some(Event::Where { session: Some(session) }) => {
-                let address = Address::System(helper.map(Path::to_owned));
-                return Ok(Some(Live { session, address }));
-            }
-            Some(Event::Where { session: None }) => {}
-            Some(Event::Refused(_)) => {
-                return Err(NestedError::Outside(
-                    "what guarded it is gone, and everything that was guarded is closed",
-                ));
-            }
-            _ => return Err(system::out_of_turn(helper).into()),
-        }
-    }
-    // Somebody's filter need not have a listener; one that has leaves no room for es-guard's. Found out before
-    // anything is prepared: inside a session even the ledger of another can't be made.
-    let Some(listened_to) = probe::listened_to() else { return Ok(None) };
-    let state = StateFolder::locate()?.path().to_owned();
-    let by_door = live::inside(&Places { state, helper: Some(system::NONE.into()) });
-    by_door.map(Some).ok_or(NestedError::Listened(listened_to))
 }
 
 /// Has the outer session guard what this one is asked to, and becomes the command. Returns only if that failed.
@@ -116,6 +81,7 @@ fn greet(args: &WrapArgs, session: &SessionId, compiled: &Compiled) {
     }
 }
 
+/// Becomes the command. Returns only if that failed.
 fn execute(outer: &Live, program: Program, signals: &Signals) -> NestedError {
     let door = match &outer.address {
         Address::Door(path) => Some(path.as_path()),
@@ -124,7 +90,8 @@ fn execute(outer: &Live, program: Program, signals: &Signals) -> NestedError {
     let command = program.command(&outer.session, door, signals.before());
     // What can't be given back is what a shell would have started it with, too.
     let _ = restore_startup_signals();
+    own::give_back_dispositions();
     let _ = command.signals.thread_set_mask();
-    let Err(errno) = execvpe(&command.argv[0], &command.argv, &command.env);
+    let errno = own::execute(&command);
     NestedError::NotExecuted { command: command.argv[0].to_string_lossy().into_owned(), errno }
 }

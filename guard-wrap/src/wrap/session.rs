@@ -5,7 +5,7 @@ use super::signals::{Arrived, Signals, after_stop};
 use crate::mirror::Mirror;
 use crate::plan::{Fingerprint, Plan, difference};
 use crate::render::{self, fit::Screen, report, summary};
-use endpoint_sec::linux::process::PidFd;
+use endpoint_sec::unix::held::Held;
 use helper_daemon::ledger::Counts;
 use helper_daemon::policy::Policy;
 use helper_daemon::protocol::{Channel, Event, ExitStatus, FailureKind, Request};
@@ -30,7 +30,7 @@ pub(super) struct Session {
     pub(super) signals: Signals,
     pub(super) agent: Pid,
     pub(super) helper: Pid,
-    pub(super) pidfd: PidFd,
+    pub(super) pidfd: Held,
     pub(super) id: SessionId,
     pub(super) engine: String,
     pub(super) home: PathBuf,
@@ -40,6 +40,8 @@ pub(super) struct Session {
     pub(super) policy: Policy,
     /// Whether the policy file was broken when it was read last.
     pub(super) refused: bool,
+    /// Whether the agent was ended, as nobody judged it.
+    pub(super) deserted: bool,
     pub(super) quiet: bool,
     pub(super) json: bool,
     pub(super) notes: Vec<String>,
@@ -68,6 +70,7 @@ impl Session {
                 self.pass(arrived);
             }
             self.look_at_policy();
+            self.look_at_the_judge();
             if readable {
                 match self.channel.receive::<Event>() {
                     Ok((Event::Exited { status, counts, left }, _)) => {

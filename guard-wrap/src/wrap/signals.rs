@@ -3,15 +3,19 @@
 //! A key press reaches the agent by itself: the terminal sends it to the whole process group. What somebody
 //! sends to `wrap` alone is passed on. They are told apart by the kernel's word on where a signal came from.
 
+#[cfg_attr(target_os = "linux", path = "signals/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "signals/macos.rs")]
+mod source;
+
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::{SigSet, Signal};
+use source::Source;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// Signals, held back and read one by one.
 #[derive(Debug)]
 pub(super) struct Signals {
-    fd: SignalFd,
+    source: Source,
     before: SigSet,
 }
 
@@ -51,12 +55,8 @@ impl Signals {
     /// Holds back every signal that can be. A fault in this very process is not held up by that: the kernel
     /// ends the process.
     pub(super) fn hold() -> Result<Self, SignalsError> {
-        let held = SigSet::all();
-        let mut before = SigSet::empty();
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&held), Some(&mut before)).map_err(SignalsError)?;
-        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        let fd = SignalFd::with_flags(&held, flags).map_err(SignalsError)?;
-        Ok(Self { fd, before })
+        let (source, before) = Source::hold().map_err(SignalsError)?;
+        Ok(Self { source, before })
     }
 
     /// The mask that this process was started with: the agent's.
@@ -66,22 +66,13 @@ impl Signals {
 
     /// The next signal, if one waits.
     pub(super) fn next(&self) -> Option<Arrived> {
-        let info = self.fd.read_signal().ok().flatten()?;
-        let signal = info.ssi_signo as i32;
-        // SI_USER, SI_QUEUE and SI_TKILL are not positive; what the kernel or a terminal sends is.
-        let sent = info.ssi_code <= 0;
-        Some(match Signal::try_from(signal) {
-            Ok(Signal::SIGCONT) => Arrived::Continued(info.ssi_pid),
-            // This process's own writing into a closed pipe looks as if it had sent the signal itself.
-            _ if sent && info.ssi_pid != std::process::id() => Arrived::PassOn(signal),
-            _ => Arrived::Drop,
-        })
+        self.source.next()
     }
 }
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.source.as_fd()
     }
 }
 

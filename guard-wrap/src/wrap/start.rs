@@ -1,6 +1,10 @@
 //! From what was prepared to a running agent: a helper is started, the session registered, and the agent let go
 //! once it has proven to be guarded.
 
+#[cfg_attr(target_os = "linux", path = "start/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "start/macos.rs")]
+mod own;
+
 use super::itself;
 use super::program::Program;
 use super::session::Session;
@@ -10,7 +14,8 @@ use crate::mirror::Mirror;
 use crate::preparation::Prepared;
 use crate::render::{self, banner};
 use crate::state::StateFolder;
-use endpoint_sec::linux::process::{PidFd, default_signal};
+use endpoint_sec::unix::held::Held;
+use endpoint_sec::unix::signals::default_signal;
 use helper_daemon::client::live::{Address, Live};
 use helper_daemon::embedded::{self, Door, Judge};
 use helper_daemon::protocol::{
@@ -20,7 +25,7 @@ use helper_daemon::session::{SessionId, SessionInfo};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 /// Why nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +52,7 @@ pub(super) enum SessionError {
 struct Armed {
     agent: Pid,
     engine: String,
-    pidfd: PidFd,
+    pidfd: Held,
 }
 
 impl Session {
@@ -70,12 +75,10 @@ impl Session {
         let asked_at = if system.is_some() { args.helper.clone() } else { at.clone() };
         let words = program.words();
         let name = words.first().cloned().unwrap_or_default();
-        // Should the helper die, the agent becomes this process's child, and its end is still seen.
-        nix::sys::prctl::set_child_subreaper(true)?;
+        own::adopt_whom_the_helper_leaves()?;
         let (mut channel, helper) =
             embedded::start(program.command(&id, asked_at.as_deref(), signals.before()), judge)?;
-        // From here on no process of the same user can trace or read this one; the agent is not forked from it.
-        nix::sys::prctl::set_dumpable(false)?;
+        own::hide()?;
         // The agent gets it as this process was given it; to learn of its end, this process must not ignore it.
         default_signal(Signal::SIGCHLD)?;
         let register = Register {
@@ -90,6 +93,7 @@ impl Session {
             canary: canaries.kept.clone(),
             control: canaries.free.clone(),
             explain: (!args.no_explain).then(itself::called),
+            child: None,
         };
         channel.send(
             &Request::Register(Box::new(register)),
@@ -124,6 +128,7 @@ impl Session {
             plan,
             policy: compiled.policy,
             refused: false,
+            deserted: false,
             mirror,
             quiet: args.quiet,
             json: args.json,
@@ -139,6 +144,7 @@ impl Session {
             render::note(warning);
         }
         if !self.quiet && !self.json {
+            own::limits().iter().for_each(|limit| render::note(limit));
             let line =
                 banner::line(self.policy.visible_zones(), &self.engine, self.id.as_str(), Some(&self.home));
             render::tell(&format!("{line}\n"));
@@ -173,8 +179,8 @@ fn armed(channel: &mut Channel, command: &str) -> Result<Armed, SessionError> {
     let command = command.to_owned();
     match event {
         Event::Armed { pid, engine } => {
-            let pidfd: OwnedFd = fds.into_iter().next().ok_or(ChannelError::Closed)?;
-            Ok(Armed { agent: Pid::from_raw(pid), engine, pidfd: PidFd::from_fd(pidfd) })
+            let agent = Pid::from_raw(pid);
+            Ok(Armed { agent, engine, pidfd: own::held(agent, fds)? })
         }
         Event::Failed(failure) => Err(match failure.kind {
             FailureKind::NotFound => SessionError::NotFound { command, detail: failure.detail },

@@ -1,5 +1,9 @@
 //! A live session: finding it, and asking it.
 
+#[cfg_attr(target_os = "linux", path = "live/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "live/macos.rs")]
+mod own;
+
 use super::system;
 use super::{ClientError, door};
 use crate::policy::Policy;
@@ -85,8 +89,8 @@ pub fn inside(places: &Places) -> Option<Live> {
         _ => None,
     })
     .or_else(|| {
-        // A person carries no filter, and need not ask everywhere.
-        let names = if is_filtered() { door::names(&places.state) } else { Vec::new() };
+        // Who can tell that it is in no tree need not ask everywhere.
+        let names = if own::may_be_inside() { door::names(&places.state) } else { Vec::new() };
         names.into_iter().find_map(|name| inside_of(door::path(&places.state, &name)))
     })
 }
@@ -96,12 +100,6 @@ fn inside_of(door: PathBuf) -> Option<Live> {
         Ok(Event::Where { session: Some(session) }) => Some(Live { session, address: Address::Door(door) }),
         _ => None,
     }
-}
-
-fn is_filtered() -> bool {
-    use endpoint_sec::linux::{ancestry::filters, process::PidFd};
-    let me = nix::unistd::getpid();
-    PidFd::open(me).ok().and_then(|held| filters(me, &held).ok()) != Some(0)
 }
 
 /// All live sessions that this process may see, the oldest first, each as its helper describes it.

@@ -1,12 +1,15 @@
 //! Finding the system's helper, and making sure that it is it.
 
-use crate::daemon::SOCKET;
+#[cfg_attr(target_os = "linux", path = "system/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "system/macos.rs")]
+mod own;
+
 use crate::embedded::Judge;
 use crate::guard::silent;
+use crate::place::{SOCKET, START};
 use crate::protocol::{Channel, ChannelError, Description, Event, Request};
-use endpoint_sec::linux::peer::Peer;
 use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt};
+use nix::sys::socket::{UnixAddr, connect, setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd};
@@ -25,13 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[allow(missing_docs, reason = "the place, and what is wrong, in the message")]
 pub enum SystemError {
     #[error(
-        "use the system's helper at {path}: {source}. Start it (systemctl start es-guard-helper), install it (sudo es-guard helper install), or do without it: --helper none"
+        "use the system's helper at {path}: {source}. Start it ({START}), install it (sudo es-guard helper install), or do without it: --helper none"
     )]
     Unreachable { path: PathBuf, source: io::Error },
     #[error(
         "use the system's helper at {path}: whoever listens there is user {uid}, not root. That is no helper of this system; do without it: --helper none"
     )]
     NotRoots { path: PathBuf, uid: u32 },
+    #[error("start: {0}")]
+    NoEngine(String),
     #[error("use the system's helper at {path}: {errno}")]
     Unknown { path: PathBuf, errno: Errno },
     #[error("ask the system's helper at {path}: {detail}")]
@@ -87,8 +92,7 @@ pub fn at(asked: Option<&Path>) -> &Path {
 
 /// Waits no longer than [`PATIENCE`]: a helper that is stopped accepts nobody, and has room for so many to wait.
 fn connected(path: &Path) -> io::Result<UnixStream> {
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    let socket = own::socket()?;
     setsockopt(&socket, sockopt::SendTimeout, &TimeVal::seconds(PATIENCE.as_secs() as i64))?;
     match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
         Ok(()) => Ok(socket.into()),
@@ -97,7 +101,13 @@ fn connected(path: &Path) -> io::Result<UnixStream> {
     }
 }
 
-/// Whom to have the session judged by: the system's helper where there is one, else an embedded one.
+/// Whom to have a session judged by that is to be started: the system's helper where there is one, else an embedded
+/// one. (On macOS the other way round: an embedded one where the system can have it.)
+pub fn judge_for_a_session(asked: Option<&Path>) -> Result<Judge, SystemError> {
+    own::judge(asked)
+}
+
+/// Who is to be asked: the system's helper where there is one, else those of sessions.
 pub fn judge(asked: Option<&Path>) -> Result<Judge, SystemError> {
     let path = at(asked);
     if path == Path::new(NONE) {
@@ -109,10 +119,10 @@ pub fn judge(asked: Option<&Path>) -> Result<Judge, SystemError> {
         Err(error) if error.kind() == ErrorKind::NotFound && asked.is_none() => return Ok(Judge::Here(None)),
         Err(source) => return Err(SystemError::Unreachable { path: path.to_owned(), source }),
     };
-    let peer =
-        Peer::of(socket.as_fd()).map_err(|errno| SystemError::Unknown { path: path.to_owned(), errno })?;
-    if peer.uid != 0 {
-        return Err(SystemError::NotRoots { path: path.to_owned(), uid: peer.uid });
+    let uid =
+        own::user(socket.as_fd()).map_err(|errno| SystemError::Unknown { path: path.to_owned(), errno })?;
+    if uid != 0 {
+        return Err(SystemError::NotRoots { path: path.to_owned(), uid });
     }
     Ok(Judge::System(Channel::new(socket)))
 }

@@ -7,7 +7,6 @@ use super::returning::Home;
 use crate::desk::authority::Relation;
 use crate::desk::counter::{Counter, Reply, fitting, unix_now};
 use crate::desk::waiting::Waiters;
-use crate::engine::seccomp::Ward;
 use crate::guard::Guard;
 use crate::protocol::{Event, Granter, RefusalCode, Request};
 use endpoint_sec::linux::peer::Peer;
@@ -111,7 +110,9 @@ impl Desk {
         self.hear_the_ring(&fds[0]);
         let Some((link, monitor)) = self.way_back.take() else { return };
         // The one before it was such a ward from the beginning.
-        self.counter.guard().add_ward(Ward::held(monitor.pid, monitor.pidfd));
+        if let Ok(held) = monitor.pidfd.as_fd().try_clone_to_owned() {
+            self.counter.guard().defend(monitor.pid, held);
+        }
         if self.way_back.tell(&link, self.counter.name()).is_ok() {
             *self.link() = Some(link);
         }

@@ -19,7 +19,6 @@ pub mod monitor;
 pub mod returning;
 pub mod session;
 pub mod state;
-pub mod trust;
 mod turned_away;
 mod wards;
 pub mod worker;
@@ -31,5 +30,5 @@ pub const UNIT: &str = include_str!("../../systemd/es-guard-helper.service");
 /// Where the unit says that the helper is.
 pub const INSTALLED: &str = "/usr/local/libexec/es-guard/es-guard-helper";
 
-/// Where the system's helper listens.
-pub const SOCKET: &str = "/run/es-guard/helper.sock";
+pub use crate::place::SOCKET;
+pub use crate::trust;

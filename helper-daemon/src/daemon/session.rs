@@ -7,7 +7,7 @@ use super::worker::taken;
 use crate::desk::counter::Counter;
 use crate::engine::seccomp::Stance;
 use crate::git::clerk::Clerk;
-use crate::guard::{Guard, Local, Post, Records, failed};
+use crate::guard::{Child, Guard, Local, Post, Records, failed};
 use crate::protocol::{
     Channel, Description, Event, Failure, FailureKind, Granter, PROTOCOL_VERSION, Register, Request,
 };
@@ -74,7 +74,7 @@ impl Session {
         let clerk = Clerk::start().map_err(failed)?;
         let post = Post { stance: Stance::Withstands, wards: wards::of(pid, peer), clerk };
         let guard = Local::new(register, records, post);
-        let engine = guard.arm(listener, &child)?;
+        let engine = guard.arm(Child::Filtered { listener, held: taken(child.as_fd())? })?;
         let description = Description { engine, ..description };
         let exe = Caller::new(peer.pid.as_raw()).program().exe.to_string_lossy().into_owned();
         Ok(Self {

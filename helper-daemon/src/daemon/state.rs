@@ -5,7 +5,7 @@
 //! install` keeps its list of what it wrote there, too.
 
 use super::log;
-use super::trust::{self, Untrusted};
+use crate::trust::{self, Untrusted};
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use std::fs::DirBuilder;
@@ -14,7 +14,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Where it is, unless `--state` says otherwise.
-pub const STATE: &str = "/var/lib/es-guard";
+pub use crate::place::STATE;
 
 /// The files in it that are the daemon's.
 pub const FILES: [&str; 2] = [RECORD, RECORD_NEXT];

@@ -1,5 +1,5 @@
 //! Who may ask what of a session. Pure: how a process stands to a session is the kernel's word, gathered in
-//! [`trees`](super::trees); what follows from it is this table.
+//! [`standing`](super::standing); what follows from it is this table.
 
 use crate::protocol::RefusalCode;
 

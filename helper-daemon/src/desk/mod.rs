@@ -2,7 +2,7 @@
 //!
 //! | room | what it does |
 //! |---|---|
-//! | [`trees`] | which guarded trees a process is in, by the kernel's word |
+//! | [`standing`] | which guarded trees a process is in, by the kernel's word: a system's own way to know is in [`enrolled`] and `trees` |
 //! | [`authority`] | what follows from that: the table of who may ask what |
 //! | [`counter`] | the answer of one session to one question |
 //! | [`waiting`] | those whose answer is not there yet |
@@ -12,5 +12,8 @@
 
 pub mod authority;
 pub mod counter;
+pub mod enrolled;
+pub mod standing;
+#[cfg(target_os = "linux")]
 pub mod trees;
 pub mod waiting;

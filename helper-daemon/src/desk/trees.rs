@@ -11,7 +11,7 @@
 //! earlier system helper's. So whoever carries a filter that not every process here has is *confined*: not
 //! known to be in a tree, and not known to be in none.
 
-use super::authority::Relation;
+use super::standing::{Standing, Trees, Visiting};
 use endpoint_sec::linux::ancestry::{Lost, ancestors, filters, is_whole};
 use endpoint_sec::linux::peer::Peer;
 use endpoint_sec::linux::process::PidFd;
@@ -121,14 +121,6 @@ pub fn common_filters() -> u32 {
     PidFd::open(first).ok().and_then(|held| filters(first, &held).ok()).unwrap_or(0)
 }
 
-/// Where a process stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing<K> {
-    uid: u32,
-    inside: Vec<K>,
-    confined: bool,
-}
-
 impl<K: PartialEq> Standing<K> {
     /// Looks at a process, and at all trees that there are. Every process here has `common` filters.
     pub fn of<'a>(process: &Process, trees: impl Iterator<Item = (K, &'a Tree)>, common: u32) -> Self {
@@ -145,32 +137,51 @@ impl<K: PartialEq> Standing<K> {
         let inside = concern.into_iter().filter(|(_, tree)| is_inside(tree, now, &line)).map(|(key, _)| key);
         Self { uid, inside: inside.collect(), confined: confined || now.is_err() }
     }
+}
 
-    /// Its user.
-    pub fn uid(&self) -> u32 {
+/// The tree below this very process.
+#[derive(Debug)]
+pub struct Line {
+    tree: Tree,
+    /// How many filters every process here has.
+    common: u32,
+}
+
+impl Line {
+    /// `None` where it can't be told who is in it.
+    pub fn below_this_process() -> Option<Self> {
+        // Numbers in /proc must mean here what they mean to the kernel, or another process is looked at.
+        let me = std::fs::read_link("/proc/self").ok()?;
+        if me.to_str()?.parse().ok() != Some(std::process::id()) {
+            return None;
+        }
+        Some(Self { tree: Tree::below_this_process().ok()?, common: common_filters() })
+    }
+}
+
+impl Trees for Line {
+    type Process = Process;
+
+    fn process(&self, connection: BorrowedFd<'_>) -> Result<Process, Errno> {
+        Process::of(connection)
+    }
+
+    fn standing(&self, process: &Process) -> Standing<()> {
+        Standing::of(process, std::iter::once(((), &self.tree)), self.common)
+    }
+}
+
+impl Visiting for Process {
+    fn uid(&self) -> u32 {
         self.uid
     }
 
-    /// The trees that it is in, or can't be told from one that is.
-    pub fn inside(&self) -> &[K] {
-        &self.inside
+    fn pid(&self) -> i32 {
+        self.pid.as_raw()
     }
 
-    /// Whether it is in any tree, or can't be told from one that is.
-    pub fn is_inside(&self) -> bool {
-        !self.inside.is_empty()
-    }
-
-    /// How it stands to the session of this name and user.
-    pub fn to(&self, session: &K, user: u32) -> Relation {
-        match (self.inside.contains(session), self.is_inside()) {
-            (true, _) => Relation::Tree,
-            (false, true) => Relation::OtherTree,
-            (false, false) if self.uid != user && self.uid != 0 => Relation::Stranger,
-            (false, false) if self.confined => Relation::Confined,
-            (false, false) if self.uid == user => Relation::Person,
-            (false, false) => Relation::Root,
-        }
+    fn exe(&self) -> std::path::PathBuf {
+        self.exe()
     }
 }
 
@@ -186,6 +197,7 @@ fn is_inside(tree: &Tree, filters: Result<u32, Lost>, line: &Result<Vec<Pid>, Lo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desk::authority::Relation;
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
     use std::process::Command;

@@ -28,7 +28,7 @@ impl Waiting {
     }
 
     /// The answer, if it is there, or the time is over.
-    pub(super) fn answer(&self, guard: &Local) -> Option<Event> {
+    pub fn answer(&self, guard: &Local) -> Option<Event> {
         let over = Instant::now() >= self.until;
         match self.awaited {
             Awaited::Answer { number } => match guard.one_request(number) {

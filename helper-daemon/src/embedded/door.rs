@@ -4,18 +4,19 @@
 //! `wrap` makes it before it starts the helper, which takes it along and removes it when the session is over. A door
 //! at which nobody answers was left by a helper that was killed.
 
+#[cfg_attr(target_os = "linux", path = "door/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "door/macos.rs")]
+mod system;
+
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{UnlinkatFlags, unlinkat};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-
-/// The longest path that a socket's address has room for (`unix(7)`), with its end.
-const LONGEST: usize = 107;
+use std::path::Path;
 
 /// A socket that somebody may connect to.
 #[derive(Debug)]
@@ -36,6 +37,16 @@ impl Door {
         let listener = bound?;
         listener.set_nonblocking(true)?;
         Ok(Self { listener, folder, name })
+    }
+
+    /// One that another process of es-guard has made, and handed over.
+    pub(super) fn taken(listener: UnixListener, folder: OwnedFd, name: OsString) -> Self {
+        Self { listener, folder, name }
+    }
+
+    /// Its name in its folder.
+    pub(super) fn name(&self) -> &OsStr {
+        &self.name
     }
 
     /// What must stay open.
@@ -64,7 +75,7 @@ fn place(path: &Path) -> io::Result<(OwnedFd, OsString)> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let flags = system::FOLDER | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     Ok((open(folder, flags, Mode::empty())?, name.to_owned()))
 }
 
@@ -75,10 +86,10 @@ fn at<T>(
     path: &Path,
     act: impl Fn(&Path) -> io::Result<T>,
 ) -> io::Result<T> {
-    if path.as_os_str().as_bytes().len() <= LONGEST {
+    if path.as_os_str().as_bytes().len() <= system::LONGEST {
         return act(path);
     }
-    act(&PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd())).join(name))
+    act(&system::shorter(folder, name)?)
 }
 
 #[cfg(test)]
@@ -89,7 +100,7 @@ mod tests {
     #[test]
     fn a_door_is_its_users_alone_and_has_room_for_any_path() {
         let dir = tempfile::tempdir().unwrap();
-        for folder in [dir.path().to_owned(), dir.path().join("x".repeat(200))] {
+        for folder in [dir.path().to_owned(), dir.path().join("x".repeat(system::ROOM))] {
             std::fs::create_dir_all(&folder).unwrap();
             let path = folder.join("20260102-030405-abcd.sock");
             let door = Door::make(&path).unwrap();

@@ -1,29 +1,35 @@
 //! The embedded helper: a helper of one's own, with no set-up and no privilege.
 //!
-//! [`start`] forks it from `wrap`. It forks the agent in turn, so it is the agent's parent (with Yama's
-//! `ptrace_scope=1` only an ancestor may read a process), adopts what the agent leaves behind, can't be read
-//! by the tree, and lives while any process of the tree does: `wrap` may be killed, the guard stays.
+//! [`start`] starts it from `wrap`. It starts the agent in turn, so it is the agent's parent, and it lives while any
+//! process of the tree does: `wrap` may be killed, the guard stays. How it is started, and how the agent, each system
+//! has its own way; what both have alike is here.
 //!
 //! `wrap` and this helper talk as `wrap` and the system's helper do: see [`protocol`](crate::protocol).
 
-mod child;
 mod door;
-mod helper;
+#[cfg(target_os = "linux")]
+mod linux;
+pub mod macos;
 mod porter;
 mod proof;
+mod registration;
+mod retreat;
 mod stops;
-mod tree;
 mod visitor;
 mod watch;
+mod words;
 
 pub use door::{Door, connect};
 
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+use macos as system;
+
 use crate::protocol::Channel;
-use endpoint_sec::linux::process::{ForkError, fork};
 use nix::sys::signal::SigSet;
 use nix::unistd::Pid;
 use std::ffi::CString;
-use std::os::unix::net::UnixStream;
 
 /// What the agent is executed with.
 #[derive(Clone, Debug)]
@@ -44,7 +50,7 @@ pub enum StartError {
     Socket(std::io::Error),
     /// No process.
     #[error("start the helper: {0}")]
-    Fork(#[from] ForkError),
+    Process(String),
 }
 
 /// Where the session is judged.
@@ -69,7 +75,5 @@ impl Judge {
 ///
 /// The process must have a single thread.
 pub fn start(command: Command, judge: Judge) -> Result<(Channel, Pid), StartError> {
-    let (here, there) = UnixStream::pair().map_err(StartError::Socket)?;
-    let pid = fork(move || helper::run(Channel::new(there), &command, judge))?;
-    Ok((Channel::new(here), pid))
+    system::start(command, judge)
 }

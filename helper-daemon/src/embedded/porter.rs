@@ -1,13 +1,13 @@
 //! Who answers at the door: one thread, which waits for nobody.
 //!
 //! A visitor asks one question and is answered. It is told by the kernel's word who that is, as the system's helper
-//! does it ([`trees`](crate::desk::trees)); what it says of itself counts for nothing.
+//! does it ([`standing`](crate::desk::standing)); what it says of itself counts for nothing.
 
 use super::door::Door;
 use super::visitor::{Stage, Visitor};
 use crate::desk::authority::{self, Ask, Relation};
 use crate::desk::counter::{Counter, Reply, fitting, unix_now};
-use crate::desk::trees::{Process, Standing, Tree, common_filters};
+use crate::desk::standing::{Standing, Trees, Visiting};
 use crate::desk::waiting::Waiters;
 use crate::guard::failed;
 use crate::protocol::{Event, Granter, RefusalCode, Request};
@@ -24,35 +24,34 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ROOM: usize = 64 << 10;
 
 /// The thread's own.
-pub(super) struct Porter {
+struct Porter<T: Trees> {
     door: Arc<Door>,
     counter: Counter,
-    tree: Tree,
-    common: u32,
+    trees: T,
     user: u32,
-    visitors: Vec<Visitor>,
+    visitors: Vec<Visitor<T::Process>>,
     waiters: Waiters<u64>,
     last: u64,
 }
 
-/// Answers at the door from now on, in a thread of its own, until the process ends. Grants expire there, too.
-pub(super) fn open(door: Arc<Door>, counter: Counter) -> std::io::Result<()> {
+/// Answers at the door from now on, in a thread of its own, until the process ends. Grants expire there, too. `trees`
+/// tells how those who come stand to the session; where that can't be told (`None`), nobody is answered.
+pub(super) fn open<T: Trees + 'static>(
+    door: Arc<Door>,
+    counter: Counter,
+    trees: impl FnOnce() -> Option<T> + Send + 'static,
+) -> std::io::Result<()> {
     let thread = std::thread::Builder::new().name("door".into()).stack_size(512 << 10);
     thread.spawn(move || {
-        // Numbers in /proc must mean here what they mean to the kernel, or another process is looked at.
-        let me = std::fs::read_link("/proc/self").ok();
-        if me.and_then(|me| me.to_str()?.parse().ok()) == Some(std::process::id())
-            && let Ok(tree) = Tree::below_this_process()
-        {
-            let user = nix::unistd::geteuid().as_raw();
-            let (common, waiters) = (common_filters(), Waiters::default());
-            Porter { door, counter, tree, common, user, visitors: Vec::new(), waiters, last: 0 }.serve();
+        if let Some(trees) = trees() {
+            let (user, waiters) = (nix::unistd::geteuid().as_raw(), Waiters::default());
+            Porter { door, counter, trees, user, visitors: Vec::new(), waiters, last: 0 }.serve();
         }
     })?;
     Ok(())
 }
 
-impl Porter {
+impl<T: Trees> Porter<T> {
     fn serve(mut self) {
         let mut expiry = None;
         loop {
@@ -110,7 +109,7 @@ impl Porter {
     fn let_in(&mut self) {
         // One that has gone again is nobody's.
         let Ok((socket, _)) = self.door.listener().accept() else { return };
-        let Ok(process) = Process::of(socket.as_fd()) else { return };
+        let Ok(process) = self.trees.process(socket.as_fd()) else { return };
         if process.uid() != self.user && process.uid() != 0 {
             return;
         }
@@ -126,8 +125,8 @@ impl Porter {
         self.visitors.push(visitor);
     }
 
-    fn standing(&self, process: &Process) -> Standing<u8> {
-        Standing::of(process, std::iter::once((0, &self.tree)), self.common)
+    fn standing(&self, process: &T::Process) -> Standing<()> {
+        self.trees.standing(process)
     }
 
     /// Answers the question that a visitor has asked, or has it wait.
@@ -155,9 +154,9 @@ impl Porter {
         self.visitors[at].attend(ROOM);
     }
 
-    fn put(&self, question: Request, process: &Process) -> Reply {
+    fn put(&self, question: Request, process: &T::Process) -> Reply {
         let standing = self.standing(process);
-        let relation = standing.to(&0, self.user);
+        let relation = standing.to(&(), self.user);
         let sees = authority::may(relation, Ask::See).is_ok();
         let event = match question {
             Request::List => {
@@ -181,7 +180,7 @@ impl Porter {
                 }
                 Some(_) => {
                     let exe = process.exe().to_string_lossy().into_owned();
-                    let by = Granter { uid: process.uid(), pid: process.pid().as_raw(), exe };
+                    let by = Granter { uid: process.uid(), pid: process.pid(), exe };
                     return self.counter.put(question, relation, by);
                 }
             },

@@ -3,7 +3,7 @@
 //! The armed child tries to remove two files, one that the policy protects and one that it does not. It starts
 //! nothing and arms nothing.
 
-use super::child::{self, Word};
+use super::words::{self, Word};
 use crate::guard::{Guard, failed};
 use crate::policy::judge::Reason;
 use crate::protocol::Failure;
@@ -51,8 +51,8 @@ impl Tries {
 /// Has the armed child try, and judges what came of it.
 pub(super) fn prove(child: &UnixStream, agent: Pid, guard: &dyn Guard) -> Result<(), Failure> {
     let unproven = |why: Unproven| failed(format!("the guard does not hold here: {why}"));
-    child::say(child, Word::Prove, None).map_err(|_| unproven(Unproven::ChildDied))?;
-    let Some((Word::Proof(canary, control), _)) = child::hear_awake(child, agent) else {
+    words::say(child, Word::Prove, None).map_err(|_| unproven(Unproven::ChildDied))?;
+    let Some((Word::Proof(canary, control), _)) = words::hear_awake(child, agent) else {
         return Err(unproven(Unproven::ChildDied));
     };
     let tries = Tries { canary, control, recorded: guard.end_proof()? };
@@ -66,16 +66,15 @@ fn said(errno: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guard::Child;
     use crate::ledger::Counts;
     use crate::policy::Policy;
-    use endpoint_sec::linux::process::PidFd;
-    use std::os::fd::OwnedFd;
 
     /// A guard that has recorded this of the canary.
     struct Recorded(Option<Reason>);
 
     impl Guard for Recorded {
-        fn arm(&self, _: OwnedFd, _: &PidFd) -> Result<String, Failure> {
+        fn arm(&self, _: Child) -> Result<String, Failure> {
             Err(failed("not asked for"))
         }
         fn end_proof(&self) -> Result<Option<Reason>, Failure> {
@@ -96,8 +95,8 @@ mod tests {
     fn proven(answer: Option<Word>, recorded: Option<Reason>) -> Result<(), String> {
         let (here, there) = UnixStream::pair().unwrap();
         let child = std::thread::spawn(move || {
-            assert_eq!(child::hear(&there).unwrap().0, Word::Prove);
-            answer.into_iter().for_each(|word| child::say(&there, word, None).unwrap());
+            assert_eq!(words::hear(&there).unwrap().0, Word::Prove);
+            answer.into_iter().for_each(|word| words::say(&there, word, None).unwrap());
         });
         let proven = prove(&here, Pid::this(), &Recorded(recorded));
         child.join().unwrap();

@@ -5,8 +5,8 @@
 //! once must not be woken by the late answer to its first stop. A change is known here from the moment it is
 //! taken, and an answer is not acted upon while one waits to be: there is no moment in between.
 
-use endpoint_sec::linux::process::{self, PidFd};
-use endpoint_sec::linux::wait::{self, Change, Waiting};
+use endpoint_sec::unix::held::{Held, is_stopped};
+use endpoint_sec::unix::wait::{self, Change, Waiting};
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -19,9 +19,9 @@ const CONTINUE: i32 = Signal::SIGCONT as i32;
 #[derive(Debug)]
 pub(super) struct Stops {
     child: Pid,
-    agent: PidFd,
+    agent: Held,
     /// `None` when it has gone already.
-    wrap: Option<PidFd>,
+    wrap: Option<Held>,
     last: Mutex<Last>,
 }
 
@@ -37,7 +37,7 @@ struct Last {
 
 impl Stops {
     /// Of an agent that is a child of this process.
-    pub(super) fn new(child: Pid, agent: PidFd, wrap: Option<PidFd>) -> Self {
+    pub(super) fn new(child: Pid, agent: Held, wrap: Option<Held>) -> Self {
         Self { child, agent, wrap, last: Mutex::default() }
     }
 
@@ -79,7 +79,7 @@ impl Stops {
     pub(super) fn agent_goes_on(&self) {
         let Some(wrap) = &self.wrap else { return };
         while !wrap.has_ended() && !self.is_answered() && wait::has_change(self.child) != Ok(true) {
-            if wrap.pid().is_some_and(process::is_stopped) {
+            if wrap.pid().is_some_and(is_stopped) {
                 // One that is gone is seen by the next look.
                 let _ = wrap.signal(CONTINUE);
             }
@@ -122,7 +122,7 @@ mod tests {
 
         fn signal(&self, signal: Signal, stopped: bool) {
             nix::sys::signal::kill(self.0, signal).unwrap();
-            while process::is_stopped(self.0) != stopped {
+            while is_stopped(self.0) != stopped {
                 std::thread::yield_now();
             }
         }
@@ -153,8 +153,8 @@ mod tests {
         /// With this process for `wrap`.
         fn of(wrap: Option<&Sleeper>) -> Self {
             let child = Sleeper::start();
-            let wrap = wrap.map(|wrap| PidFd::open(wrap.0).unwrap());
-            Self(Stops::new(child.0, PidFd::open(child.0).unwrap(), wrap), child)
+            let wrap = wrap.map(|wrap| Held::open(wrap.0).unwrap());
+            Self(Stops::new(child.0, Held::open(child.0).unwrap(), wrap), child)
         }
 
         fn stops(&self) {
@@ -171,7 +171,7 @@ mod tests {
         }
 
         fn is_stopped(&self) -> bool {
-            process::is_stopped(self.0.child)
+            is_stopped(self.0.child)
         }
     }
 
@@ -232,7 +232,7 @@ mod tests {
         // Both by one key press, before wrap has answered the first stop.
         agent.stops();
         agent.0.agent_goes_on();
-        assert!(process::is_stopped(wrap.0));
+        assert!(is_stopped(wrap.0));
         agent.change_is_taken();
         assert_eq!(agent.0.number(), 2);
     }
@@ -249,7 +249,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| agent.0.agent_goes_on());
             for _ in 0..3 {
-                while process::is_stopped(wrap.0) {
+                while is_stopped(wrap.0) {
                     std::thread::yield_now();
                 }
                 // Told late, it stops after it was woken.

@@ -1,8 +1,7 @@
 //! One connection at the door: what came of its question so far, and what of the answer is still to be sent. Nothing
 //! here waits.
 
-use crate::desk::trees::Process;
-use endpoint_sec::linux::handoff;
+use endpoint_sec::unix::handoff;
 use nix::errno::Errno;
 use nix::poll::PollFlags;
 use std::io;
@@ -14,9 +13,9 @@ use std::time::{Duration, Instant};
 const HEAD: usize = 4;
 
 /// Who has come.
-pub(super) struct Visitor {
+pub(super) struct Visitor<P> {
     pub(super) number: u64,
-    pub(super) process: Process,
+    pub(super) process: P,
     socket: UnixStream,
     pub(super) stage: Stage,
     /// Until when it must be done with what it does; `None`: it waits for an answer.
@@ -38,13 +37,8 @@ pub(super) enum Stage {
     Over,
 }
 
-impl Visitor {
-    pub(super) fn new(
-        number: u64,
-        socket: UnixStream,
-        process: Process,
-        patience: Duration,
-    ) -> io::Result<Self> {
+impl<P> Visitor<P> {
+    pub(super) fn new(number: u64, socket: UnixStream, process: P, patience: Duration) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let patience = Some(Instant::now() + patience);
         Ok(Self { number, process, socket, stage: Stage::Asks(Vec::new()), patience })
@@ -115,7 +109,7 @@ impl Visitor {
     }
 }
 
-impl AsFd for Visitor {
+impl<P> AsFd for Visitor<P> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -133,10 +127,9 @@ mod tests {
 
     const ROOM: usize = 64 << 10;
 
-    fn visitor() -> (Visitor, UnixStream) {
+    fn visitor() -> (Visitor<()>, UnixStream) {
         let (here, there) = UnixStream::pair().unwrap();
-        let process = Process::of(here.as_fd()).unwrap();
-        (Visitor::new(1, here, process, Duration::from_secs(60)).unwrap(), there)
+        (Visitor::new(1, here, (), Duration::from_secs(60)).unwrap(), there)
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! The helper while the agent runs: what `wrap` asks is passed to the guard, what becomes of the agent is told.
 
 use super::stops::Stops;
-use super::tree;
 use crate::guard::Guard;
 use crate::ledger::Counts;
 use crate::protocol::{Channel, Event, ExitStatus, Request};
-use endpoint_sec::linux::wait::{Change, Waiting};
+use endpoint_sec::unix::wait::{Change, Waiting};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::sync::Arc;
@@ -13,10 +12,18 @@ use std::sync::Arc;
 /// A session whose agent runs.
 pub(super) struct Session {
     pub(super) agent: Pid,
-    /// A process of this helper's own, no part of the tree.
-    pub(super) clerk: Option<Pid>,
     pub(super) stops: Arc<Stops>,
     pub(super) guard: Arc<dyn Guard>,
+    pub(super) rest: Box<dyn Rest>,
+}
+
+/// What the agent leaves behind.
+pub(super) trait Rest {
+    /// How many live processes of the tree there are beside the agent.
+    fn count(&self) -> usize;
+
+    /// Waits until there is none, once this process has no child any more.
+    fn wait_for_its_end(&self);
 }
 
 impl Session {
@@ -76,13 +83,14 @@ impl Session {
                 },
                 Ok(None) => {
                     if let Some(status) = ended {
-                        let left = tree::count_below(std::process::id(), self.clerk);
+                        let left = self.rest.count();
                         tell(channel, status, self.guard.settle(), left);
                         told = true;
                     }
                 }
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => {
+                    self.rest.wait_for_its_end();
                     let counts = self.guard.settle();
                     self.guard.close(ended.map(code));
                     if let (Some(status), false) = (ended, told) {

@@ -1,47 +1,33 @@
-//! A guard in this very process: the seccomp engine and the books.
+//! A guard in this very process: an engine and the books.
 
 use super::books::Books;
+use super::engine::{Beginning, Child, Engine, Starter};
 use super::grants::{Grant, Grants};
 use super::nested::Nested;
 use super::requests::Requests;
 use super::{Guard, Records, failed};
-use crate::engine::seccomp::{Seccomp, Settings, Stance, Ward};
 use crate::explain::Wording;
-use crate::git::clerk::Clerk;
 use crate::ledger::{Counts, PolicyRecord, Record, start_of};
 use crate::policy::judge::Reason;
 use crate::policy::{Override, Policy};
-use crate::protocol::{Failure, FailureKind, Granter, LiveOverride, RefusalCode, Register};
+use crate::protocol::{Failure, Granter, LiveOverride, RefusalCode, Register};
 use crate::session::SessionInfo;
-use crate::stash::Store;
-use endpoint_sec::linux::filter::Options;
-use endpoint_sec::linux::handle::stat_fd;
-use endpoint_sec::linux::listener::Listener;
-use endpoint_sec::linux::process::PidFd;
+use nix::unistd::Pid;
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-const ENGINE: &str = "seccomp";
-
-/// Where a guard stands towards the tree.
-pub struct Post {
-    /// What it has to expect of the tree.
-    pub stance: Stance,
-    /// es-guard's processes that the tree could reach.
-    pub wards: Vec<Ward>,
-    /// Who reads repositories for it.
-    pub clerk: Clerk,
-}
 
 /// A guard in this process.
 pub struct Local {
     info: SessionInfo,
     rules: Mutex<Rules>,
     pub(super) books: Arc<Books>,
-    pub(super) engine: OnceLock<Seccomp>,
-    settings: Mutex<Option<Settings>>,
+    pub(super) engine: OnceLock<Box<dyn Engine>>,
+    /// The engine's name, as in records.
+    name: &'static str,
+    starter: Mutex<Option<(Box<dyn Starter>, Beginning)>>,
     wording: Option<Wording>,
 }
 
@@ -60,18 +46,20 @@ pub(super) struct Rules {
 
 impl Local {
     /// A guard for the session that asks to be registered.
-    pub fn new(register: Register, records: Records, post: Post) -> Self {
+    pub fn new(register: Register, records: Records, starter: impl Starter + 'static) -> Self {
         let Register { session: info, policy, canary, explain, .. } = register;
         let wording = explain.map(|command| Wording { command, session: info.id.clone() });
-        let file = |file: &File| stat_fd(file.as_fd()).ok().map(|stat| (stat.dev, stat.ino));
+        let file = |file: &File| file.metadata().ok().map(|found| (found.dev(), found.ino()));
         let Records { ledger, denials, index, data } = records;
         let kept = [&ledger, &denials, &index].into_iter().filter_map(file).collect();
-        // What can't be looked at can't be put into: then what would be kept is denied.
-        let stash = Store::new(index, data).ok();
-        let Post { stance, mut wards, clerk } = post;
-        wards.extend(Ward::new(clerk.pid()));
-        let settings = Settings { policy: policy.clone(), stance, wards, kept, stash, clerk };
         let books = Arc::new(Books::new(ledger, denials, info.id.clone(), canary));
+        let beginning = Beginning {
+            session: info.id.clone(),
+            policy: policy.clone(),
+            kept,
+            stash: (index, data),
+            witness: books.clone(),
+        };
         let rules = Rules {
             policy,
             grants: Grants::default(),
@@ -85,20 +73,16 @@ impl Local {
             rules: Mutex::new(rules),
             books,
             engine: OnceLock::new(),
-            settings: Mutex::new(Some(settings)),
+            name: starter.name(),
+            starter: Mutex::new(Some((Box::new(starter), beginning))),
             wording,
         }
     }
 
-    /// What the agent's filter must trap for a guard in this process.
-    pub fn filter_options() -> Result<Options, Failure> {
-        Seccomp::filter_options().map_err(failed)
-    }
-
     /// One more of es-guard's processes that the tree must not reach.
-    pub fn add_ward(&self, ward: Ward) {
+    pub fn defend(&self, process: Pid, held: OwnedFd) {
         if let Some(engine) = self.engine.get() {
-            engine.add_ward(ward);
+            engine.defend(process, held);
         }
     }
 
@@ -146,11 +130,15 @@ impl Local {
         let mut rules = self.running()?;
         let zones = layer.visible_zones().map(|zone| format!("+{}", zone.path.display()));
         let zones = zones.collect::<Vec<_>>().join(", ");
+        let before = rules.nested.clone();
         rules.nested.add(layer)?;
+        if self.try_judging_by(&rules).is_err() {
+            rules.nested = before;
+            return Err(RefusalCode::NotJudged);
+        }
         let detail =
             format!("zones: {zones}, for a session inside this one (process {}, {})", by.pid, by.exe);
         self.books.write(Record::Policy(PolicyRecord { change: "narrowed".into(), detail }));
-        self.judge_by(&rules);
         Ok(())
     }
 
@@ -179,6 +167,11 @@ impl Local {
         of_file.chain(rules.grants.live()).filter(|what| lives(what.expires_at)).collect()
     }
 
+    /// Something went wrong in the engine, which whoever looks at the session should know.
+    pub fn incident(&self, detail: String) {
+        self.books.write(Record::Policy(PolicyRecord { change: "incident".into(), detail }));
+    }
+
     /// What was counted so far; something that was answered just now may be missing.
     pub fn counts(&self) -> Counts {
         self.books.counts()
@@ -203,9 +196,13 @@ impl Local {
     }
 
     fn judge_by(&self, rules: &Rules) {
-        if let Some(engine) = self.engine.get() {
-            engine.set_policy(rules.judged_by());
+        if let Err(detail) = self.try_judging_by(rules) {
+            self.policy_refused(detail);
         }
+    }
+
+    fn try_judging_by(&self, rules: &Rules) -> Result<(), String> {
+        self.engine.get().map_or(Ok(()), |engine| engine.set_policy(rules.judged_by()))
     }
 }
 
@@ -222,13 +219,12 @@ impl Rules {
 }
 
 impl Guard for Local {
-    fn arm(&self, listener: OwnedFd, _: &PidFd) -> Result<String, Failure> {
-        let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let settings = settings.ok_or_else(|| failed("the session is armed already"))?;
-        let engine = Seccomp::start(Listener::new(listener), settings, self.books.clone())
-            .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
+    fn arm(&self, child: Child) -> Result<String, Failure> {
+        let starter = self.starter.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (starter, beginning) = starter.ok_or_else(|| failed("the session is armed already"))?;
+        let engine = starter.start(child, beginning)?;
         self.engine.set(engine).map_err(|_| failed("the session is armed already"))?;
-        Ok(ENGINE.to_owned())
+        Ok(self.name.to_owned())
     }
 
     fn end_proof(&self) -> Result<Option<Reason>, Failure> {
@@ -247,7 +243,7 @@ impl Guard for Local {
         }
         let policy = &rules.policy;
         let zones = policy.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned());
-        self.books.write(start_of(&self.info, ENGINE, agent, zones));
+        self.books.write(start_of(&self.info, self.name, agent, zones));
         self.books.overrides_changed(&Policy::default(), policy);
         Ok(())
     }
@@ -255,7 +251,10 @@ impl Guard for Local {
     fn replace_policy(&self, new: Policy, detail: String) {
         let mut rules = self.rules();
         let old = std::mem::replace(&mut rules.policy, new);
-        self.judge_by(&rules);
+        if let Err(why) = self.try_judging_by(&rules) {
+            rules.policy = old;
+            return self.policy_refused(why);
+        }
         self.books.policy_replaced(&old, &rules.policy, detail);
     }
 

@@ -5,22 +5,28 @@
 
 mod asked;
 mod books;
+pub mod endpoint_security;
+pub mod engine;
 mod grants;
 mod local;
 mod nested;
 mod recent;
 mod remote;
 mod requests;
+#[cfg(target_os = "linux")]
+mod seccomp;
 
 pub use asked::Asked;
-pub use local::{Local, Post};
+pub use engine::Child;
+pub use local::Local;
 pub use remote::{Remote, silent};
+#[cfg(target_os = "linux")]
+pub use seccomp::Post;
 
 use crate::ledger::Counts;
 use crate::policy::Policy;
 use crate::policy::judge::Reason;
 use crate::protocol::{Failure, FailureKind};
-use endpoint_sec::linux::process::PidFd;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -55,9 +61,8 @@ impl Records {
 /// What guards a session. In order: [`arm`](Self::arm), [`end_proof`](Self::end_proof),
 /// [`begin`](Self::begin); policies come and go; [`close`](Self::close).
 pub trait Guard: Send + Sync {
-    /// Begins to judge what arrives at `listener`, and returns the engine's name. `child` is the armed
-    /// process, which waits.
-    fn arm(&self, listener: OwnedFd, child: &PidFd) -> Result<String, Failure>;
+    /// Begins to judge what the child does, which waits, and returns the engine's name.
+    fn arm(&self, child: Child) -> Result<String, Failure>;
 
     /// Why the canary's removal was denied, if it was. From now on denials are recorded.
     fn end_proof(&self) -> Result<Option<Reason>, Failure>;

@@ -12,7 +12,7 @@ const MOST_LAYERS: usize = 32;
 const MOST_ZONES: usize = 64;
 
 /// The layers that were added to a session's policy.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Nested(Vec<Policy>);
 
 impl Nested {

@@ -3,14 +3,13 @@
 //! When that helper is gone, what is asked of it here does nothing: guarded operations fail, by the kernel's
 //! own doing, and the agent's end is still told.
 
-use super::{Guard, Records, failed};
+use super::{Child, Guard, Records, failed};
 use crate::ledger::Counts;
+use crate::place::LOOK;
 use crate::policy::Policy;
 use crate::policy::judge::Reason;
 use crate::protocol::{Channel, ChannelError, Event, Failure, Register, Request};
-use endpoint_sec::linux::filter::Options;
-use endpoint_sec::linux::process::PidFd;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,12 +28,6 @@ impl Remote {
     pub fn new(channel: Channel, register: Register, records: Records) -> Self {
         let (channel, registration) = (Mutex::new(channel), Mutex::new(Some((register, records))));
         Self { channel, patience: PATIENCE, registration }
-    }
-
-    /// What the agent's filter must trap for the system's helper: it reads any process, and may do more than
-    /// the agent's user. The tree must not get at it.
-    pub fn filter_options() -> Options {
-        Options { keep_readable: false, watch_credentials: true, defend: true }
     }
 
     fn channel(&self) -> MutexGuard<'_, Channel> {
@@ -62,17 +55,21 @@ fn answered(event: Result<Event, ChannelError>) -> Result<Event, Failure> {
 /// What is said of a system's helper that has not answered within this time.
 pub fn silent(time: Duration) -> String {
     format!(
-        "the system's helper has not answered within {} seconds: it is stopped, or has too much to do. Look at: systemctl status es-guard-helper. Or do without it: --helper none",
+        "the system's helper has not answered within {} seconds: it is stopped, or has too much to do. Look at: {LOOK}. Or do without it: --helper none",
         time.as_secs_f32()
     )
 }
 
 impl Guard for Remote {
-    fn arm(&self, listener: OwnedFd, child: &PidFd) -> Result<String, Failure> {
+    fn arm(&self, child: Child) -> Result<String, Failure> {
         let taken = self.registration.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some((register, records)) = taken else { return Err(failed("the session is armed already")) };
+        let Some((mut register, records)) = taken else { return Err(failed("the session is armed already")) };
+        let mut fds = records.fds().to_vec();
+        match &child {
+            Child::Filtered { listener, held } => fds.extend([listener.as_fd(), held.as_fd()]),
+            Child::Suspended(token) => register.child = Some(token.raw().val),
+        }
         let mut channel = self.channel();
-        let fds = [&records.fds()[..], &[listener.as_fd(), child.as_fd()]].concat();
         channel.allow(Some(self.patience));
         match answered(channel.ask(&Request::Register(Box::new(register)), &fds))? {
             Event::Armed { engine, .. } => {
@@ -143,8 +140,8 @@ mod tests {
         let records = Records { ledger: file(), denials: file(), index: file(), data: file().into() };
         let mut remote = Remote::new(Channel::new(here), register.unwrap(), records);
         remote.patience = Duration::from_millis(20);
-        let child = PidFd::open(nix::unistd::getpid()).unwrap();
-        let why = remote.arm(file().into(), &child).unwrap_err().detail;
+        let child = Child::Filtered { listener: file().into(), held: file().into() };
+        let why = remote.arm(child).unwrap_err().detail;
         drop(there);
         why
     }
@@ -153,7 +150,7 @@ mod tests {
     fn a_helper_that_says_nothing_is_named_with_what_to_look_at() {
         let why = refused(b"", false);
         assert!(why.contains("has not answered within 0.02 seconds"), "{why}");
-        assert!(why.contains("systemctl status es-guard-helper") && why.contains("--helper none"), "{why}");
+        assert!(why.contains(LOOK) && why.contains("--helper none"), "{why}");
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub enum RefusalCode {
     AnsweredAlready,
     /// That operation can't be asked about, or lacks its second name.
     BadOperation,
+    /// The engine can't guard by that policy.
+    NotJudged,
 }
 
 /// The longest reason of an override, in bytes.
@@ -112,7 +114,7 @@ pub const MAX_GRANTS: usize = 64;
 
 impl RefusalCode {
     /// Every code, for the way between monitor and worker.
-    const ALL: [RefusalCode; 22] = [
+    const ALL: [RefusalCode; 23] = [
         RefusalCode::InsideATree,
         RefusalCode::Confined,
         RefusalCode::NoSuchSession,
@@ -135,6 +137,7 @@ impl RefusalCode {
         RefusalCode::NoSuchRequest,
         RefusalCode::AnsweredAlready,
         RefusalCode::BadOperation,
+        RefusalCode::NotJudged,
     ];
 
     /// As a number.
@@ -190,6 +193,7 @@ impl RefusalCode {
             RefusalCode::BadOperation => {
                 "expected unlink, rmdir or write with one path, or rename or exchange with two"
             }
+            RefusalCode::NotJudged => "the session's engine can't guard by that policy",
         }
     }
 }
@@ -233,11 +237,12 @@ mod tests {
                 "no_such_request",
                 "answered_already",
                 "bad_operation",
+                "not_judged",
             ]
         );
         for code in RefusalCode::ALL {
             assert_eq!(RefusalCode::from_byte(code.byte()), Some(code));
         }
-        assert_eq!(RefusalCode::from_byte(22), None);
+        assert_eq!(RefusalCode::from_byte(23), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Framing and limits, of length and of time. It knows no message.
 
-use endpoint_sec::linux::handoff;
+use endpoint_sec::unix::handoff;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Serialize, de::DeserializeOwned};

@@ -216,4 +216,8 @@ pub struct Register {
     /// `None`: they are not.
     #[serde(default)]
     pub explain: Option<String>,
+    /// macOS: the audit token of the child that waits, suspended; on Linux a descriptor names it. `None` to an
+    /// embedded helper, which starts it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<[u32; 8]>,
 }

@@ -6,14 +6,12 @@
 
 mod authority;
 mod event;
-#[cfg(target_os = "linux")]
 mod frame;
 mod message;
 mod requests;
 
 pub use authority::{Granter, LiveOverride, MAX_GRANTS, MAX_REASON, Refusal, RefusalCode};
 pub use event::{Description, Event, ExitStatus, Failure, FailureKind};
-#[cfg(target_os = "linux")]
 pub use frame::{Channel, ChannelError, MAX_FRAME, encode};
 pub use message::{PROTOCOL_VERSION, Register, Request};
 pub use requests::{

@@ -16,6 +16,7 @@ use crate::macos::watch::Watch;
 use endpoint_sec_sys::macos::api::Api;
 use endpoint_sec_sys::macos::event_type::AUTH_OPEN;
 use endpoint_sec_sys::macos::result as sys;
+use endpoint_sec_sys::macos::token::AuditToken;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     pub(super) system: System,
     pub(super) api: Api,
     pub(super) watches: Mutex<Vec<Watch>>,
+    /// Who connects to a socket.
+    pub(super) visitor: Mutex<Option<AuditToken>>,
     /// Messages that are alive.
     pub(super) messages: AtomicUsize,
     kernel: Mutex<Kernel>,
@@ -105,6 +108,7 @@ impl Shared {
             system,
             api: functions::table(system.has_27),
             watches: Mutex::default(),
+            visitor: Mutex::default(),
             messages: AtomicUsize::new(0),
             kernel: Mutex::new(kernel),
         }

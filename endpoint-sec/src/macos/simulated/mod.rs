@@ -50,8 +50,11 @@ pub use outcome::{Attempt, Fault, Outcome};
 use crate::macos::framework::{Framework, Library};
 use crate::macos::watch::Watch;
 use endpoint_sec_sys::macos::api::Api;
+use endpoint_sec_sys::macos::token::AuditToken;
 use kernel::{Kernel, Shared};
+use nix::errno::Errno;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -97,6 +100,10 @@ unsafe impl Library for Simulation {
         self.0.watches.lock().expect("watches").push(watch);
         Ok(())
     }
+
+    fn peer(&self, _: BorrowedFd<'_>) -> Result<AuditToken, Errno> {
+        self.0.visitor.lock().expect("visitor").ok_or(Errno::ENOTCONN)
+    }
 }
 
 impl Simulation {
@@ -119,6 +126,18 @@ impl Simulation {
     /// The process that connects: whose descendants a client of descendants is told of.
     pub fn caller(&self) -> Actor {
         Actor::new(self.clone(), kernel::CALLER)
+    }
+
+    /// From now on whoever connects to a socket is this process.
+    pub fn visits(&self, who: &Actor) {
+        *self.0.visitor.lock().expect("visitor") = Some(*who.token().raw());
+    }
+
+    /// The same, of this user: as the real one who runs a test.
+    pub fn visits_as(&self, who: &Actor, user: u32) {
+        let mut token = *who.token().raw();
+        (token.val[AuditToken::EUID], token.val[AuditToken::RUID]) = (user, user);
+        *self.0.visitor.lock().expect("visitor") = Some(token);
     }
 
     /// Calls the handlers for what is in their queues.

@@ -31,3 +31,19 @@ fn all_processes_are_listed_with_their_parents() {
     assert_eq!(processes[&child.token()], Some(shell.token()));
     assert_eq!(processes[&orphan.token()].unwrap().pid(), 1);
 }
+
+#[test]
+fn a_process_has_ancestors_and_an_executable_as_long_as_it_is_itself() {
+    let (simulation, shell) = machine(System::MACOS_26);
+    let framework = simulation.framework();
+    let child = shell.fork();
+    let grandchild = child.fork();
+    let launchd = framework.token_of(1).unwrap();
+    assert_eq!(framework.ancestors(grandchild.token()), [child.token(), shell.token(), launchd]);
+    child.exit(0);
+    assert_eq!(framework.ancestors(grandchild.token()), [launchd]);
+    let before = grandchild.token();
+    let _ = grandchild.exec("/bin/ls", &["ls"]);
+    assert_eq!(framework.executable(grandchild.token()), Some("/bin/ls".into()));
+    assert_eq!(framework.executable(before), None);
+}

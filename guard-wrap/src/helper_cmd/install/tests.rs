@@ -27,7 +27,7 @@ fn wanted(layout: &Layout, version: &str) -> Vec<(PathBuf, Part)> {
 }
 
 fn install(layout: &Layout, version: &str) -> Change {
-    changes(&wanted(layout, version), layout, false).unwrap()
+    changes(&wanted(layout, version), layout, false, None).unwrap()
 }
 
 fn removal(layout: &Layout) -> Change {
@@ -183,7 +183,7 @@ fn a_place_that_others_can_write_is_refused() {
         let path = dir.path().join(path);
         let was = path.metadata().unwrap().permissions();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o775)).unwrap();
-        let refused = changes(&wanted(&layout, "1"), &layout, true).unwrap_err();
+        let refused = changes(&wanted(&layout, "1"), &layout, true, None).unwrap_err();
         assert!(matches!(refused, HelperError::Untrusted { .. }), "{}", path.display());
         fs::set_permissions(&path, was).unwrap();
     }

@@ -17,6 +17,7 @@ use macos as machine;
 use serde::Serialize;
 
 /// Of an engine that is not there yet.
+#[cfg(target_os = "linux")]
 const NOT_BUILT: &str = "not built into this version of es-guard";
 
 /// What is known about one engine.

@@ -9,6 +9,7 @@ use endpoint_sec_sys::macos::task::{
 use endpoint_sec_sys::macos::token::AuditToken;
 use std::ffi::c_void;
 use std::mem::size_of;
+use std::os::unix::ffi::OsStrExt;
 
 /// `KERN_FAILURE`.
 const KERN_FAILURE: i32 = 5;
@@ -16,7 +17,8 @@ const KERN_FAILURE: i32 = 5;
 static OWN: u32 = CALLER as u32;
 
 /// The table.
-pub(super) const TABLE: Tasks = Tasks { own: &raw const OWN, name_for_pid, info, let_go, all_pids, pid_info };
+pub(super) const TABLE: Tasks =
+    Tasks { own: &raw const OWN, name_for_pid, info, let_go, all_pids, pid_info, pid_path };
 
 unsafe extern "C" fn name_for_pid(own: u32, pid: i32, out: *mut u32) -> i32 {
     // The pid of the test itself stands for that of the process that connects.
@@ -75,5 +77,19 @@ unsafe extern "C" fn pid_info(pid: i32, flavor: i32, _: u64, out: *mut c_void, b
             bytes
         }
         _ => 0,
+    }
+}
+
+unsafe extern "C" fn pid_path(pid: i32, out: *mut c_void, room: u32) -> i32 {
+    match entered().lock().processes.get(&pid) {
+        Some(process) => {
+            let path = process.executable.path.as_os_str().as_bytes();
+            let length = path.len().min(room as usize);
+            // SAFETY:
+            // - the caller vouches for the room, and the path has as many bytes.
+            unsafe { std::ptr::copy_nonoverlapping(path.as_ptr(), out.cast(), length) };
+            length as i32
+        }
+        None => 0,
     }
 }

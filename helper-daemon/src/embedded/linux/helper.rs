@@ -1,22 +1,23 @@
 //! The embedded helper's life: register, fork the agent, arm, prove, guard, end with the tree.
 
-use super::child::{self, Word, kind};
-use super::proof::prove;
-use super::stops::Stops;
-use super::watch::Session;
-use super::{Command, Door, Judge, porter};
+use super::child;
+use super::tree::Below;
 use crate::desk::counter::Counter;
+use crate::desk::trees::Line;
+use crate::embedded::proof::prove;
+use crate::embedded::registration::{described, not_executed, registration};
+use crate::embedded::retreat::step_back;
+use crate::embedded::stops::Stops;
+use crate::embedded::watch::Session;
+use crate::embedded::words::{self, Word, kind};
+use crate::embedded::{Command, Door, Judge, porter};
 use crate::engine::seccomp::{Stance, Ward};
 use crate::git::clerk::Clerk;
-use crate::guard::{Guard, Local, Post, Records, Remote, failed};
-use crate::ledger::Counts;
-use crate::protocol::{
-    Channel, Description, Event, Failure, FailureKind, PROTOCOL_VERSION, Register, Request,
-};
+use crate::guard::{Child, Guard, Local, Post, Records, Remote, failed};
+use crate::protocol::{Channel, Description, Event, Failure, FailureKind, Request};
 use endpoint_sec::linux::filter::Program;
-use endpoint_sec::linux::process::{self, PidFd, close_all_but, fork};
+use endpoint_sec::linux::process::{PidFd, close_all_but, fork};
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::os::fd::AsFd;
@@ -24,7 +25,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 /// Runs the helper. Returns its exit status, which nobody reads.
-pub(super) fn run(mut channel: Channel, command: &Command, mut judge: Judge) -> i32 {
+pub(in crate::embedded) fn run(mut channel: Channel, command: &Command, mut judge: Judge) -> i32 {
     let door = judge.take_door().map(Arc::new);
     let status = match begin(&mut channel, command, judge, door.as_ref()) {
         Ok(session) => session.guard(channel),
@@ -47,8 +48,8 @@ fn begin(
 ) -> Result<Session, Failure> {
     let (register, records) = registration(channel)?;
     let options = match &judge {
-        Judge::Here(_) => Local::filter_options()?,
-        Judge::System(_) => Remote::filter_options(),
+        Judge::Here(_) => Post::filter_options()?,
+        Judge::System(_) => Post::filter_options_of_the_system(),
     };
     let program = Program::new(options);
     nix::sys::prctl::set_child_subreaper(true).map_err(failed)?;
@@ -77,9 +78,9 @@ fn begin(
         let (stops, engine) = arm(channel, &here, &*guard, agent)?;
         if let Some((door, local, description)) = asked {
             let counter = Counter::new(local, Description { engine, ..description });
-            porter::open(door, counter).map_err(failed)?;
+            porter::open(door, counter, Line::below_this_process).map_err(failed)?;
         }
-        Ok(Session { agent, clerk: clerks, stops: Arc::new(stops), guard })
+        Ok(Session { agent, stops: Arc::new(stops), guard, rest: Box::new(Below { clerk: clerks }) })
     });
     if done.is_err() {
         let _ = nix::sys::signal::kill(agent, Signal::SIGKILL);
@@ -87,74 +88,20 @@ fn begin(
     done
 }
 
-/// What others than `wrap` are told of the session.
-fn described(register: &Register, agent: Pid) -> Description {
-    Description {
-        session: register.session.clone(),
-        user: nix::unistd::geteuid().as_raw(),
-        agent: agent.as_raw(),
-        engine: String::new(),
-        zones: Vec::new(),
-        began: jiff::Timestamp::now().as_second(),
-        counts: Counts::default(),
-    }
-}
-
-fn registration(channel: &mut Channel) -> Result<(Register, Records), Failure> {
-    let (request, fds) = channel.receive::<Request>().map_err(failed)?;
-    let Request::Register(register) = request else { return Err(failed("expected a registration")) };
-    if register.protocol != PROTOCOL_VERSION {
-        return Err(failed(format!("expected protocol {PROTOCOL_VERSION}, found {}", register.protocol)));
-    }
-    let fds = fds.try_into().map_err(|_| failed("expected four descriptors"))?;
-    Ok((*register, Records::received(fds)))
-}
-
-/// Steps back from the terminal and from everything that was inherited: the agent's pipes close when the agent
-/// closes them, no key press reaches this process, and no process of the tree can read it.
+/// Steps back, so that no process of the tree can read this one.
 fn retreat(
     channel: &Channel,
     child: &UnixStream,
     records: &Records,
     (judge, door): (&Judge, Option<&Arc<Door>>),
 ) -> Result<(), Errno> {
-    nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
-    for signal in Signal::iterator() {
-        if !matches!(
-            signal,
-            Signal::SIGKILL
-                | Signal::SIGSTOP
-                | Signal::SIGCHLD
-                | Signal::SIGSEGV
-                | Signal::SIGBUS
-                | Signal::SIGILL
-                | Signal::SIGFPE
-                | Signal::SIGABRT
-        ) {
-            process::ignore_signal(signal)?;
-        }
-    }
-    // Whoever ignores it, as a parent may have it, never learns how a child ended.
-    process::default_signal(Signal::SIGCHLD)?;
-    let null = nix::fcntl::open(
-        "/dev/null",
-        nix::fcntl::OFlag::O_RDWR | nix::fcntl::OFlag::O_CLOEXEC,
-        nix::sys::stat::Mode::empty(),
-    )?;
-    nix::unistd::dup2_stdin(&null)?;
-    nix::unistd::dup2_stdout(&null)?;
-    nix::unistd::dup2_stderr(&null)?;
-    let mut keep = vec![channel.as_fd(), child.as_fd(), null.as_fd()];
+    let mut keep = vec![channel.as_fd(), child.as_fd()];
     keep.extend(records.fds());
     keep.extend(door.iter().flat_map(|door| door.fds()));
     if let Judge::System(system) = judge {
         keep.push(system.as_fd());
     }
-    close_all_but(&keep)?;
-    nix::unistd::chdir("/")?;
-    // The agent's limit is not this process's: it holds a descriptor for each process that it knows.
-    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+    step_back(&keep, close_all_but)?;
     nix::sys::prctl::set_dumpable(false)
 }
 
@@ -164,21 +111,22 @@ fn arm(
     guard: &dyn Guard,
     agent: Pid,
 ) -> Result<(Stops, String), Failure> {
-    let listener = match child::hear_awake(child, agent) {
+    let listener = match words::hear_awake(child, agent) {
         Some((Word::Armed, Some(listener))) => listener,
         Some((Word::NotArmed(errno, kind), _)) => return Err(not_armed(errno, kind)),
         _ => return Err(failed("the armed process has died")),
     };
     let pidfd = PidFd::open(agent).map_err(failed)?;
-    let engine = guard.arm(listener, &pidfd)?;
+    let held = pidfd.as_fd().try_clone_to_owned().map_err(failed)?;
+    let engine = guard.arm(Child::Filtered { listener, held })?;
     prove(child, agent, guard)?;
     let wrap = PidFd::open(nix::unistd::getppid()).ok();
     let event = Event::Armed { pid: agent.as_raw(), engine: engine.clone() };
     channel.send(&event, &[pidfd.as_fd()]).map_err(failed)?;
     let Ok((Request::Go, _)) = channel.receive::<Request>() else { return Err(failed("wrap has gone")) };
     guard.begin(agent.as_raw())?;
-    child::say(child, Word::Execute, None).map_err(failed)?;
-    match child::hear_executed(child, agent) {
+    words::say(child, Word::Execute, None).map_err(failed)?;
+    match words::hear_executed(child, agent) {
         // The socket closed on exec.
         None => Ok((Stops::new(agent, pidfd, wrap), engine)),
         Some(Word::NotExecuted(errno)) => Err(not_executed(guard, Errno::from_raw(errno))),
@@ -200,13 +148,4 @@ fn not_armed(errno: i32, why: i32) -> Failure {
         _ => format!("the kernel refused the seccomp filter: {errno}"),
     };
     Failure { kind: FailureKind::Engine, detail }
-}
-
-fn not_executed(guard: &dyn Guard, errno: Errno) -> Failure {
-    let (kind, status) = match errno {
-        Errno::ENOENT => (FailureKind::NotFound, 127),
-        _ => (FailureKind::NotExecutable, 126),
-    };
-    guard.close(Some(status));
-    Failure { kind, detail: errno.desc().to_owned() }
 }

@@ -1,4 +1,8 @@
-//! Passing descriptors over a Unix socket (`unix(7)`, `SCM_RIGHTS`).
+//! Passing descriptors over a Unix socket (`unix(7)`, `unix(4)`, `SCM_RIGHTS`).
+
+#[cfg_attr(target_os = "linux", path = "handoff/linux.rs")]
+#[cfg_attr(target_os = "macos", path = "handoff/macos.rs")]
+mod system;
 
 use nix::cmsg_space;
 use nix::errno::Errno;
@@ -29,7 +33,7 @@ fn send_with(
     let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&raw)];
     let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &rights };
-    let flags = flags | MsgFlags::MSG_NOSIGNAL;
+    let flags = flags | system::sending(socket, flags)?;
     loop {
         match sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(bytes)], control, flags, None) {
             Err(Errno::EINTR) => {}
@@ -56,7 +60,7 @@ fn receive_with(
 ) -> Result<(usize, Vec<OwnedFd>), Errno> {
     let mut control = cmsg_space!([RawFd; MAX_DESCRIPTORS]);
     let mut parts = [IoSliceMut::new(into)];
-    let flags = flags | MsgFlags::MSG_CMSG_CLOEXEC;
+    let flags = flags | system::RECEIVING;
     let message = loop {
         match recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags) {
             Err(Errno::EINTR) => {}
@@ -71,6 +75,7 @@ fn receive_with(
             fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }
     }
+    system::received(&fds)?;
     Ok((message.bytes, fds))
 }
 

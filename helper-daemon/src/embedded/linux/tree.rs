@@ -1,12 +1,28 @@
 //! Counting the processes of a tree, for people: how many the agent left behind.
 
+use crate::embedded::watch::Rest;
 use nix::unistd::Pid;
 use std::collections::HashSet;
 use std::fs;
 
+/// All that is below this process, which adopts what the agent leaves behind.
+pub(super) struct Below {
+    /// A process of this helper's own, no part of the tree.
+    pub(super) clerk: Option<Pid>,
+}
+
+impl Rest for Below {
+    fn count(&self) -> usize {
+        count_below(std::process::id(), self.clerk)
+    }
+
+    /// They are this process's children, and were waited for.
+    fn wait_for_its_end(&self) {}
+}
+
 /// Live processes below `root`, not counting it, nor `but` and what is below that. 0 where the kernel keeps no
 /// lists of children.
-pub(super) fn count_below(root: u32, but: Option<Pid>) -> usize {
+fn count_below(root: u32, but: Option<Pid>) -> usize {
     let mut seen = HashSet::new();
     let but = but.map(|pid| pid.as_raw() as u32);
     let mut pending = vec![root];

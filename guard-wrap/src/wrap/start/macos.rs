@@ -1,0 +1,27 @@
+//! What macOS has for a process that stands in for another: little.
+
+use super::SessionError;
+use endpoint_sec::unix::held::Held;
+use nix::errno::Errno;
+use nix::unistd::Pid;
+use std::os::fd::OwnedFd;
+
+/// launchd adopts it: should the helper die, the agent is ended.
+pub(super) fn adopt_whom_the_helper_leaves() -> Result<(), Errno> {
+    Ok(())
+}
+
+/// A program with the hardened runtime can't be traced, and no other keeps a process of its own user out.
+pub(super) fn hide() -> Result<(), Errno> {
+    Ok(())
+}
+
+/// The agent, which waits for this process's word: its number is its own until then.
+pub(super) fn held(agent: Pid, _: Vec<OwnedFd>) -> Result<Held, SessionError> {
+    Ok(Held::open(agent)?)
+}
+
+/// What this system's engine refuses that others let through.
+pub(super) fn limits() -> &'static [&'static str] {
+    &helper_daemon::engine::endpoint_security::LIMITS
+}
