@@ -123,10 +123,11 @@ mod tests {
     fn said(line: &str, group: Pid, blocked: SigSet) -> (String, Change) {
         let (mut here, there) = UnixStream::pair().unwrap();
         let line = line.replace("$N", &there.as_raw_fd().to_string());
-        let argv = ["sh", "-c", &line].map(|word| CString::new(word).unwrap());
+        // Other shells know descriptors of one digit only.
+        let argv = ["bash", "-c", &line].map(|word| CString::new(word).unwrap());
         let env = [CString::new("GIVEN=yes").unwrap(), CString::new("PATH=/usr/bin:/bin").unwrap()];
         let descriptors = [there.as_raw_fd()];
-        let program = c"/bin/sh";
+        let program = c"/bin/bash";
         let by_default = SigSet::all();
         let launch =
             Launch { program, argv: &argv, env: &env, group, blocked, by_default, descriptors: &descriptors };
@@ -194,7 +195,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let made = dir.path().join("made");
         let line = format!("touch {}", made.display());
-        let argv = ["sh", "-c", &line].map(|word| CString::new(word).unwrap());
+        // Other shells know descriptors of one digit only.
+        let argv = ["bash", "-c", &line].map(|word| CString::new(word).unwrap());
         let path = [CString::new("PATH=/usr/bin:/bin").unwrap()];
         let launch = Launch {
             program: c"/bin/sh",
