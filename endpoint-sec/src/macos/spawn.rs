@@ -119,7 +119,8 @@ mod tests {
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
-    /// What a shell says on the descriptor `$N`, told this line, and what becomes of it.
+    /// What a shell says on the descriptor `$N`, and what becomes of it. It must read the one line that it is told there:
+    /// what is closed unread is reset.
     fn said(line: &str, group: Pid, blocked: SigSet) -> (String, Change) {
         let (mut here, there) = UnixStream::pair().unwrap();
         let line = line.replace("$N", &there.as_raw_fd().to_string());
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_group_of_its_own_and_the_signals_that_are_blocked_are_its() {
-        let line = "ps -o pgid= -p $$ >&$N; echo $$ >&$N; kill -TERM $$; echo lives >&$N";
+        let line = "read word <&$N; ps -o pgid= -p $$ >&$N; echo $$ >&$N; kill -TERM $$; echo lives >&$N";
         let (said, _) = said(line, Pid::from_raw(0), SigSet::from(Signal::SIGTERM));
         let words: Vec<&str> = said.split_whitespace().collect();
         assert_eq!((words[0], words[2]), (words[1], "lives"));
