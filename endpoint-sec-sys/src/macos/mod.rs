@@ -9,7 +9,34 @@
 //! ([`Message::version`](message::Message::version)) is read field by field, never through a reference: an
 //! older system may have allocated less of it than is declared here.
 
-/// Asserts the size of a structure and the offset of each of its fields that is read.
+/// Asserts the size of a structure and the offset of each of its fields that is read. A wrong one does not compile:
+///
+/// ```compile_fail,E0080
+/// #[repr(C)]
+/// struct Two {
+///     first: u8,
+///     second: u32,
+/// }
+/// endpoint_sec_sys::layout!(Two, size 8, first at 0, second at 5);
+/// ```
+/// ```compile_fail,E0080
+/// #[repr(C)]
+/// struct Two {
+///     first: u8,
+///     second: u32,
+/// }
+/// endpoint_sec_sys::layout!(Two, size 5, first at 0, second at 4);
+/// ```
+/// ```
+/// #[repr(C)]
+/// struct Two {
+///     first: u8,
+///     second: u32,
+/// }
+/// endpoint_sec_sys::layout!(Two, size 8, first at 0, second at 4);
+/// ```
+#[doc(hidden)]
+#[macro_export]
 macro_rules! layout {
     ($structure:ty, size $size:literal $(, $field:ident at $offset:literal)* $(,)?) => {
         const _: () = assert!(

@@ -52,6 +52,24 @@ impl Control {
         self.call("mute a path", |client| unsafe { (api.mute_path)(client, path.as_ptr(), kind.number()) })
     }
 
+    /// The same for some events only. What was muted of a path stays so.
+    #[doc(alias = "es_mute_path_events")]
+    pub fn mute_path_events(
+        &self,
+        kind: PathKind,
+        path: &Path,
+        events: &[Subscription],
+    ) -> Result<(), Refused> {
+        let api = self.0.framework.api();
+        let path = c_string(path, "mute some events of a path")?;
+        let numbers: Vec<u32> = events.iter().map(|event| event.number()).collect();
+        // SAFETY:
+        // - the client is alive; the path ends in a zero byte, and is copied, as are as many numbers as there are.
+        self.call("mute some events of a path", |client| unsafe {
+            (api.mute_path_events)(client, path.as_ptr(), kind.number(), numbers.as_ptr(), numbers.len())
+        })
+    }
+
     /// Takes that back.
     #[doc(alias = "es_unmute_path")]
     pub fn unmute_path(&self, kind: PathKind, path: &Path) -> Result<(), Refused> {

@@ -60,9 +60,9 @@ pub enum Event {
         /// The new name.
         name: OsString,
     },
-    /// A name is made.
+    /// A name is made, or (as a notice) was made.
     Create {
-        /// Where; beforehand always a free name.
+        /// Where; beforehand always a free name. Afterwards what is there, unless another client refused it.
         destination: Destination,
         /// Type and permission bits of what will have it; `None` when it is there already.
         mode: Option<u16>,
@@ -93,6 +93,13 @@ pub enum Event {
         first: File,
         /// The other.
         second: File,
+    },
+    /// Another process is sent a signal.
+    Signal {
+        /// Which.
+        number: i32,
+        /// Who gets it.
+        target: Box<Process>,
     },
     /// The process made another.
     Fork {

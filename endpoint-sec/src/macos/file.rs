@@ -29,6 +29,10 @@ pub struct File {
     pub links: u16,
     /// Owner.
     pub user: u32,
+    /// When it was made, in seconds and nanoseconds since 1970: tells it from a later one of the same inode.
+    pub born: (i64, i64),
+    /// When its content, names or attributes were changed last.
+    pub changed: (i64, i64),
 }
 
 impl File {
@@ -70,8 +74,14 @@ impl File {
             mode: raw.stat.st_mode,
             links: raw.stat.st_nlink,
             user: raw.stat.st_uid,
+            born: moment(raw.stat.st_birthtimespec),
+            changed: moment(raw.stat.st_ctimespec),
         })
     }
+}
+
+fn moment(time: sys::Timespec) -> (i64, i64) {
+    (time.tv_sec, time.tv_nsec)
 }
 
 /// Reads text out of a message.

@@ -13,12 +13,16 @@ pub enum Subscription {
     AuthOpen = sys::AUTH_OPEN,
     /// A name is about to be changed.
     AuthRename = sys::AUTH_RENAME,
+    /// A process is about to be sent a signal by another.
+    AuthSignal = sys::AUTH_SIGNAL,
     /// A name is about to be removed.
     AuthUnlink = sys::AUTH_UNLINK,
     /// A program was started.
     NotifyExec = sys::NOTIFY_EXEC,
     /// A process was made. There is no `AUTH_FORK`.
     NotifyFork = sys::NOTIFY_FORK,
+    /// A name was made: what has it now is told, which nobody knows beforehand.
+    NotifyCreate = sys::NOTIFY_CREATE,
     /// A process ended.
     NotifyExit = sys::NOTIFY_EXIT,
     /// A file is about to be cut by its path.
@@ -37,13 +41,15 @@ pub enum Subscription {
 
 impl Subscription {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::AuthExec,
         Self::AuthOpen,
         Self::AuthRename,
+        Self::AuthSignal,
         Self::AuthUnlink,
         Self::NotifyExec,
         Self::NotifyFork,
+        Self::NotifyCreate,
         Self::NotifyExit,
         Self::AuthTruncate,
         Self::AuthLink,
@@ -65,7 +71,7 @@ impl Subscription {
 
     /// Whether the process waits for an answer.
     pub const fn is_question(self) -> bool {
-        !self.is_of_the_tree()
+        !self.is_of_the_tree() && !matches!(self, Self::NotifyCreate)
     }
 
     /// Whether it tells how the process tree changes.

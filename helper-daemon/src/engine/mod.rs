@@ -3,6 +3,7 @@
 //! One folder an engine. An engine gathers the facts of an operation, has [`judge`](crate::policy::judge)
 //! make the verdict and answers the kernel. What it denied it tells a [`Witness`], afterwards.
 
+pub mod endpoint_security;
 pub mod probe;
 #[cfg(target_os = "linux")]
 pub mod seccomp;

@@ -10,6 +10,7 @@ pub mod fork;
 pub mod link;
 pub mod open;
 pub mod rename;
+pub mod signal;
 pub mod truncate;
 pub mod unlink;
 
@@ -45,6 +46,8 @@ pub union Events {
     pub open: open::Open,
     /// A name is changed.
     pub rename: rename::Rename,
+    /// A process is sent a signal.
+    pub signal: signal::Signal,
     /// A file is cut by its path.
     pub truncate: truncate::Truncate,
     /// A name is removed.

@@ -45,7 +45,7 @@ pub(crate) fn decode(message: &Message<'_>) -> Result<Event, Malformed> {
                 directory: File::read((*event).link.target_dir, "the directory of a link")?,
                 name: text((*event).link.target_filename),
             }),
-            Subscription::AuthCreate => created(&(*event).create),
+            Subscription::AuthCreate | Subscription::NotifyCreate => created(&(*event).create),
             Subscription::AuthClone => Ok(Event::Clone {
                 source: File::read((*event).clone.source, "the source of a clone")?,
                 directory: File::read((*event).clone.target_dir, "the directory of a clone")?,
@@ -61,6 +61,10 @@ pub(crate) fn decode(message: &Message<'_>) -> Result<Event, Malformed> {
                 first: File::read((*event).exchangedata.file1, "the first file of an exchange")?,
                 second: File::read((*event).exchangedata.file2, "the second file of an exchange")?,
             }),
+            Subscription::AuthSignal => {
+                let target = Process::read((*event).signal.target, version, "the target of a signal")?;
+                Ok(Event::Signal { number: (*event).signal.sig, target: Box::new(target) })
+            }
             Subscription::NotifyFork => {
                 let child = Process::read((*event).fork.child, version, "the child of a fork")?;
                 Ok(Event::Fork { child: Box::new(child) })

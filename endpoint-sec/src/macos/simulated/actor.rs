@@ -3,7 +3,7 @@
 use super::Simulation;
 use super::action::Action;
 use super::build::{self, What};
-use super::facts::Facts;
+use super::facts::{Facts, To};
 use super::outcome::{Attempt, Outcome};
 use crate::macos::token::AuditToken;
 use endpoint_sec_sys::macos::event_type as types;
@@ -88,6 +88,33 @@ impl Actor {
         attempt.outcome()
     }
 
+    /// Executes a program; the notice stays in the queues, and nobody is asked.
+    pub fn exec_undelivered(&self, executable: impl AsRef<Path>) {
+        self.simulation.kernel(|kernel| {
+            let mut target = kernel.processes[&self.pid].clone();
+            target.version = kernel.new_version();
+            target.executable = Facts::file(executable.as_ref());
+            let (targets, what) = (
+                [target.executable.path.clone()],
+                What::Exec { target: &target, script: None, arguments: &[] },
+            );
+            kernel.submit(&self.simulation.0, self.pid, types::NOTIFY_EXEC, None, &targets, &what);
+            kernel.processes.insert(self.pid, target.clone());
+        });
+    }
+
+    /// Sends another process a signal, if it may. What it would do to that one is the caller's to perform.
+    pub fn signals(&self, other: &Self, number: i32) -> Outcome {
+        let asked = self.simulation.kernel(|kernel| {
+            let target = kernel.processes[&other.pid].clone();
+            let what = What::Signal { number, target: &target };
+            kernel.ask(&self.simulation.0, self.pid, types::AUTH_SIGNAL, 0, &[], &what)
+        });
+        let attempt = Attempt { simulation: self.simulation.clone(), number: asked };
+        self.simulation.deliver();
+        attempt.outcome()
+    }
+
     /// Ends, and has all be told.
     pub fn exit(self, status: i32) {
         let shared = &self.simulation.0;
@@ -103,6 +130,21 @@ impl Actor {
         let attempt = self.attempts(action);
         self.simulation.deliver();
         attempt.outcome()
+    }
+
+    /// Has all be told what it has made: what the kernel says after an [`Action::Create`] that was performed.
+    pub fn has_made(&self, what: Facts) {
+        let created = Action::Create { to: To::Existing(what), mode: 0 };
+        self.simulation.kernel(|kernel| {
+            let (targets, what) = (created.targets(), What::Action(&created));
+            kernel.submit(&self.simulation.0, self.pid, types::NOTIFY_CREATE, None, &targets, &what);
+        });
+        self.simulation.deliver();
+    }
+
+    /// Has all be asked what is in the queues.
+    pub fn deliver(&self) {
+        self.simulation.deliver();
     }
 
     /// Begins something; the question stays in the queues.

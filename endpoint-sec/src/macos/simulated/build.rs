@@ -6,7 +6,7 @@ use super::facts::{Facts, To};
 use super::kernel::{Kernel, LAUNCHD, Process, Shared};
 use endpoint_sec_sys::macos::event::{
     DESTINATION_EXISTING_FILE, DESTINATION_NEW_PATH, Events, clone, copyfile, create, exchangedata, exec,
-    exit, fork, link, open, rename, truncate, unlink,
+    exit, fork, link, open, rename, signal, truncate, unlink,
 };
 use endpoint_sec_sys::macos::message::{ACTION_AUTH, ACTION_NOTIFY, Message};
 use endpoint_sec_sys::macos::process as sys;
@@ -22,6 +22,8 @@ pub(super) enum What<'a> {
     Action(&'a Action),
     /// A process becomes another.
     Exec { target: &'a Process, script: Option<&'a Facts>, arguments: &'a [OsString] },
+    /// A process is sent a signal.
+    Signal { number: i32, target: &'a Process },
     /// A process was made.
     Fork { child: &'a Process },
     /// A process ended.
@@ -147,6 +149,10 @@ fn build_event(
                 image_cpusubtype: 0,
                 reserved: [0; 36],
             };
+        }
+        What::Signal { number, target } => {
+            let target = build_process(arena, kernel, target);
+            events.signal = signal::Signal { sig: *number, target, reserved: [0; 64] };
         }
         What::Fork { child } => {
             events.fork = fork::Fork { child: build_process(arena, kernel, child), reserved: [0; 64] };

@@ -1,11 +1,13 @@
 //! What the simulated kernel says of a file.
 
-use endpoint_sec_sys::macos::file::Stat;
+use crate::macos::file::FileId;
+use endpoint_sec_sys::macos::file::{Stat, Timespec};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A file that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,15 +40,40 @@ impl Facts {
             st_uid: real.uid(),
             st_gid: real.gid(),
             st_size: real.size() as i64,
+            st_ctimespec: Timespec { tv_sec: real.ctime(), tv_nsec: real.ctime_nsec() },
+            st_birthtimespec: real.created().map(since_1970).unwrap_or_default(),
             ..Stat::default()
         };
         Ok(Self { path, truncated: false, stat })
     }
 
-    /// The same file by another name.
+    /// Which file it is.
+    pub fn id(&self) -> FileId {
+        FileId { device: self.stat.st_dev, inode: self.stat.st_ino }
+    }
+
+    /// The same file, at another place now.
+    pub fn at(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// The same file by another name, too.
     pub fn also_at(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = path.into();
         self.stat.st_nlink = 2;
+        self
+    }
+
+    /// As it is after its content or attributes were changed at this time, in seconds since 1970.
+    pub fn changed_at(mut self, seconds: i64) -> Self {
+        self.stat.st_ctimespec = Timespec { tv_sec: seconds, tv_nsec: 0 };
+        self
+    }
+
+    /// Another one of the same inode, made at this time, in seconds since 1970.
+    pub fn born_at(mut self, seconds: i64) -> Self {
+        self.stat.st_birthtimespec = Timespec { tv_sec: seconds, tv_nsec: 0 };
         self
     }
 
@@ -83,6 +110,11 @@ impl Facts {
         };
         Self { path, truncated: false, stat }
     }
+}
+
+fn since_1970(time: SystemTime) -> Timespec {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timespec { tv_sec: since.as_secs() as i64, tv_nsec: i64::from(since.subsec_nanos()) }
 }
 
 /// A name that something gets.

@@ -19,6 +19,7 @@ struct Told(Arc<Mutex<Vec<Heard>>>);
 
 /// One thing that a handler was told.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few of them, and tests match them as they are")]
 enum Heard {
     Event(Box<Process>, Event),
     Lost(Lost),

@@ -192,6 +192,19 @@ fn the_other_events_say_what_and_where() {
 }
 
 #[test]
+fn a_signal_says_which_and_to_whom() {
+    for system in [System::MACOS_13, System::MACOS_27] {
+        let (simulation, shell) = machine(system);
+        let (client, told) = client_that_answers(&simulation, Verdict::Deny);
+        let other = simulation.process("/bin/sleep");
+        assert_eq!(shell.signals(&other, 9), Outcome::Denied);
+        let Event::Signal { number, target } = told.events().remove(0) else { panic!() };
+        assert_eq!((number, target.token, target.executable.path()), (9, other.token(), at("/bin/sleep")));
+        assert_clean(&simulation, client);
+    }
+}
+
+#[test]
 fn a_path_that_was_cut_is_none() {
     let long = Facts::file(format!("/zone/{}", "x".repeat(20_000))).cut_after(16_384);
     let Event::Unlink { target, .. } = told_of(&Action::unlink(long)) else { panic!() };

@@ -1,0 +1,266 @@
+//! Which names are a session's own: made by its tree, at a name that was free.
+//!
+//! A name is told by its path and by the file that stood there when it was made: device, inode, time of birth. Whatever
+//! a person puts in its place is another file. A directory that is renamed takes along what is below it.
+
+use endpoint_sec::macos::{File, FileId};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+/// A file, whatever its names, and no later one of its inode.
+pub(super) type Which = (FileId, (i64, i64));
+
+/// Which file it is.
+pub(super) fn which(file: &File) -> Which {
+    (file.id, file.born)
+}
+
+/// How a name was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// With its content.
+    Made,
+    /// As a further name of older content: the session's own only while there is another name, or once the tree has
+    /// saved over one.
+    Linked,
+}
+
+/// What is known of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// `None`: it was let be made, and nobody has seen yet what came of it.
+    which: Option<Which>,
+    /// What it is if a rename turns out to have been an exchange.
+    or: Option<Which>,
+    /// Of one that nobody has seen: when it was let be made.
+    since: (i64, i64),
+    how: How,
+}
+
+/// The names of one session, each in the spelling that all its spellings have in common.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    marks: BTreeMap<PathBuf, Mark>,
+    /// Files with several names one of which was saved over: their content was the tree's to replace.
+    saved_over: HashSet<Which>,
+    /// Where protected files were let move to. Until one is let move on, its directory is not taken to be the session's
+    /// own: whether the kernel has moved it by now nobody can tell.
+    moved_in: HashMap<FileId, PathBuf>,
+}
+
+impl Own {
+    /// Whether what stands at the name is the session's own.
+    pub(super) fn has(&self, name: &Path, file: &File) -> bool {
+        self.has_which(name, which(file), file.links, file.changed)
+    }
+
+    /// The same, by what the disk says.
+    pub(super) fn has_which(&self, name: &Path, which: Which, links: u16, changed: (i64, i64)) -> bool {
+        let Some(mark) = self.marks.get(name) else { return false };
+        let is_it = match mark.which {
+            Some(known) => known == which || mark.or == Some(which),
+            // Whatever was made there since then has changed since then.
+            None => changed >= mark.since,
+        };
+        is_it && (mark.how == How::Made || links > 1 || self.saved_over.contains(&which))
+    }
+
+    /// Records a name that the session made.
+    pub(super) fn put(&mut self, name: PathBuf, which: Which, how: How) {
+        self.marks.insert(name, Mark { which: Some(which), or: None, since: (0, 0), how });
+    }
+
+    /// Records a name that the session is about to make, as the kernel does not tell what it will be.
+    pub(super) fn expect(&mut self, name: PathBuf, since: (i64, i64)) {
+        self.marks.insert(name, Mark { which: None, or: None, since, how: How::Made });
+    }
+
+    /// If a rename turns out to have been an exchange, this file stands at the name, which stays the session's own.
+    pub(super) fn or_else(&mut self, name: &Path, file: &File) {
+        if let Some(mark) = self.marks.get_mut(name) {
+            mark.or = Some(which(file));
+        }
+    }
+
+    /// An older file comes to a name, which is no exchange: whatever was thought of it there is over.
+    pub(super) fn not_else(&mut self, name: &Path, file: &File) {
+        if self.marks.get(name).is_some_and(|mark| mark.which == Some(which(file))) {
+            self.marks.remove(name);
+        } else if let Some(mark) = self.marks.get_mut(name).filter(|mark| mark.or == Some(which(file))) {
+            mark.or = None;
+        }
+    }
+
+    /// It has been seen now.
+    pub(super) fn bind(&mut self, name: &Path, file: &File) {
+        if let Some(mark) = self.marks.get_mut(name) {
+            mark.which.get_or_insert(which(file));
+        }
+    }
+
+    /// What came of that: `None` for nothing. `true`: it is the session's own.
+    pub(super) fn met(&mut self, name: &Path, since: (i64, i64), which: Option<Which>) -> bool {
+        let fits = |mark: &&mut Mark| mark.since == since && (mark.which.is_none() || mark.which == which);
+        let Some(mark) = self.marks.get_mut(name).filter(fits) else { return false };
+        mark.which = which;
+        if which.is_none() {
+            self.marks.remove(name);
+        }
+        which.is_some()
+    }
+
+    /// How the session made what stands at the name, if it did.
+    pub(super) fn how(&self, name: &Path, file: &File) -> Option<How> {
+        let is_it = |mark: &&Mark| [mark.which, mark.or].contains(&Some(which(file)));
+        self.marks.get(name).filter(is_it).map(|mark| mark.how)
+    }
+
+    /// Forgets what nobody has seen at a name: something else comes there.
+    pub(super) fn expect_no_more(&mut self, name: &Path) {
+        if self.marks.get(name).is_some_and(|mark| mark.which.is_none()) {
+            self.marks.remove(name);
+        }
+    }
+
+    /// Forgets a file that is gone from its name, and what was below it. Returns whether it was known.
+    pub(super) fn is_gone(&mut self, name: &Path, which: Which) -> bool {
+        // Whatever was made there since then is another one.
+        let known = self.marks.get(name).is_some_and(|mark| mark.which == Some(which));
+        if known {
+            self.forget(name);
+        }
+        known
+    }
+
+    /// Forgets what stood at a name and below it.
+    pub(super) fn forget(&mut self, name: &Path) {
+        for gone in self.below(name) {
+            self.marks.remove(&gone);
+        }
+    }
+
+    /// What stands at a name will stand at another one, with all below it. If the kernel refuses, it stands where it
+    /// did: a mark holds for its file alone, so both stay until one is known to be [gone](Self::is_gone).
+    pub(super) fn will_be_at(&mut self, from: &Path, to: &Path) {
+        let moved: Vec<_> = self
+            .below(from)
+            .into_iter()
+            .filter_map(|name| Some((replant(&name, from, to), *self.marks.get(&name)?)))
+            .collect();
+        self.marks.extend(moved);
+        let moved: Vec<_> = self
+            .moved_in
+            .iter()
+            .filter(|(_, place)| place.starts_with(from))
+            .map(|(file, place)| (*file, replant(place, from, to)))
+            .collect();
+        self.moved_in.extend(moved);
+    }
+
+    /// Records that the tree has saved over a name of this file.
+    pub(super) fn saved_over(&mut self, file: &File) {
+        if file.links > 1 && file.is_regular() {
+            self.saved_over.insert(which(file));
+        }
+    }
+
+    /// Something protected was let move into this directory.
+    pub(super) fn moves_in(&mut self, file: &File, directory: PathBuf) {
+        self.moved_in.insert(file.id, directory);
+    }
+
+    /// Something protected was let move on, or is gone.
+    pub(super) fn moves_on(&mut self, file: &File) {
+        self.moved_in.remove(&file.id);
+    }
+
+    /// Whether something protected was let move into a directory or below it.
+    pub(super) fn may_hold_older(&self, directory: &Path) -> bool {
+        self.moved_in.values().any(|place| place.starts_with(directory))
+    }
+
+    fn below(&self, name: &Path) -> Vec<PathBuf> {
+        // Paths are ordered by their components: what is below a directory follows it.
+        let rest =
+            self.marks.range::<Path, _>((Bound::Included(name), Bound::Unbounded)).map(|(path, _)| path);
+        rest.take_while(|path| path.starts_with(name)).cloned().collect()
+    }
+}
+
+fn replant(name: &Path, from: &Path, to: &Path) -> PathBuf {
+    match name.strip_prefix(from) {
+        Ok(below) if below.as_os_str().is_empty() => to.to_owned(),
+        Ok(below) => to.join(below),
+        Err(_) => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THEN: (i64, i64) = (100, 0);
+
+    fn file(inode: u64) -> Which {
+        (FileId { device: 1, inode }, (7, 7))
+    }
+
+    fn has(own: &Own, name: &str, which: Which, links: u16) -> bool {
+        own.has_which(Path::new(name), which, links, THEN)
+    }
+
+    #[test]
+    fn another_file_at_an_own_name_is_not_own() {
+        let mut own = Own::default();
+        own.put("/z/n".into(), file(1), How::Made);
+        assert!(has(&own, "/z/n", file(1), 1));
+        assert!(!has(&own, "/z/n", file(2), 1) && !has(&own, "/z/m", file(1), 1));
+        let reborn = (file(1).0, (8, 0));
+        assert!(!has(&own, "/z/n", reborn, 1), "a later file of the same inode");
+    }
+
+    #[test]
+    fn a_link_is_own_while_there_is_another_name() {
+        let mut own = Own::default();
+        own.put("/z/g".into(), file(1), How::Linked);
+        assert!(has(&own, "/z/g", file(1), 2) && !has(&own, "/z/g", file(1), 1));
+    }
+
+    #[test]
+    fn a_directory_takes_along_what_is_below_it_and_nothing_else() {
+        let mut own = Own::default();
+        for (n, name) in ["/z/d", "/z/d/a", "/z/d/e/b", "/z/d2", "/z/d-x"].into_iter().enumerate() {
+            own.put(name.into(), file(n as u64), How::Made);
+        }
+        own.will_be_at(Path::new("/z/d"), Path::new("/z/to"));
+        assert!(has(&own, "/z/d/a", file(1), 1), "it may have failed");
+        assert!(!own.is_gone(Path::new("/z/d"), file(9)));
+        assert!(has(&own, "/z/d", file(0), 1), "it was another file");
+        assert!(own.is_gone(Path::new("/z/d"), file(0)));
+        let names: Vec<_> = own.marks.keys().map(|path| path.to_str().unwrap()).collect();
+        assert_eq!(names, ["/z/d-x", "/z/d2", "/z/to", "/z/to/a", "/z/to/e/b"]);
+    }
+
+    #[test]
+    fn what_nobody_has_seen_yet_is_own_if_it_is_not_older_and_until_it_is_known_to_be_nothing() {
+        let mut own = Own::default();
+        own.expect("/z/c".into(), THEN);
+        assert!(has(&own, "/z/c", file(1), 1));
+        assert!(!own.has_which(Path::new("/z/c"), file(1), 1, (99, 0)));
+        assert!(!own.met(Path::new("/z/c"), (50, 0), Some(file(2))), "that was about an earlier one");
+        assert!(own.met(Path::new("/z/c"), THEN, Some(file(1))));
+        assert!(has(&own, "/z/c", file(1), 1) && !has(&own, "/z/c", file(2), 1));
+        own.expect("/z/x".into(), THEN);
+        assert!(!own.met(Path::new("/z/x"), THEN, None) && !has(&own, "/z/x", file(1), 1));
+    }
+
+    #[test]
+    fn a_directory_may_hold_what_was_let_in_until_that_moves_on() {
+        let mut own = Own::default();
+        own.moved_in.insert(file(1).0, "/z/d/e".into());
+        assert!(own.may_hold_older(Path::new("/z/d")) && !own.may_hold_older(Path::new("/z/d/e/f")));
+        own.will_be_at(Path::new("/z/d"), Path::new("/z/n"));
+        assert!(own.may_hold_older(Path::new("/z/n/e")));
+    }
+}
