@@ -76,6 +76,14 @@ fn show_says_what_is_guarded_and_why() {
     assert_eq!((&json["file_exists"], &json["zones"][0]["from"]), (&true.into(), &"policy-file".into()));
     assert_eq!(json["zones"][1]["internal"], true);
     assert_eq!(json["overrides"].as_array().unwrap().len(), 2);
+    assert_eq!((&json["requests"], &json["self_grant_max"]), (&"ask".into(), &serde_json::Value::Null));
+    stage
+        .write_policy(r#"{"protected_zones": ["~/proj"], "requests": "self", "self_grant": ["~/proj/out"]}"#);
+    let shown = stage.run(&["policy", "show"]).out;
+    assert!(
+        shown.contains("the agent decides in ~/proj/out, for 10m at most; elsewhere a person"),
+        "{shown}"
+    );
 }
 
 #[test]
