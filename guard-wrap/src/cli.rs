@@ -20,7 +20,9 @@ pub(crate) use helper::{ChangeArgs, HelperCommand, HelperInstallArgs, HelperStat
 pub(crate) use overrides::{GrantArgs, OverrideCommand, OverrideListArgs, RevokeArgs, Target, Until};
 pub(crate) use policy::{PolicyArgs, PolicyCommand, PolicyInitArgs};
 pub(crate) use sessions::{ListArgs, SessionsCommand, ShowArgs};
-pub(crate) use stash::{PruneArgs, RestoreArgs, StashCommand, StashListArgs};
+#[cfg(target_os = "linux")]
+pub(crate) use stash::{PruneArgs, StashListArgs};
+pub(crate) use stash::{RestoreArgs, StashCommand};
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;

@@ -43,6 +43,7 @@ enum HelperError {
         "install below {0}: a prefix is an absolute path of letters, digits and /._+-. Name another with --prefix"
     )]
     Prefix(PathBuf),
+    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "there it is a bundle"))]
     #[error(
         "find es-guard-helper in {0}: it is not there. Build it (cargo build --release), or name its folder with --from"
     )]

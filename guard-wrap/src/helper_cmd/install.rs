@@ -155,5 +155,5 @@ pub(super) fn version_of(helper: &Path) -> Result<String, String> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;

@@ -90,6 +90,11 @@ impl Session {
                 }
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => {
+                    // Of what is left, and is no child of this process, wrap is told before its end.
+                    if let (Some(status), false, left @ 1..) = (ended, told, self.rest.count()) {
+                        tell(channel, status, self.guard.settle(), left);
+                        told = true;
+                    }
                     self.rest.wait_for_its_end();
                     let counts = self.guard.settle();
                     self.guard.close(ended.map(code));

@@ -102,10 +102,3 @@ fn is_silent(socket: &UnixStream) -> bool {
     let mut fds = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
     matches!(poll(&mut fds, PollTimeout::from(PATIENCE)), Ok(0) | Err(Errno::EINTR))
 }
-
-/// The kinds of [`Word::NotArmed`].
-pub(super) mod kind {
-    pub(in super::super) const OTHER: i32 = 0;
-    pub(in super::super) const LISTENING_ALREADY: i32 = 1;
-    pub(in super::super) const UNSUPPORTED: i32 = 2;
-}

@@ -5,11 +5,11 @@
 pub(super) mod status;
 
 use super::HelperError;
-use super::install::{HELPER, live_sessions, read};
+use super::install::{HELPER, live_sessions, read, same_version};
 use super::layout::{Layout, Part};
 use super::manifest::Manifest;
 use super::show::Change;
-use super::step::Step;
+use super::step::{Step, is_program};
 use crate::cli::HelperInstallArgs;
 use helper_daemon::place::LAUNCHD;
 use std::os::unix::fs::PermissionsExt;
@@ -41,7 +41,7 @@ const RESTART: Step = Step::Run(&["launchctl", "kickstart", "-k", TARGET]);
 
 /// Whether launchd runs this machine.
 pub(super) fn is_there() -> bool {
-    Path::new("/bin/launchctl").exists()
+    is_program("launchctl")
 }
 
 /// No account is needed: it is one process, root's.
@@ -54,6 +54,7 @@ pub(super) fn wanted(args: &HelperInstallArgs, layout: &Layout) -> Result<Vec<(P
     let from = bundle(args.from.as_deref())?;
     if layout.is_live() {
         verify(&from)?;
+        same_version(&from.join("Contents/MacOS").join(HELPER))?;
     }
     let mut wanted = Vec::new();
     copies(&from, &layout.prefix().join(BUNDLE), &mut wanted)?;

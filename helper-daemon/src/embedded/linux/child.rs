@@ -4,13 +4,20 @@
 //! other thread.
 
 use crate::embedded::Command;
-use crate::embedded::words::{Word, hear, kind, say};
+use crate::embedded::words::{Word, hear, say};
 use endpoint_sec::linux::filter::{self, InstallError, Program};
 use endpoint_sec::linux::process::restore_startup_signals;
 use nix::errno::Errno;
 use nix::unistd::execvpe;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+
+/// The kinds of [`Word::NotArmed`].
+pub(super) mod kind {
+    pub(in super::super) const OTHER: i32 = 0;
+    pub(in super::super) const LISTENING_ALREADY: i32 = 1;
+    pub(in super::super) const UNSUPPORTED: i32 = 2;
+}
 
 /// Arms this process, proves it, and executes the command. Returns only if that failed.
 pub(super) fn run(

@@ -1,6 +1,6 @@
 //! The embedded helper's life: register, fork the agent, arm, prove, guard, end with the tree.
 
-use super::child;
+use super::child::{self, kind};
 use super::tree::Below;
 use crate::desk::counter::Counter;
 use crate::desk::trees::Line;
@@ -9,7 +9,7 @@ use crate::embedded::registration::{described, not_executed, registration};
 use crate::embedded::retreat::step_back;
 use crate::embedded::stops::Stops;
 use crate::embedded::watch::Session;
-use crate::embedded::words::{self, Word, kind};
+use crate::embedded::words::{self, Word};
 use crate::embedded::{Command, Door, Judge, porter};
 use crate::engine::seccomp::{Stance, Ward};
 use crate::git::clerk::Clerk;

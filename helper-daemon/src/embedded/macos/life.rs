@@ -127,7 +127,7 @@ fn here_judged(
     let local = Arc::new(Local::new(register, records, enrol));
     let _ = heard.guard.set(Arc::downgrade(&local));
     let trees = Enrolled { framework: framework.clone(), engine: engine.clone(), session: session.clone() };
-    let rest = Left { engine, session, over: Mutex::new(over) };
+    let rest = Left { engine, agent, session, over: Mutex::new(over) };
     (local.clone(), Box::new(rest), (local, trees, description))
 }
 
@@ -184,13 +184,15 @@ impl Alarm for Heard {
 /// What the engine knows to be left of the tree.
 struct Left {
     engine: Arc<Engine>,
+    /// Of whose end this process may know before the engine does.
+    agent: Pid,
     session: SessionId,
     over: Mutex<Receiver<()>>,
 }
 
 impl Rest for Left {
     fn count(&self) -> usize {
-        self.engine.members(&self.session).len()
+        self.engine.members(&self.session).iter().filter(|who| who.pid() != self.agent.as_raw()).count()
     }
 
     fn wait_for_its_end(&self) {
