@@ -1,4 +1,4 @@
-//! `es-guard wrap` inside a session.
+//! `es-guard wrap` inside a session of the system's helper. Inside one with a helper of its own it is refused.
 //!
 //! The kernel allows a process one listener, so what is inside a session can't be given a guard of its own. The
 //! outer session guards more instead, from then on and until it ends: it gets the inner one's policy beside its own,
@@ -10,12 +10,12 @@ use super::signals::Signals;
 use crate::cli::{NOTHING_RAN, WrapArgs};
 use crate::plan::{Asked, Compiled, Plan, PlanError};
 use crate::render::{self, banner};
-use crate::state::{StateError, StateFolder, home};
+use crate::state::{StateError, home};
 use crate::system::{self, SystemError};
 use endpoint_sec::linux::ancestry::filters;
 use endpoint_sec::linux::process::{PidFd, restore_startup_signals};
 use helper_daemon::client::ClientError;
-use helper_daemon::client::live::{self, Address, Live, Places};
+use helper_daemon::client::live::{Address, Live};
 use helper_daemon::embedded::Judge;
 use helper_daemon::engine::probe;
 use helper_daemon::protocol::{Event, Request};
@@ -53,7 +53,7 @@ impl NestedError {
     }
 }
 
-/// The session that this process is inside.
+/// The session of the system's helper that this process is inside.
 pub(super) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<Live>, NestedError> {
     // Whoever is inside has a filter: for everybody else there is nothing to ask.
     let carries_none = || {
@@ -80,10 +80,7 @@ pub(super) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<Live>
     }
     // Somebody's filter need not have a listener; one that has leaves no room for es-guard's. Found out before
     // anything is prepared: inside a session even the ledger of another can't be made.
-    let Some(listened_to) = probe::listened_to() else { return Ok(None) };
-    let state = StateFolder::locate()?.path().to_owned();
-    let by_door = live::inside(&Places { state, helper: Some(system::NONE.into()) });
-    by_door.map(Some).ok_or(NestedError::Listened(listened_to))
+    probe::listened_to().map_or(Ok(None), |reason| Err(NestedError::Listened(reason)))
 }
 
 /// Has the outer session guard what this one is asked to, and becomes the command. Returns only if that failed.
