@@ -3,7 +3,7 @@
 //! Of two `--settings` the last replaces the first, so es-guard's are merged into a person's own; of two
 //! `--mcp-config` both count. An option that takes several values would take the prompt, too: each is one word.
 
-use super::{Agent, Guard, SERVER, hooks};
+use super::{Agent, Guard, SERVER, has_option, hooks};
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
 
@@ -84,11 +84,7 @@ impl Agent for Claude {
 
     /// A terminal multiplexer's server may be anybody's child.
     fn done_elsewhere(&self, args: &[OsString]) -> Option<&'static str> {
-        let words = args.iter().take_while(|arg| *arg != "--").filter_map(|arg| arg.to_str());
-        words
-            .map(|word| word.split_once('=').map_or(word, |(option, _)| option))
-            .any(|o| o == TMUX)
-            .then_some(TMUX)
+        has_option(args, TMUX).then_some(TMUX)
     }
 }
 

@@ -102,6 +102,12 @@ pub(crate) fn arranged(command: &[OsString], guard: Option<&Guard>) -> Result<Ve
     Ok([before, &told.unwrap_or_else(|| agent.kept_here(args))].concat())
 }
 
+/// Whether there is this option, with its value in the same word or not.
+fn has_option(args: &[OsString], option: &str) -> bool {
+    let mut words = args.iter().take_while(|arg| *arg != "--").filter_map(|arg| arg.to_str());
+    words.any(|word| word.split_once('=').map_or(word, |(name, _)| name) == option)
+}
+
 /// What the hook of an agent is for: one command an event.
 fn hooks(agent: &dyn Agent, events: &[&'static str], guard: &Guard) -> Vec<(&'static str, Value)> {
     let handler = |event: &str| {

@@ -1,4 +1,4 @@
-//! `es-guard wrap` inside a session.
+//! `es-guard wrap` inside a session of the system's helper. Inside one with a helper of its own it is refused.
 //!
 //! What is inside a session can't be given a guard of its own: Linux allows a process one listener, and on macOS the two
 //! would be told of the same processes. The outer session guards more instead, from then on and until it ends: it gets

@@ -8,15 +8,17 @@ use e2e::programs::scene::Scene;
 use e2e::require;
 use e2e::service::responses::Tools;
 use e2e::service::{Act, Asked, Service};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use std::process::{Child, Command, Stdio};
 
-/// A process that goes with the test.
+/// A process that goes with the test, and all it has started.
 struct Ends(Child);
 
 impl Drop for Ends {
     fn drop(&mut self) {
         // What has ended already is what is wanted.
-        let _ = self.0.kill();
+        let _ = killpg(Pid::from_raw(self.0.id() as i32), Signal::SIGKILL);
         let _ = self.0.wait();
     }
 }

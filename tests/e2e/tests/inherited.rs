@@ -130,7 +130,8 @@ fn seccomp_credentials_limits_and_the_rest() {
     seccomp_same(&[
         &format!("$G grep -E '{status}' /proc/self/status"),
         &format!("umask 027; taskset 1 $G grep -E '{status}' /proc/self/status"),
-        "A='b c' Z= $G env | grep -v '^ES_GUARD_SESSION=\\|^ES_GUARD_DOOR=\\|^_=\\|^G=\\|^HOME=\\|ES_GUARD_HOME='",
+        // What is added says what session this is, and keeps an agent's work in it.
+        "A='b c' Z= $G env | grep -v '^ES_GUARD_SESSION=\\|^ES_GUARD_DOOR=\\|^CLAUDE_CODE_DISABLE_AGENT_VIEW=\\|^_=\\|^G=\\|^HOME=\\|ES_GUARD_HOME='",
         "$G bash -c 'ulimit -Sa; ulimit -Ha'",
         "ulimit -Sn 100; ulimit -Ss 1000; ulimit -Sc 0; ulimit -Hn 200; $G bash -c 'ulimit -Sa; ulimit -Ha'",
         "nice -n 5 $G nice",

@@ -1,4 +1,5 @@
-//! `es-guard wrap` inside `wrap`: the outer session guards more, and never less.
+//! `es-guard wrap` inside `wrap`: with a system helper the outer session guards more, and never less; without, it is
+//! refused and says why.
 #![cfg(target_os = "linux")]
 
 use e2e::guard::{denials, ledgers, read};
@@ -8,8 +9,8 @@ use helper_daemon::ledger::Record;
 use serde_json::json;
 
 #[test]
-fn seccomp_inside_a_session_that_one_guards_more() {
-    for mut play in everyone().into_iter().flat_map(Play::of_every_helper) {
+fn seccomp_inside_a_session_of_the_system_helper_that_one_guards_more() {
+    for mut play in everyone().into_iter().filter_map(Play::new) {
         let beside = play.sandbox.root().join("beside");
         std::fs::create_dir(&beside).expect("a directory");
         let remade = || {
@@ -59,15 +60,15 @@ fn seccomp_inside_a_session_that_one_guards_more() {
 }
 
 #[test]
-fn seccomp_inside_a_session_that_can_not_be_asked_it_is_refused_with_the_reason() {
-    for who in everyone() {
-        let Some(mut play) = Play::embedded(who) else { return };
-        let elsewhere = "env -u ES_GUARD_DOOR -u ES_GUARD_SESSION ES_GUARD_HOME=$PWD/other";
-        let line = format!("{elsewhere} $STAGE/es-guard wrap --helper none --zone . -- touch ran 2>&1");
-        let told = play.agent.says(&line);
+fn seccomp_without_a_system_helper_it_is_refused_with_the_reason() {
+    for mut play in everyone().into_iter().filter_map(Play::embedded) {
+        let line = "$STAGE/es-guard wrap --helper none --zone . -- touch ran 2>&1";
+        let told = play.agent.says(line);
         assert!(told.contains("already runs under a seccomp listener"), "{told}");
-        assert_eq!(play.agent.does(&line), 125);
+        assert!(told.contains("Start the agent from outside it"), "{told}");
+        assert_eq!(play.agent.does(line), 125);
         assert!(!play.sandbox.root().join("ran").exists());
+        assert_eq!(ledgers(&play.sandbox).len(), 1, "no ledger of a session that never began");
         assert_ne!(play.agent.does("rm zone/a"), 0);
     }
 }
@@ -96,7 +97,7 @@ fn seccomp_no_variable_points_a_session_elsewhere() {
         assert!(play.sandbox.root().join("zone/a").exists());
         assert!(play.agent.ends().0.success());
         // What was denied is in the session's own ledger, not in one of the agent's choice.
-        assert_eq!(denials(&play.sandbox).len(), 4);
+        assert_eq!(denials(&play.sandbox).len(), 3);
         assert!(!play.sandbox.root().join("other/sessions").exists());
     }
 }

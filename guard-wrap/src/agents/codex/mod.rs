@@ -8,7 +8,7 @@
 mod overrides;
 mod trust;
 
-use super::{Agent, Guard, SERVER, hooks};
+use super::{Agent, Guard, SERVER, has_option, hooks};
 use overrides::Overrides;
 use std::ffi::OsString;
 use toml::{Table, Value};
@@ -87,13 +87,9 @@ impl Agent for Codex {
     }
 
     fn done_elsewhere(&self, args: &[OsString]) -> Option<&'static str> {
-        let words = args.iter().take_while(|arg| *arg != "--").filter_map(|arg| arg.to_str());
-        let has_remote =
-            words.map(|word| word.split_once('=').map_or(word, |(option, _)| option)).any(|o| o == REMOTE);
         let first = first_word(args);
-        has_remote
-            .then_some(REMOTE)
-            .or_else(|| SERVERS.into_iter().find(|word| first.is_some_and(|first| first == word)))
+        let by_word = || SERVERS.into_iter().find(|word| first.is_some_and(|first| first == word));
+        has_option(args, REMOTE).then_some(REMOTE).or_else(by_word)
     }
 }
 
@@ -123,7 +119,7 @@ const WITH_VALUE: [&str; 20] = [
 
 /// Whether the first word that is no option starts no conversation.
 fn is_errand(args: &[OsString]) -> bool {
-    args.iter().take_while(|arg| *arg != "--").any(|arg| HELP.iter().any(|help| arg == help))
+    HELP.into_iter().any(|help| has_option(args, help))
         || first_word(args).is_some_and(|first| ERRANDS.iter().any(|errand| first == errand))
 }
 

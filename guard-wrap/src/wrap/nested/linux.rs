@@ -1,11 +1,10 @@
 //! On Linux whoever is inside a session carries a filter.
 
 use super::NestedError;
-use crate::state::StateFolder;
 use crate::system;
 use endpoint_sec::linux::ancestry::filters;
 use endpoint_sec::linux::process::PidFd;
-use helper_daemon::client::live::{self, Address, Live, Places};
+use helper_daemon::client::live::{Address, Live};
 use helper_daemon::embedded::{Command, Judge};
 use helper_daemon::engine::probe;
 use helper_daemon::protocol::{Event, Request};
@@ -13,7 +12,7 @@ use nix::errno::Errno;
 use nix::unistd::{execvpe, getpid};
 use std::path::Path;
 
-/// The session that this process is inside.
+/// The session of the system's helper that this process is inside.
 pub(in crate::wrap) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<Live>, NestedError> {
     // Whoever is inside has a filter: for everybody else there is nothing to ask.
     let carries_none = || {
@@ -39,10 +38,7 @@ pub(in crate::wrap) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Opt
     }
     // Somebody's filter need not have a listener; one that has leaves no room for es-guard's. Found out before
     // anything is prepared: inside a session even the ledger of another can't be made.
-    let Some(listened_to) = probe::listened_to() else { return Ok(None) };
-    let state = StateFolder::locate()?.path().to_owned();
-    let by_door = live::inside(&Places { state, helper: Some(system::NONE.into()) });
-    by_door.map(Some).ok_or_else(|| NestedError::NotHere(format!(": {listened_to}")))
+    probe::listened_to().map_or(Ok(None), |reason| Err(NestedError::NotHere(format!(": {reason}"))))
 }
 
 /// None was changed: signals are read from a descriptor.

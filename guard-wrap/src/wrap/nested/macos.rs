@@ -4,7 +4,7 @@ use super::NestedError;
 use crate::state::StateFolder;
 use crate::system;
 use endpoint_sec::macos::arrivals::let_go;
-use helper_daemon::client::live::{self, Live, Places};
+use helper_daemon::client::live::{self, Address, Live, Places};
 use helper_daemon::embedded::{Command, Judge};
 use helper_daemon::protocol::{Event, Request};
 use nix::errno::Errno;
@@ -13,7 +13,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// The session that this process is inside.
+/// The session of root's helper that this process is inside.
 pub(in crate::wrap) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Option<Live>, NestedError> {
     if let Judge::System(_) = judge
         && let Some(Event::Refused(_)) = system::ask(helper, &Request::Where)?
@@ -22,7 +22,14 @@ pub(in crate::wrap) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Opt
         return Err(NestedError::NotHere(why.to_owned()));
     }
     let state = StateFolder::locate()?.path().to_owned();
-    Ok(live::inside(&Places { state, helper: helper.map(Path::to_owned) }))
+    let places = Places { state, helper: helper.map(Path::to_owned) };
+    match live::inside(&places) {
+        Some(Live { session, address: Address::Door(_) }) => {
+            let why = format!(": session {session}, which has a helper of its own, guards this process already");
+            Err(NestedError::NotHere(why))
+        }
+        outer => Ok(outer),
+    }
 }
 
 /// Signals have handlers here, which a program that is executed has not; what was ignored is to be again.

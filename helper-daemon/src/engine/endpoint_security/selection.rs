@@ -15,24 +15,8 @@ use std::path::{Path, PathBuf};
 /// that is its own tree; root's can't be reached by a user, and is told of none.
 pub(super) fn subscriptions(scope: Scope) -> Vec<Subscription> {
     let signals = (scope == Scope::Descendants).then_some(Subscription::AuthSignal);
-    SUBSCRIPTIONS.into_iter().chain(signals).collect()
+    NAMES.into_iter().chain(CONTENT).chain(PROCESSES).chain(signals).collect()
 }
-
-const SUBSCRIPTIONS: [Subscription; 13] = [
-    Subscription::AuthUnlink,
-    Subscription::AuthRename,
-    Subscription::AuthCreate,
-    Subscription::AuthLink,
-    Subscription::AuthClone,
-    Subscription::AuthCopyFile,
-    Subscription::AuthExchangeData,
-    Subscription::AuthOpen,
-    Subscription::AuthTruncate,
-    Subscription::NotifyCreate,
-    Subscription::NotifyFork,
-    Subscription::NotifyExec,
-    Subscription::NotifyExit,
-];
 
 /// What changes names.
 const NAMES: [Subscription; 8] = [
@@ -47,6 +31,9 @@ const NAMES: [Subscription; 8] = [
 ];
 /// What changes content.
 const CONTENT: [Subscription; 2] = [Subscription::AuthOpen, Subscription::AuthTruncate];
+/// What makes, changes and ends processes: by these the tree is told.
+const PROCESSES: [Subscription; 3] =
+    [Subscription::NotifyFork, Subscription::NotifyExec, Subscription::NotifyExit];
 
 /// A path that is selected.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

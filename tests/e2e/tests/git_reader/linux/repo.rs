@@ -77,9 +77,9 @@ impl Repo {
 
     /// A clerk to whom all that is there now was there before the session.
     pub(crate) fn clerk(&self) -> Clerk {
-        let now = || clock_gettime(ClockId::CLOCK_REALTIME_COARSE).unwrap();
-        let made = now();
-        while now() == made {
+        // Files have finer times than the clock by which a session begins, which may be late by more than a tick.
+        let made = clock_gettime(ClockId::CLOCK_REALTIME).unwrap();
+        while clock_gettime(ClockId::CLOCK_REALTIME_COARSE).unwrap() <= made {
             std::thread::yield_now();
         }
         Clerk::start().unwrap()
