@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 /// The agent's process stands in the simulated machine; a real one, which does nothing, is waited for in its place.
 struct Simulated {
     simulation: Simulation,
+    wrap: Actor,
     agent: Actor,
     placeholder: Mutex<Child>,
 }
@@ -41,6 +42,10 @@ struct Waits {
 impl Nursery for Simulated {
     fn framework(&self) -> Result<Framework, Failure> {
         Ok(self.simulation.framework())
+    }
+
+    fn wrap(&self, _: &Framework) -> Option<AuditToken> {
+        Some(self.wrap.token())
     }
 
     fn begin(&self, _: &Framework, socket: UnixStream, of: &Register) -> Result<Box<dyn Infant>, Failure> {
@@ -127,8 +132,13 @@ fn a_session_from_its_registration_to_the_end_of_its_tree() {
     let simulation = Simulation::new(System::MACOS_27);
     let (agent, person) = (simulation.caller().fork(), simulation.process("/bin/zsh"));
     let cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let nursery =
-        Simulated { simulation: simulation.clone(), agent: agent.clone(), placeholder: Mutex::new(cat) };
+    let started_by = simulation.process("/usr/local/bin/es-guard");
+    let nursery = Simulated {
+        simulation: simulation.clone(),
+        wrap: started_by.clone(),
+        agent: agent.clone(),
+        placeholder: Mutex::new(cat),
+    };
 
     let (here, there) = UnixStream::pair().unwrap();
     let door = Door::make(&path("x.sock")).unwrap();
@@ -159,6 +169,10 @@ fn a_session_from_its_registration_to_the_end_of_its_tree() {
         wrap.send(&Request::Go, &[]).unwrap();
 
         in_the_session(&simulation, &agent, &person, &path("x.sock"), &session, &kept);
+        for guarding in [&started_by, &simulation.caller()] {
+            assert_eq!(agent.signals(guarding, 9), Outcome::Denied);
+        }
+        assert_eq!(agent.signals(&person, 9), Outcome::Allowed);
 
         // What the agent leaves behind is guarded, and the session lives as long.
         let child = agent.fork();

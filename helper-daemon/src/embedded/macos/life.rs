@@ -52,7 +52,12 @@ fn begin(
     let framework = nursery.framework()?;
     let embedded = match &judge {
         // Connected before there is a child: what it needs and has not stops everything here.
-        Judge::Here(_) => Some(connect(&framework, &register)?),
+        Judge::Here(_) => {
+            let (engine, heard) = connect(&framework, &register)?;
+            // To this process itself the engine lets through no signal of the tree's; neither to whom it works for.
+            nursery.wrap(&framework).into_iter().for_each(|wrap| engine.protect(wrap));
+            Some((engine, heard))
+        }
         Judge::System(_) => None,
     };
     let (here, there) = UnixStream::pair().map_err(failed)?;

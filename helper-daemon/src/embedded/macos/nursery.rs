@@ -10,7 +10,7 @@ use endpoint_sec::macos::{AuditToken, Framework, Launch, Suspended};
 use endpoint_sec::unix::descriptors::close_all_but;
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getppid};
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -20,6 +20,9 @@ use std::os::unix::net::UnixStream;
 pub trait Nursery {
     /// The framework: macOS, or a simulation of it.
     fn framework(&self) -> Result<Framework, Failure>;
+
+    /// Who `wrap` is; `None` once it has gone.
+    fn wrap(&self, framework: &Framework) -> Option<AuditToken>;
 
     /// Starts the child suspended; it is told what to do over this socket.
     fn begin(
@@ -60,6 +63,10 @@ struct Waits {
 impl Nursery for Real {
     fn framework(&self) -> Result<Framework, Failure> {
         Framework::load().map_err(failed)
+    }
+
+    fn wrap(&self, framework: &Framework) -> Option<AuditToken> {
+        framework.token_of(getppid().as_raw())
     }
 
     fn begin(
