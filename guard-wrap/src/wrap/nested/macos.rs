@@ -25,7 +25,8 @@ pub(in crate::wrap) fn outer(helper: Option<&Path>, judge: &Judge) -> Result<Opt
     let places = Places { state, helper: helper.map(Path::to_owned) };
     match live::inside(&places) {
         Some(Live { session, address: Address::Door(_) }) => {
-            let why = format!(": session {session}, which has a helper of its own, guards this process already");
+            let why =
+                format!(": session {session}, which has a helper of its own, guards this process already");
             Err(NestedError::NotHere(why))
         }
         outer => Ok(outer),

@@ -4,7 +4,8 @@
 //! repository holds exactly that content is asked afterwards, by [`sort`](super::sort), and only what none holds
 //! stays there and is told. Untracked names are protected from git as from anyone.
 
-use super::own::{DirKey, Own};
+use super::below::DirKey;
+use super::own::Own;
 use super::sort::Aside;
 use super::view::View;
 use super::{Case, Outcome, Seen, Session, Told, unix_now};

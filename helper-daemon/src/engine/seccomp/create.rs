@@ -5,8 +5,9 @@
 //! one that was seen. Where nothing would be recorded, or anything goes wrong, the kernel goes on: then the
 //! file is simply not the session's own, which refuses and never loses.
 
+use super::below::DirKey;
 use super::link::how_linked;
-use super::own::{DirKey, How};
+use super::own::How;
 use super::view::View;
 use super::{Case, Outcome, Reply, Seen, Session, Stance, Where};
 use crate::deeds::Deed;

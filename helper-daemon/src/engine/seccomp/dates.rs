@@ -3,7 +3,7 @@
 //! Whoever removes a tree changes each of its directories once for everything in it, and the directory itself
 //! last. It is to be described as it was before.
 
-use super::own::DirKey;
+use super::below::DirKey;
 use std::collections::HashMap;
 
 /// How many directories are remembered: a tree is removed depth first, so few are begun at a time.

@@ -5,7 +5,7 @@
 //!
 //! Nothing here does anything to a file.
 
-use super::own::DirKey;
+use super::below::DirKey;
 use crate::denial::Denial;
 use endpoint_sec::linux::handle::{Kind, Stat};
 use endpoint_sec::linux::process::PidFd;

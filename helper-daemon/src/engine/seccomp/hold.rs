@@ -3,9 +3,10 @@
 //! What it removes goes into the stash, written down before, and the call succeeds. When the process has ended,
 //! [`settle`](super::settle) looks whether the name was made again.
 
+use super::below::DirKey;
 use super::held::{Hold, Identity, Spot};
 use super::keep::Lost;
-use super::own::{DirKey, Own};
+use super::own::Own;
 use super::rename::Side;
 use super::view::View;
 use super::{Case, Outcome, Seen, Session, incident};

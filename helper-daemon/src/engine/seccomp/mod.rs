@@ -11,7 +11,7 @@
 //! | [`turns`] | the order in which denials are told of |
 //! | [`view`] | where the zones are, and whether a handle lies in one |
 //! | [`keeper`] | following the zones as they move |
-//! | [`own`] | which names the session itself made |
+//! | [`own`], [`below`] | which names the session itself made; looking through a directory |
 //! | [`remove`], [`rename`], [`moves`], [`create`], [`link`], [`mount`] | one operation each |
 //! | [`overlay`] | what overlays of the session write to |
 //! | [`mod@write`], [`open`] | opening for writing: what is refused, and performing the rest |
@@ -30,6 +30,7 @@
 
 mod answer;
 mod bare;
+mod below;
 mod by_git;
 mod create;
 mod dates;

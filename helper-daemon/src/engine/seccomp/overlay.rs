@@ -4,7 +4,7 @@
 //! it was mounted with, wherever it has moved since. None that touches a zone can be mounted. So that none comes to
 //! touch one later, neither such a directory nor what holds it or lies in it moves into a zone.
 
-use super::own::all_below;
+use super::below::all_below;
 use super::{Case, Outcome, Seen, Session, View, lock};
 use crate::policy::judge::Reason;
 use crate::policy::operation::Op;

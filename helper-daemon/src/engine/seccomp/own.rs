@@ -7,23 +7,13 @@
 //! The key is random and never leaves this process, so nobody can aim for a collision; by chance, with a
 //! million names kept, one look-up in 10^13 meets one.
 
+use super::below::{DirKey, Next, visit};
 use super::held::Held;
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
-use nix::dir::Dir;
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
 use std::collections::HashSet;
-use std::ffi::{CStr, OsStr};
+use std::ffi::CStr;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-
-/// A directory: device and inode number.
-pub(super) type DirKey = (u64, u64);
-
-/// A tree larger than this is not taken as own: looking through it would hold up the session.
-const MAX_TREE: usize = 100_000;
+use std::path::Path;
 
 /// How a name was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,8 +119,7 @@ impl Own {
     /// Whether everything below a directory is the session's own, but for what `is_free`: nothing guards it, nor
     /// what is below it, and whose it is was never recorded.
     pub(super) fn has_all_below(&self, dir: &Handle, name: &CStr, is_free: impl Fn(&Path) -> bool) -> bool {
-        let (mut left, mut below) = (MAX_TREE, PathBuf::new());
-        visit(dir, name, &mut below, &mut left, &mut |key, below, name, stat| {
+        visit(dir, name, |key, below, name, stat| {
             if self.has(key, name, stat) {
                 Next::Deeper
             } else if is_free(below) {
@@ -143,9 +132,8 @@ impl Own {
 
     /// Takes over everything below a directory: it has just come in from where nothing was protected.
     pub(super) fn adopt_below(&mut self, dir: &Handle, name: &CStr) {
-        let (mut left, mut below) = (MAX_TREE, PathBuf::new());
         let mut names = Vec::new();
-        let complete = visit(dir, name, &mut below, &mut left, &mut |key, _, name, stat| {
+        let complete = visit(dir, name, |key, _, name, stat| {
             names.push(self.mark(key, name, stat, how_arrived(stat)));
             if stat.can_be_told() { Next::Deeper } else { Next::Stop }
         });
@@ -167,59 +155,6 @@ impl Own {
 /// What comes in with further names elsewhere may be older content under a new name.
 fn how_arrived(stat: &Stat) -> How {
     if stat.nlink > 1 && stat.kind != Kind::Directory { How::Linked } else { How::Made }
-}
-
-/// Whether `each` holds for everything below a directory, and all of it could be looked at.
-pub(super) fn all_below(dir: &Handle, name: &CStr, mut each: impl FnMut(&Stat) -> bool) -> bool {
-    let mut each = |_: DirKey, _: &Path, _: &[u8], stat: &Stat| {
-        if each(stat) { Next::Deeper } else { Next::Stop }
-    };
-    visit(dir, name, &mut PathBuf::new(), &mut { MAX_TREE }, &mut each)
-}
-
-/// How a visit goes on.
-enum Next {
-    Deeper,
-    Past,
-    Stop,
-}
-
-/// Calls `each` for everything below a directory, with its path from there; `false` as soon as it says so, or the
-/// tree can't be read.
-fn visit(
-    dir: &Handle,
-    name: &CStr,
-    below: &mut PathBuf,
-    left: &mut usize,
-    each: &mut impl FnMut(DirKey, &Path, &[u8], &Stat) -> Next,
-) -> bool {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let Ok(handle) = Handle::open_at(dir.as_fd(), name, OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW) else {
-        return false;
-    };
-    let Ok(here) = handle.stat() else { return false };
-    let Ok(mut entries) = Dir::openat(dir.as_fd(), name, flags, Mode::empty()) else { return false };
-    for entry in entries.iter() {
-        let Ok(entry) = entry else { return false };
-        let name = entry.file_name();
-        if name == c"." || name == c".." {
-            continue;
-        }
-        let Ok(stat) = handle.identify(name) else { return false };
-        let Some(rest) = left.checked_sub(1) else { return false };
-        *left = rest;
-        below.push(OsStr::from_bytes(name.to_bytes()));
-        let goes_on = match each((here.dev, here.ino), below, name.to_bytes(), &stat) {
-            Next::Deeper => stat.kind != Kind::Directory || visit(&handle, name, below, left, each),
-            Next::Past => true,
-            Next::Stop => false,
-        };
-        below.pop();
-        if !goes_on {
-            return false;
-        }
-    }
-    true
 }
 
 /// The marks are hashes already.

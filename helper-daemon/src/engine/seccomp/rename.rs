@@ -1,9 +1,10 @@
 //! rename, with each of its flags.
 
 use super::bare::{self, Bare};
+use super::below::DirKey;
 use super::by_git::ForGit;
 use super::moves::{after_exchange, after_rename, deed, only_if_all_below_is_own};
-use super::own::{DirKey, Own};
+use super::own::Own;
 use super::rename_kept::Losing;
 use super::view::View;
 use super::{Case, Outcome, Seen, Session, Where, found, incident};
