@@ -1,12 +1,15 @@
 //! One process of a session: judged, and what is allowed performed.
 
+mod deeds;
+mod person;
+
 use super::Foreseen;
 use super::tree::{Body, Ino, Name, Tree};
 use super::walk::{Position, View};
 use crate::row::Row;
 use crate::words::words;
-use helper_daemon::policy::judge::{Circumstances, Loss, Verdict, is_edit_by_swap, judge};
-use helper_daemon::policy::operation::{Kind, Operation, Place};
+use helper_daemon::policy::judge::{Circumstances, Loss, Verdict, judge};
+use helper_daemon::policy::operation::{Operation, Place};
 use helper_daemon::policy::{Override, Policy, Zone};
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
@@ -69,99 +72,6 @@ impl Session {
     fn resolved(&self, zone: &str) -> std::path::PathBuf {
         let (dir, name) = self.view.followed(&self.tree, &self.home, zone.as_bytes()).expect("a zone");
         self.tree.path(dir).join(OsStr::from_bytes(&name))
-    }
-
-    /// Does what the person does, outside the session.
-    pub(super) fn person(&mut self, text: &str) {
-        let words = words(text, &self.root);
-        let w: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        let outside = View { slots: HashMap::new(), ..View::new(self.home.dir) };
-        let place = |session: &mut Self, path: &[u8]| {
-            session.make_parents(&outside, path);
-            outside.parent(&session.tree, &session.home, path).expect("a place in the sandbox")
-        };
-        let body = match (w[0], w.get(2)) {
-            (b"dir", _) => Body::Directory(BTreeMap::new()),
-            (b"file", Some(content)) => Body::Regular(content.to_vec()),
-            (b"symlink", Some(path)) => {
-                let (dir, name) = place(self, path);
-                let ino = self.tree.make(Body::Symlink(w[1].to_vec()));
-                return self.tree.put(dir, &name, ino);
-            }
-            (b"fifo" | b"socket" | b"device", _) => Body::Special,
-            (b"link" | b"mv", Some(to)) => {
-                let (dir, name) = place(self, w[1]);
-                let ino = self.tree.get(dir, &name).expect("the older name");
-                if w[0] == b"mv" {
-                    self.tree.take(dir, &name);
-                }
-                let (dir, name) = place(self, to);
-                return self.tree.put(dir, &name, ino);
-            }
-            (b"rm" | b"rmdir", _) => {
-                let (dir, name) = place(self, w[1]);
-                self.tree.take(dir, &name).expect("something to remove");
-                return;
-            }
-            (b"deep", Some(name)) => {
-                let count = String::from_utf8_lossy(w[3]).parse().expect("a count");
-                let below = vec![name.to_vec(); count].join(&b'/');
-                let path = [w[1], &below, b"f"].join(&b'/');
-                let (dir, name) = place(self, &path);
-                let ino = self.tree.make(Body::Regular(Vec::new()));
-                return self.tree.put(dir, &name, ino);
-            }
-            (b"mode" | b"roots", _) => return,
-            (other, _) => panic!("the person can't {}", String::from_utf8_lossy(other)),
-        };
-        let (dir, name) = place(self, w[1]);
-        match (self.tree.get(dir, &name), body) {
-            // As a person's editor: written in place.
-            (Some(ino), Body::Regular(content)) => {
-                self.tree.content(ino).expect("a regular file").clone_from(&content);
-            }
-            (Some(_), _) => {}
-            (None, body) => {
-                let ino = self.tree.make(body);
-                self.tree.put(dir, &name, ino);
-            }
-        }
-    }
-
-    fn make_parents(&mut self, view: &View, path: &[u8]) {
-        let ends = path.iter().enumerate().filter(|&(n, &b)| n > 0 && b == b'/').map(|(n, _)| n);
-        for end in ends {
-            if let Ok((dir, name)) = view.parent(&self.tree, &self.home, &path[..end])
-                && self.tree.get(dir, &name).is_none()
-                && !matches!(name.as_slice(), b"" | b"." | b"..")
-            {
-                let ino = self.tree.make(Body::Directory(BTreeMap::new()));
-                self.tree.put(dir, &name, ino);
-            }
-        }
-    }
-
-    /// What of an expectation does not hold.
-    pub(super) fn finds(&self, text: &str) -> Option<String> {
-        let words = words(text, &self.root);
-        let outside = View::new(self.home.dir);
-        let mut path = words[1].clone();
-        if words[0] == b"deep" {
-            let count = String::from_utf8_lossy(&words[3]).parse().expect("a count");
-            path = [path, vec![words[2].clone(); count].join(&b'/'), b"f".to_vec()].join(&b'/');
-        }
-        let there = outside.parent(&self.tree, &self.home, &path);
-        let ino = there.ok().and_then(|(dir, name)| self.tree.get(dir, &name));
-        let body = ino.map(|ino| self.tree.body(ino));
-        let holds = match (words[0].as_slice(), body) {
-            (b"gone", body) => body.is_none(),
-            (b"exists" | b"deep", body) => body.is_some(),
-            (b"dir", Some(Body::Directory(_))) => true,
-            (b"file", Some(Body::Regular(content))) => *content == words[2],
-            (b"symlink", Some(Body::Symlink(target))) => *target == words[2],
-            _ => false,
-        };
-        (!holds).then(|| format!("after: {text}: it is {body:?}"))
     }
 
     /// Judges a step and performs it when it is allowed.
@@ -295,133 +205,4 @@ impl Session {
     fn guarded(&self, place: &Place) -> bool {
         self.policy.guards(place.shown(), NOW, false).is_some()
     }
-
-    fn remove(&mut self, base: &[u8], path: &[u8], directory: bool) -> Judged {
-        let key = self.place(base, path)?;
-        let facts = self.facts(&key);
-        if facts.kind.is_none() || (facts.kind == Some(Kind::Directory)) != directory {
-            return Err("nothing of that kind is there".to_owned());
-        }
-        let operation = if directory { Operation::Rmdir(facts) } else { Operation::Unlink(facts) };
-        let judged = self.judged(&operation);
-        if happens(&judged) {
-            self.tree.take(key.0, &key.1);
-            self.own.remove(&key);
-        }
-        Ok(judged)
-    }
-
-    fn rename(&mut self, from: (&[u8], &[u8]), to: (&[u8], &[u8])) -> Judged {
-        let (from, to) = (self.place(from.0, from.1)?, self.place(to.0, to.1)?);
-        let (old, new) = (self.facts(&from), self.facts(&to));
-        let ino = self.tree.get(from.0, &from.1).ok_or("there is nothing to rename")?;
-        // Two names of one inode, or one name twice: the kernel leaves both, and nothing is lost.
-        if self.tree.get(to.0, &to.1) == Some(ino) {
-            return Ok(None);
-        }
-        let judged = self.judged(&Operation::Rename { from: old.clone(), to: new.clone() });
-        if !happens(&judged) {
-            return Ok(judged);
-        }
-        let mine = self.own.remove(&from).is_some() || !self.guarded(&old);
-        let free = new.kind.is_none() || new.own;
-        self.tree.take(from.0, &from.1);
-        self.tree.put(to.0, &to.1, ino);
-        self.own.remove(&to);
-        if mine && free {
-            self.own.insert(to, ino);
-        }
-        Ok(judged)
-    }
-
-    fn exchange(&mut self, first: (&[u8], &[u8]), second: (&[u8], &[u8])) -> Judged {
-        let (first, second) = (self.place(first.0, first.1)?, self.place(second.0, second.1)?);
-        let ino = |key: &Key| self.tree.get(key.0, &key.1);
-        if ino(&first).is_some() && ino(&first) == ino(&second) {
-            // Two names of one file: nothing happens.
-            return Ok(None);
-        }
-        let (one, other) = (self.facts(&first), self.facts(&second));
-        let judged = self.judged(&Operation::Exchange { first: one.clone(), second: other.clone() });
-        if !happens(&judged) {
-            return Ok(judged);
-        }
-        let nothing = || "an exchange needs two".to_owned();
-        let one_ino = self.tree.get(first.0, &first.1).ok_or_else(nothing)?;
-        let other_ino = self.tree.get(second.0, &second.1).ok_or_else(nothing)?;
-        let when = Circumstances { now: NOW, ..Circumstances::default() };
-        let swap = is_edit_by_swap(&self.policy, &one, &other, when)
-            || is_edit_by_swap(&self.policy, &other, &one, when);
-        let (one_own, other_own) = (self.own.remove(&first).is_some(), self.own.remove(&second).is_some());
-        self.tree.put(first.0, &first.1, other_ino);
-        self.tree.put(second.0, &second.1, one_ino);
-        // In an edit by swap the names keep what they were, else what is own stays so where it went.
-        let (at_first, at_second) = if swap { (one_own, other_own) } else { (other_own, one_own) };
-        if at_first {
-            self.own.insert(first, other_ino);
-        }
-        if at_second {
-            self.own.insert(second, one_ino);
-        }
-        Ok(judged)
-    }
-
-    fn create(&mut self, base: &[u8], path: &[u8], body: Body) -> Judged {
-        let key = self.place(base, path)?;
-        if self.tree.get(key.0, &key.1).is_some() {
-            return Err("something is there".to_owned());
-        }
-        let ino = self.tree.make(body);
-        self.tree.put(key.0, &key.1, ino);
-        self.own.insert(key, ino);
-        Ok(None)
-    }
-
-    fn link(&mut self, from: (&[u8], &[u8]), to: (&[u8], &[u8]), follow: bool) -> Judged {
-        let base = self.view.base(from.0)?;
-        let found = if follow {
-            self.view.followed(&self.tree, &base, from.1)?
-        } else {
-            self.view.parent(&self.tree, &base, from.1)?
-        };
-        let ino = self.tree.get(found.0, &found.1).ok_or("there is nothing to link")?;
-        let key = self.place(to.0, to.1)?;
-        self.tree.put(key.0, &key.1, ino);
-        self.own.insert(key, ino);
-        Ok(None)
-    }
-
-    fn open(&mut self, base: &[u8], path: &[u8], flags: &str) -> Judged {
-        let base = self.view.base(base)?;
-        let (dir, name) = self.view.followed(&self.tree, &base, path)?;
-        match self.tree.get(dir, &name) {
-            Some(ino) if flags.split(',').any(|flag| flag == "trunc") => {
-                self.tree.content(ino).into_iter().for_each(Vec::clear);
-            }
-            Some(_) => {}
-            None => {
-                let ino = self.tree.make(Body::Regular(Vec::new()));
-                self.tree.put(dir, &name, ino);
-                self.own.insert((dir, name), ino);
-            }
-        }
-        Ok(None)
-    }
-
-    fn written(&mut self, path: &[u8], text: &[u8], flags: &str) -> Judged {
-        self.open(b"cwd", path, flags)?;
-        let (dir, name) = self.view.followed(&self.tree, &self.view.cwd, path)?;
-        let ino = self.tree.get(dir, &name).ok_or("there is nothing to write")?;
-        let content = self.tree.content(ino).ok_or("it is no regular file")?;
-        if !flags.contains("append") {
-            content.clear();
-        }
-        content.extend_from_slice(text);
-        Ok(None)
-    }
-}
-
-/// Whether what was judged comes about.
-fn happens(judged: &Option<Foreseen>) -> bool {
-    judged.as_ref().is_none_or(|foreseen| foreseen.kept)
 }
