@@ -106,8 +106,8 @@ impl Stage {
     }
 
     fn try_engine(&self, sandbox: &Sandbox) -> Result<(), String> {
-        for (name, package) in [("es-guard", "guard-wrap"), ("es-guard-helper", "helper-daemon")] {
-            publish(&built(name, package)?, &self.program(name));
+        for name in ["es-guard", "es-guard-helper"] {
+            publish(&built(name)?, &self.program(name));
         }
         sandbox.hand_over();
         let mode = Mode::Guarded { zones: vec![sandbox.root()], policy: None };
@@ -212,8 +212,9 @@ fn attacks() -> PathBuf {
     prebuilt().unwrap_or_else(|| env!("E2E_ATTACKS").into())
 }
 
-/// A program: the one that is there already, or one built here, of the same profile as this test.
-fn built(name: &str, package: &str) -> Result<PathBuf, String> {
+/// A program: the one that is there already, or one built here, of the same profile as this test. No package is named:
+/// with other features than `cargo run --bin` takes, what it depends on would be built once more.
+fn built(name: &str) -> Result<PathBuf, String> {
     if let Some(there) = prebuilt() {
         return Ok(there.join(name));
     }
@@ -224,7 +225,7 @@ fn built(name: &str, package: &str) -> Result<PathBuf, String> {
         Some(name) => name,
     };
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "-p", package, "--bin", name, "--profile", profile])
+        .args(["build", "--quiet", "--bin", name, "--profile", profile])
         .arg("--target-dir")
         .arg(profile_dir.parent().ok_or("the test has no target directory")?)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))

@@ -27,7 +27,6 @@ fn race(stage: &Stage, who: Who, flip: &str, take: &str, tries: u32, guarded: bo
 fn tries(flip: &str, take: &str, who: Who) -> u32 {
     match (pace(), flip, take, who) {
         (Pace::Long, "bytes", "unlink", Who::User) => 1_000_000,
-        (Pace::Long, "bytes", "unlink", Who::Root) => 200_000,
         (Pace::Long, ..) => 50_000,
         (Pace::Normal, ..) => 10_000,
         (Pace::Slow, ..) => 300,
