@@ -21,7 +21,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The agent's process stands in the simulated machine; a real one, which does nothing, is waited for in its place.
@@ -133,67 +133,69 @@ fn a_session_from_its_registration_to_the_end_of_its_tree() {
     let (agent, person) = (simulation.caller().fork(), simulation.process("/bin/zsh"));
     let cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let started_by = simulation.process("/usr/local/bin/es-guard");
-    let nursery = Simulated {
+    let nursery = Arc::new(Simulated {
         simulation: simulation.clone(),
         wrap: started_by.clone(),
         agent: agent.clone(),
         placeholder: Mutex::new(cat),
-    };
+    });
 
     let (here, there) = UnixStream::pair().unwrap();
     let door = Door::make(&path("x.sock")).unwrap();
     let mut wrap = Channel::new(here);
-    std::thread::scope(|scope| {
-        let helper = scope.spawn(|| life::run(Channel::new(there), &nursery, Judge::Here(Some(door))));
-        let policy = serde_json::json!({
-            "zones": [{"path": zone}, {"path": state, "internal": true}],
-            "overrides": [{"path": state.join("free")}],
-            "exempt_names": [],
-        });
-        let register: Register = serde_json::from_value(serde_json::json!({
-            "protocol": PROTOCOL_VERSION,
-            "session": {"id": "20260102-030405-abcd", "argv": ["codex"], "cwd": "/", "version": "0"},
-            "policy": policy,
-            "canary": state.join("kept"),
-            "control": state.join("free"),
-        }))
-        .unwrap();
-        let session = register.session.id.clone();
-        let records = ["ledger", "denials", "index"].map(|name| file(&path(name)));
-        let data = File::open(dir.path()).unwrap();
-        let fds = [records[0].as_fd(), records[1].as_fd(), records[2].as_fd(), data.as_fd()];
-        wrap.send(&Request::Register(Box::new(register)), &fds).unwrap();
-        let (armed, _) = wrap.receive::<Event>().unwrap();
-        let Event::Armed { engine, .. } = armed else { panic!("{armed:?}") };
-        assert_eq!(engine, "endpoint-security");
-        wrap.send(&Request::Go, &[]).unwrap();
-
-        in_the_session(&simulation, &agent, &person, &path("x.sock"), &session, &kept);
-        for guarding in [&started_by, &simulation.caller()] {
-            assert_eq!(agent.signals(guarding, 9), Outcome::Denied);
-        }
-        assert_eq!(agent.signals(&person, 9), Outcome::Allowed);
-
-        // What the agent leaves behind is guarded, and the session lives as long.
-        let child = agent.fork();
-        agent.exit(0);
-        drop(nursery.placeholder.lock().unwrap().stdin.take());
-        let (exited, _) = wrap.receive::<Event>().unwrap();
-        let Event::Exited { status, counts, left } = exited else { panic!("{exited:?}") };
-        assert_eq!((status, left), (ExitStatus::Code(0), 1));
-        // The proof's is none of the session's.
-        assert_eq!(counts.denied, 1);
-        assert_eq!(does(&child, &remove(&zone)), Outcome::Denied);
-        child.exit(0);
-        assert_eq!(helper.join().unwrap(), 0);
+    // In no scope, which would wait for it for ever where this thread panics.
+    let helper = std::thread::spawn({
+        let nursery = nursery.clone();
+        move || life::run(Channel::new(there), &*nursery, Judge::Here(Some(door)))
     });
+    let policy = serde_json::json!({
+        "zones": [{"path": zone}, {"path": state, "internal": true}],
+        "overrides": [{"path": state.join("free")}],
+        "exempt_names": [],
+    });
+    let register: Register = serde_json::from_value(serde_json::json!({
+        "protocol": PROTOCOL_VERSION,
+        "session": {"id": "20260102-030405-abcd", "argv": ["codex"], "cwd": "/", "version": "0"},
+        "policy": policy,
+        "canary": state.join("kept"),
+        "control": state.join("free"),
+    }))
+    .unwrap();
+    let session = register.session.id.clone();
+    let records = ["ledger", "denials", "index"].map(|name| file(&path(name)));
+    let data = File::open(dir.path()).unwrap();
+    let fds = [records[0].as_fd(), records[1].as_fd(), records[2].as_fd(), data.as_fd()];
+    wrap.send(&Request::Register(Box::new(register)), &fds).unwrap();
+    let (armed, _) = wrap.receive::<Event>().unwrap();
+    let Event::Armed { engine, .. } = armed else { panic!("{armed:?}") };
+    assert_eq!(engine, "endpoint-security");
+    wrap.send(&Request::Go, &[]).unwrap();
+
+    in_the_session(&simulation, &agent, &person, &path("x.sock"), &session, &kept);
+    for guarding in [&started_by, &simulation.caller()] {
+        assert_eq!(agent.signals(guarding, 9), Outcome::Denied);
+    }
+    assert_eq!(agent.signals(&person, 9), Outcome::Allowed);
+
+    // What the agent leaves behind is guarded, and the session lives as long.
+    let child = agent.fork();
+    agent.exit(0);
+    drop(nursery.placeholder.lock().unwrap().stdin.take());
+    let (exited, _) = wrap.receive::<Event>().unwrap();
+    let Event::Exited { status, counts, left } = exited else { panic!("{exited:?}") };
+    assert_eq!((status, left), (ExitStatus::Code(0), 1));
+    // A removal and two signals; the proof's is none of the session's.
+    assert_eq!(counts.denied, 3);
+    assert_eq!(does(&child, &remove(&zone)), Outcome::Denied);
+    child.exit(0);
+    assert_eq!(helper.join().unwrap(), 0);
 
     let contents = ledger(&path("ledger"));
     let kinds: Vec<_> = contents.lines.iter().map(|line| &line.record).collect();
     assert!(matches!(kinds[0], Record::SessionStart(_)), "{kinds:?}");
-    assert!(matches!(kinds.last(), Some(Record::SessionEnd(end)) if end.counts.denied == 2), "{kinds:?}");
+    assert!(matches!(kinds.last(), Some(Record::SessionEnd(end)) if end.counts.denied == 4), "{kinds:?}");
     let denied = kinds.iter().filter(|record| matches!(record, Record::Denial(_))).count();
-    assert_eq!(denied, 2);
+    assert_eq!(denied, 4);
     assert!(!path("x.sock").exists());
     assert_eq!(simulation.faults(), []);
     // Who answers at the door holds the engine until the process ends.
