@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// What sessions keep of what was removed in them: how much, and letting go of the oldest
     #[command(subcommand, after_help = STASH_EXAMPLES)]
     Stash(StashCommand),
-    /// The live sessions that the system's helper guards
+    /// The sessions that run now
     #[command(after_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
     /// Let a path through in a running session, for a while

@@ -1,37 +1,32 @@
-//! `es-guard status`: the live sessions that the system's helper guards.
+//! `es-guard status`: the live sessions, whoever guards them.
 
+use crate::asking::target::places;
 use crate::cli::StatusArgs;
 use crate::render::banner::zones_in_short;
 use crate::render::fit::{Screen, count, keep_start};
 use crate::render::{self, json, print};
-use crate::system;
 use comfy_table::{Table, presets::NOTHING};
+use helper_daemon::client::live;
 use helper_daemon::denial::printable;
 use helper_daemon::protocol::Description;
 use nix::unistd::{Uid, User};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Runs `es-guard status`: 0 if there is a helper, else 1.
+/// Runs `es-guard status`: 0, or 1 where a helper that there is can't be asked.
 pub(crate) fn run(args: &StatusArgs) -> ExitCode {
-    let mut sessions = match system::sessions(args.helper.as_deref()) {
-        Ok(Some(sessions)) => sessions,
-        Ok(None) => {
-            render::note(
-                "no system helper runs here: sessions have embedded ones. Live ones: es-guard sessions list",
-            );
-            return ExitCode::FAILURE;
-        }
+    let found = places(args.helper.as_deref()).and_then(|places| Ok(live::all(&places)?));
+    let sessions: Vec<Description> = match found {
+        Ok(found) => found.into_iter().map(|(_, session)| session).collect(),
         Err(error) => {
             render::problem(&error);
             return ExitCode::FAILURE;
         }
     };
-    sessions.sort_by(|a, b| a.session.id.cmp(&b.session.id));
     if args.json {
         print(&json(&sessions));
     } else if sessions.is_empty() {
-        render::note("the system helper runs, and guards no session of yours");
+        render::note("no session runs that you may see. Ended ones: es-guard sessions list");
     } else {
         let width = Screen::of(std::io::stdout()).map(|screen| screen.width);
         let now = jiff::Timestamp::now().as_second();

@@ -23,7 +23,8 @@ Examples:
   es-guard status
   sudo es-guard status --json | jq '.[].session.argv'
 
-Root sees everybody's sessions. The exit status is 1 where no system helper runs.";
+Yours, with a helper of their own or the system's; of the system's helper root sees
+everybody's. The exit status is 1 where a helper can't be asked.";
 
 pub(super) const SESSIONS_EXAMPLES: &str = "\
 Examples:

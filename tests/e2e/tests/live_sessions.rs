@@ -75,8 +75,13 @@ fn seccomp_the_list_tells_which_sessions_live() {
     let Some((stage, sandbox, mut agent)) = embedded() else { return };
     assert_eq!(agent.does("true"), 0);
     assert_eq!(states(&stage, &sandbox), ["running"]);
+    let status = || json(&stage, &sandbox, &["status", "--json", "--helper", "none"]);
+    let told = status();
+    assert_eq!(told[0]["session"]["argv"], serde_json::json!(["sh"]), "{told}");
+    assert_eq!(told.as_array().map(Vec::len), Some(1), "{told}");
     agent.ends();
     eventually("it has ended", || states(&stage, &sandbox) == ["ended"]);
+    eventually("its door is gone", || status() == serde_json::json!([]));
     let Some(mut play) = Play::new(Who::User) else { return };
     assert_eq!(states(&play.stage, &play.sandbox), ["running"]);
     // When the helper is killed nothing is left that could write its end.
