@@ -87,6 +87,7 @@ fn peek(which: libc::idtype_t, id: libc::id_t, hang: libc::c_int) -> Result<bool
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[expect(clippy::zombie_processes, reason = "it is reaped by what is tested")]
     fn ended(line: &str) -> Change {
         let child = std::process::Command::new("sh").args(["-c", line]).spawn().unwrap();

@@ -1,7 +1,8 @@
 //! What a record says of a caller.
 
-use super::Caller;
-use std::fs;
+use super::{AT_ONCE, Caller};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 /// What a record says of the program that made a call. Best effort: empty where it can't be read.
@@ -20,7 +21,7 @@ pub struct Program {
 impl Caller {
     /// What a record says of the program.
     pub fn program(&self) -> Program {
-        let argv = self.text("cmdline").unwrap_or_default();
+        let argv = self.command_line().unwrap_or_default();
         let argv = argv.strip_suffix(b"\0").unwrap_or(&argv);
         Program {
             pid: self.process_id().unwrap_or(self.tid),
@@ -35,7 +36,41 @@ impl Caller {
         self.link("exe")
     }
 
+    fn command_line(&self) -> io::Result<Vec<u8>> {
+        let mut file = File::open(format!("/proc/{}/cmdline", self.tid))?;
+        let mut text = vec![0; AT_ONCE];
+        let length = file.read(&mut text)?;
+        text.truncate(length);
+        // The kernel gives what there is room for: less is all of it, and need not be asked for once more.
+        if length == AT_ONCE {
+            file.read_to_end(&mut text)?;
+        }
+        Ok(text)
+    }
+
     fn link(&self, what: &str) -> PathBuf {
         fs::read_link(format!("/proc/{}/{what}", self.tid)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_command_line_is_whole_however_long() {
+        for more in [0, 1, 3000] {
+            let mut command = Command::new("sh");
+            command.args(["-c", "echo; read word", "sh"]).args(vec!["0"; more]);
+            let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            // It runs, so it has its command line.
+            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+            let program = Caller::new(child.id() as i32).program();
+            drop(child.stdin.take());
+            child.wait().unwrap();
+            assert_eq!((program.pid, program.argv.len()), (child.id() as i32, 4 + more));
+            assert_eq!(program.argv[1], b"-c");
+        }
     }
 }

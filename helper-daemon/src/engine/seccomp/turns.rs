@@ -11,9 +11,16 @@ use std::sync::{Condvar, Mutex, PoisonError};
 #[derive(Default)]
 pub(super) struct Turns {
     taken: AtomicU64,
-    /// How many have been told of.
-    told: Mutex<u64>,
+    told: Mutex<Told>,
     another: Condvar,
+}
+
+#[derive(Default)]
+struct Told {
+    /// How many have been told of.
+    count: u64,
+    /// How many wait. To wake nobody is a system call, too.
+    waiting: usize,
 }
 
 /// A place in the order; what holds one must tell.
@@ -29,12 +36,16 @@ impl Turns {
     /// Tells, once everyone before has.
     pub(super) fn tell(&self, turn: Turn, tell: impl FnOnce()) {
         let mut told = lock(&self.told);
-        while *told != turn.0 {
+        while told.count != turn.0 {
+            told.waiting += 1;
             told = self.another.wait(told).unwrap_or_else(PoisonError::into_inner);
+            told.waiting -= 1;
         }
         // Counted before, under the lock that the next one needs: whoever panics in telling holds up nobody.
-        *told += 1;
-        self.another.notify_all();
+        told.count += 1;
+        if told.waiting > 0 {
+            self.another.notify_all();
+        }
         tell();
     }
 }
