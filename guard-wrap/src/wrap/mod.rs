@@ -6,6 +6,7 @@
 //! | [`nested`] | inside another session: that one guards more from then on |
 //! | [`start`] | from what was prepared to a running agent |
 //! | [`session`] | standing in for the agent until it ends |
+//! | [`unfinished`] | a policy file that is just being written |
 //! | [`bereft`] | the same when a helper has died |
 //! | [`signals`] | signals that arrive here and belong to the agent |
 //! | [`jobs`] | stopping when the agent stops, going on when it goes on |
@@ -21,6 +22,7 @@ mod program;
 mod session;
 mod signals;
 mod start;
+mod unfinished;
 
 use crate::agents;
 use crate::cli::{NOTHING_RAN, WrapArgs};

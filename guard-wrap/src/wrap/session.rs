@@ -2,6 +2,7 @@
 
 use super::jobs;
 use super::signals::{Arrived, Signals, after_stop};
+use super::unfinished::Unfinished;
 use crate::mirror::Mirror;
 use crate::plan::{Fingerprint, Plan, difference};
 use crate::render::{self, fit::Screen, report, summary};
@@ -16,6 +17,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// How often the policy file is looked at, in milliseconds: a change takes effect within one second. A look is
 /// one `stat(2)`; it sees a file that is replaced, that appears, and one on a network, which watches do not.
@@ -40,6 +42,7 @@ pub(super) struct Session {
     pub(super) policy: Policy,
     /// Whether the policy file was broken when it was read last.
     pub(super) refused: bool,
+    pub(super) unfinished: Unfinished,
     /// Whether the agent was ended, as nobody judged it.
     pub(super) deserted: bool,
     pub(super) quiet: bool,
@@ -140,9 +143,9 @@ impl Session {
         if now == self.fingerprint {
             return;
         }
-        self.fingerprint = now;
         let request = match self.plan.compile() {
             Ok(compiled) => {
+                self.fingerprint = now;
                 if let Some(mirror) = &mut self.mirror {
                     mirror.read_back(&compiled.granted);
                 }
@@ -155,7 +158,9 @@ impl Session {
                 self.notes.extend(compiled.warnings);
                 Request::Policy { policy: compiled.policy, detail }
             }
+            Err(_) if self.unfinished.may_be(now, Instant::now()) => return,
             Err(error) => {
+                self.fingerprint = now;
                 self.refused = true;
                 Request::PolicyRefused { detail: error.to_string() }
             }

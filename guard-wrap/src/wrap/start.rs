@@ -9,6 +9,7 @@ use super::itself;
 use super::program::Program;
 use super::session::Session;
 use super::signals::Signals;
+use super::unfinished::Unfinished;
 use crate::cli::{EngineChoice, WrapArgs};
 use crate::mirror::Mirror;
 use crate::preparation::Prepared;
@@ -128,6 +129,7 @@ impl Session {
             plan,
             policy: compiled.policy,
             refused: false,
+            unfinished: Unfinished::default(),
             deserted: false,
             mirror,
             quiet: args.quiet,
