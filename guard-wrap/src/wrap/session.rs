@@ -158,7 +158,8 @@ impl Session {
                 self.notes.extend(compiled.warnings);
                 Request::Policy { policy: compiled.policy, detail }
             }
-            Err(_) if self.unfinished.may_be(now, Instant::now()) => return,
+            // What was read may be newer than what was seen to stay as it is.
+            Err(_) if self.plan.fingerprint() != now || self.unfinished.may_be(now, Instant::now()) => return,
             Err(error) => {
                 self.fingerprint = now;
                 self.refused = true;

@@ -55,8 +55,8 @@ pub struct Enrolment {
     pub policy: Policy,
     /// Files that es-guard records the session in: nobody in the tree writes to them, by whatever name.
     pub kept: Vec<FileId>,
-    /// Who is told of denials, of the session's own, and of single uses: on a thread of the engine's, in order, after the
-    /// kernel was answered.
+    /// Who is told of denials, of the session's own, and of single uses: on a thread of the engine's, in order. What is
+    /// let through is told of after the kernel was answered.
     pub witness: Arc<dyn Witness>,
     /// Called once when the last process of the session has ended, after all that it did was told of. It must not wait
     /// for the engine.

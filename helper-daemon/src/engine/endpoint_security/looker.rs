@@ -22,29 +22,37 @@ pub(super) enum Look {
 pub(super) fn run(court: &Arc<Mutex<Court>>, looks: &Receiver<Look>, notes: &Sender<Note>) {
     for look in looks {
         match look {
-            Look::At(question, path) => {
-                // A walk that fails has not answered; dropped, the question is refused, and the next one is looked at.
-                let told = look_at(court, question, &path);
-                told.into_iter().for_each(|note| drop(notes.send(note)));
-            }
+            // A walk that fails has not answered; dropped, the question is refused, and the next one is looked at.
+            Look::At(question, path) => look_at(court, question, &path, notes),
             Look::Settle(waits) => drop(notes.send(Note::Settled(waits))),
         }
     }
 }
 
-fn look_at(court: &Arc<Mutex<Court>>, question: KeptQuestion<Verdict>, path: &std::path::Path) -> Vec<Note> {
+fn look_at(
+    court: &Arc<Mutex<Court>>,
+    question: KeptQuestion<Verdict>,
+    path: &std::path::Path,
+    notes: &Sender<Note>,
+) {
+    let tell = |all: Vec<Note>| all.into_iter().for_each(|note| drop(notes.send(note)));
     let below = walk::below(path);
     let ruling = match read(&question.message()) {
         Ok((process, time, event)) => lock(court).rule(process, time, &event, Some(&below)),
         Err(_) => Ruling::Deny(Vec::new()),
     };
-    let (verdict, notes) = match ruling {
+    let (verdict, allowed) = match ruling {
         Ruling::Allow(notes) => (Verdict::Allow, notes),
-        Ruling::Deny(notes) => (Verdict::Deny, notes),
+        // Told first: once answered, the process may ask its next question of another thread, and be told of before.
+        // Whoever else answers this one refuses it, too.
+        Ruling::Deny(denied) => {
+            tell(denied);
+            (Verdict::Deny, Vec::new())
+        }
         Ruling::Look(_) => (Verdict::Deny, Vec::new()),
     };
     match question.answer(verdict) {
-        Ok(()) => notes,
-        Err(error) => vec![unanswered(court, error)],
+        Ok(()) => tell(allowed),
+        Err(error) => tell(vec![unanswered(court, error)]),
     }
 }
