@@ -46,6 +46,13 @@ pub(super) struct Findings {
     pub(super) checks: Vec<Check>,
 }
 
+impl Findings {
+    pub(super) fn new(installed: bool, version: Versions, checks: Vec<Check>) -> Self {
+        let (ok, running) = (checks.iter().all(|check| check.ok), version.running.is_some());
+        Self { ok, installed, running, version, checks }
+    }
+}
+
 /// Runs `es-guard helper status`: 0 if there is nothing to mend.
 pub(super) fn run(args: &HelperStatusArgs) -> ExitCode {
     let findings = service::status::look();

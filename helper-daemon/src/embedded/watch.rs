@@ -1,9 +1,10 @@
 //! The helper while the agent runs: what `wrap` asks is passed to the guard, what becomes of the agent is told.
 
 use super::stops::Stops;
+use super::{Door, Judge};
 use crate::guard::Guard;
 use crate::ledger::Counts;
-use crate::protocol::{Channel, Event, ExitStatus, Request};
+use crate::protocol::{Channel, Event, ExitStatus, Failure, Request};
 use endpoint_sec::unix::wait::{Change, Waiting};
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -24,6 +25,27 @@ pub(super) trait Rest {
 
     /// Waits until there is none, once this process has no child any more.
     fn wait_for_its_end(&self);
+}
+
+/// Runs a helper: it begins as `begin` says, guards the session to its end, and shuts its door. Returns its exit status,
+/// which nobody reads.
+pub(super) fn live(
+    mut channel: Channel,
+    mut judge: Judge,
+    begin: impl FnOnce(&mut Channel, Judge, Option<&Arc<Door>>) -> Result<Session, Failure>,
+) -> i32 {
+    let door = judge.take_door().map(Arc::new);
+    let status = match begin(&mut channel, judge, door.as_ref()) {
+        Ok(session) => session.guard(channel),
+        Err(failure) => {
+            let _ = channel.send(&Event::Failed(failure), &[]);
+            1
+        }
+    };
+    if let Some(door) = door {
+        door.remove();
+    }
+    status
 }
 
 impl Session {

@@ -30,13 +30,7 @@ pub(in crate::helper_cmd) fn look() -> Findings {
         }
         version.running = Some(running.version);
     }
-    Findings {
-        ok: checks.iter().all(|check| check.ok),
-        installed: program.is_some(),
-        running: version.running.is_some(),
-        version,
-        checks,
-    }
+    Findings::new(program.is_some(), version, checks)
 }
 
 /// The program that a unit starts.

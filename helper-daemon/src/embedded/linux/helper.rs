@@ -8,7 +8,7 @@ use crate::embedded::proof::prove;
 use crate::embedded::registration::{described, not_executed, registration};
 use crate::embedded::retreat::step_back;
 use crate::embedded::stops::Stops;
-use crate::embedded::watch::Session;
+use crate::embedded::watch::{Session, live};
 use crate::embedded::words::{self, Word};
 use crate::embedded::{Command, Door, Judge, porter};
 use crate::engine::seccomp::{Stance, Ward};
@@ -25,19 +25,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 /// Runs the helper. Returns its exit status, which nobody reads.
-pub(in crate::embedded) fn run(mut channel: Channel, command: &Command, mut judge: Judge) -> i32 {
-    let door = judge.take_door().map(Arc::new);
-    let status = match begin(&mut channel, command, judge, door.as_ref()) {
-        Ok(session) => session.guard(channel),
-        Err(failure) => {
-            let _ = channel.send(&Event::Failed(failure), &[]);
-            1
-        }
-    };
-    if let Some(door) = door {
-        door.remove();
-    }
-    status
+pub(in crate::embedded) fn run(channel: Channel, command: &Command, judge: Judge) -> i32 {
+    live(channel, judge, |channel, judge, door| begin(channel, command, judge, door))
 }
 
 fn begin(

@@ -7,7 +7,7 @@ use crate::desk::enrolled::Enrolled;
 use crate::embedded::proof::prove;
 use crate::embedded::registration::{described, not_executed, registration};
 use crate::embedded::stops::Stops;
-use crate::embedded::watch::{Rest, Session};
+use crate::embedded::watch::{Rest, Session, live};
 use crate::embedded::words::{self, Word};
 use crate::embedded::{Door, Judge, porter};
 use crate::engine::endpoint_security::{Alarm, Engine, Incident, supports};
@@ -27,19 +27,8 @@ use std::sync::mpsc::{Receiver, channel as signal};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// Runs the helper. Returns its exit status, which nobody reads.
-pub fn run(mut channel: Channel, nursery: &dyn Nursery, mut judge: Judge) -> i32 {
-    let door = judge.take_door().map(Arc::new);
-    let status = match begin(&mut channel, nursery, judge, door.as_ref()) {
-        Ok(session) => session.guard(channel),
-        Err(failure) => {
-            let _ = channel.send(&Event::Failed(failure), &[]);
-            1
-        }
-    };
-    if let Some(door) = door {
-        door.remove();
-    }
-    status
+pub fn run(channel: Channel, nursery: &dyn Nursery, judge: Judge) -> i32 {
+    live(channel, judge, |channel, judge, door| begin(channel, nursery, judge, door))
 }
 
 fn begin(
