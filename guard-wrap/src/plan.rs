@@ -17,9 +17,11 @@ pub(crate) use source::Fingerprint;
 use helper_daemon::policy::file::{FileOverride, PolicyFile};
 use helper_daemon::policy::{Asking, OnDelete, Override, Policy, Zone};
 use source::Source;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -57,6 +59,8 @@ pub(crate) struct Plan {
     source: Source,
     state: Option<PathBuf>,
     control: Option<PathBuf>,
+    /// Where the policy file's paths led when they were met first: whoever turns a symlink later changes nothing.
+    led: Arc<Mutex<HashMap<PathBuf, PathBuf>>>,
 }
 
 /// Why a zone is one.
@@ -114,7 +118,21 @@ impl Plan {
             source: Source::new(asked.policy, asked.home, asked.cwd),
             state: asked.state.map(Path::to_owned),
             control: asked.control.map(Path::to_owned),
+            led: Arc::default(),
         })
+    }
+
+    /// Where a path of the policy file leads, and what stands in the way.
+    fn follow(&self, path: &Path) -> (PathBuf, Option<std::io::Error>) {
+        let mut led = self.led.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = led.get(path) {
+            return (known.clone(), known.symlink_metadata().err());
+        }
+        let (resolved, problem) = place::resolve(path);
+        if problem.is_none() {
+            led.insert(path.to_owned(), resolved.clone());
+        }
+        (resolved, problem)
     }
 
     /// Reads the policy file and compiles. An error at a later time means: the last good policy stays.
@@ -125,7 +143,7 @@ impl Plan {
             policy: Policy {
                 exempt_names: file.exempt_names.clone(),
                 replacers: file.replacers.clone(),
-                asking: resolved(&file.asking),
+                asking: self.resolved(&file.asking),
                 ..Policy::default()
             },
             warnings: Vec::new(),
@@ -146,7 +164,7 @@ impl Plan {
                 out.granted.push(entry);
                 continue;
             }
-            let (path, _) = place::resolve(&entry.path);
+            let (path, _) = self.follow(&entry.path);
             if !out.policy.zones.iter().any(|z| path.starts_with(&z.path) || z.path.starts_with(&path)) {
                 out.warn(format!("the override {} is in no zone: it has no effect", path.display()));
             }
@@ -182,9 +200,15 @@ impl Plan {
         self.source.fingerprint()
     }
 
+    /// Who decides, with the places as they are.
+    fn resolved(&self, asking: &Asking) -> Asking {
+        let self_grant = asking.self_grant.iter().map(|path| self.follow(path).0).collect();
+        Asking { self_grant, ..asking.clone() }
+    }
+
     fn zones_of_file(&self, file: &PolicyFile, out: &mut Compiled) {
         for zone in &file.zones {
-            let (path, problem) = place::resolve(&zone.path);
+            let (path, problem) = self.follow(&zone.path);
             let shown = zone.path.display();
             match problem {
                 None => {}
@@ -215,12 +239,6 @@ impl Compiled {
     fn warn(&mut self, warning: String) {
         self.warnings.push(helper_daemon::denial::printable(&warning));
     }
-}
-
-/// Who decides, with the places as they are.
-fn resolved(asking: &Asking) -> Asking {
-    let self_grant = asking.self_grant.iter().map(|path| place::resolve(path).0).collect();
-    Asking { self_grant, ..asking.clone() }
 }
 
 /// A zone of the command line: it must be there.

@@ -131,6 +131,12 @@ impl Handle {
         Ok(found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
     }
 
+    /// Whether a process serves the file system.
+    pub fn is_in_user_space(&self) -> bool {
+        nix::sys::statfs::fstatfs(&self.0)
+            .is_ok_and(|found| found.filesystem_type() == nix::sys::statfs::FUSE_SUPER_MAGIC)
+    }
+
     /// Whether names may be looked up in the directory, by whoever this thread looks as.
     pub(crate) fn may_search(&self) -> Result<(), Errno> {
         let flags = libc::AT_EACCESS | libc::AT_EMPTY_PATH;

@@ -146,3 +146,31 @@ fn a_zone_that_gets_a_stash_is_a_difference() {
     let new = with(Zone { on_delete: OnDelete::Stash, ..zone });
     assert_eq!(difference(&old, &new), "zones: -/p, +/p with a stash");
 }
+
+#[test]
+fn a_symlink_that_is_turned_later_changes_nothing() {
+    let scene = tempfile::tempdir().unwrap();
+    let root = scene.path().canonicalize().unwrap();
+    for dir in ["zone/tmp", "zone/precious", "data"] {
+        std::fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    std::os::unix::fs::symlink("data", root.join("link")).unwrap();
+    let text = format!(
+        r#"{{"protected_zones": ["{0}/zone", "{0}/link"], "temporary_overrides": ["{0}/zone/tmp"],
+            "requests": "self", "self_grant": ["{0}/zone/tmp"]}}"#,
+        root.display()
+    );
+    let file = root.join("policy.json");
+    std::fs::write(&file, &text).unwrap();
+    let asked = Asked { policy: Some(&file), ..Asked::nothing(&root, &root) };
+    let plan = Plan::new(&asked).unwrap();
+    let before = plan.compile().unwrap().policy;
+    assert!(before.zones.iter().any(|zone| zone.path == root.join("data")));
+    std::fs::remove_dir(root.join("zone/tmp")).unwrap();
+    std::os::unix::fs::symlink("precious", root.join("zone/tmp")).unwrap();
+    std::fs::remove_file(root.join("link")).unwrap();
+    std::os::unix::fs::symlink("zone", root.join("link")).unwrap();
+    let after = plan.clone().compile().unwrap().policy;
+    assert_eq!((after.zones, after.overrides), (before.zones, before.overrides));
+    assert_eq!(after.asking.self_grant, [root.join("zone/tmp")]);
+}

@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// How long a stash is kept that nobody uses.
 const OLDEST: Duration = Duration::from_secs(30 * 86_400);
+/// How long a stash stays whatever room it takes, unless somebody asks for it to go: what a session has just said can
+/// be put back is there.
+const YOUNGEST: Duration = Duration::from_secs(86_400);
 /// How much is kept in all, in bytes.
 const LARGEST: u64 = 5 << 30;
 /// What a stash's folder is called after its session's name when it goes: it is no stash any more.
@@ -78,7 +81,7 @@ pub(crate) fn tidy(state: &StateFolder) {
             items.push(item);
         }
     }
-    for item in beyond(&items, OLDEST, LARGEST) {
+    for item in beyond(&items, OLDEST, LARGEST).into_iter().filter(|item| item.age >= YOUNGEST.as_secs()) {
         let _ = let_go(state, item);
     }
 }

@@ -195,15 +195,15 @@ impl<'a> Court<'a> {
         self.protected(place).map(|zone| (zone, Reason::Removed))
     }
 
-    /// Where less is refused, a thing is not protected as it was: be it to git alone, which removes in a `.git` as it
-    /// likes, whoever has moved something in.
+    /// Where less is refused, a thing is not protected as it was: be it from git alone, which removes in a `.git` as it
+    /// likes, whoever has moved something in; or from everyone else, whom git's own move out of the zones frees it for.
     fn moved_out(&self, from: &Place, to: &Place) -> Finding<'a> {
         let leaves = |git: bool| {
             let zone = self.protected_from(from, git)?;
             let as_strict = |there: &Zone| there.on_delete >= zone.on_delete;
             (!self.guarded_from(to, git).is_some_and(as_strict)).then_some((zone, Reason::MovedOut))
         };
-        leaves(self.when.git).or_else(|| if self.when.git { None } else { leaves(true) })
+        leaves(self.when.git).or_else(|| leaves(!self.when.git))
     }
 
     /// What es-guard keeps for itself, whatever is overridden.

@@ -85,7 +85,9 @@ impl ViewKeeper {
         self.anchors.resize_with(self.policy.zones.len(), Vec::new);
         self.blind = false;
         for (zone, anchors) in self.policy.zones.iter().zip(&mut self.anchors) {
-            anchors.retain(|anchor| anchor.handle().stat().is_ok_and(|stat| stat.nlink > 0));
+            let lives =
+                |anchor: &Handle| anchor.stat().is_ok_and(|stat| stat.nlink > 0) || anchor.is_in_user_space();
+            anchors.retain(|anchor| lives(anchor.handle()));
             if let Some(anchor) = Anchor::open(zone)
                 && !anchors.iter().any(|known| known.same(&anchor))
             {

@@ -19,7 +19,8 @@ use std::path::Path;
 pub(super) fn upper(caller: &Caller, mount: &Mount) -> Option<Handle> {
     let upper = overlay_writes(&mount.options).into_iter().next()?;
     upper.path.starts_with(b"/").then_some(())?;
-    resolve::directory(caller, upper.dirfd, &upper.path).ok()
+    // A container has another root than whoever mounted it.
+    resolve::directory(caller, upper.dirfd, &upper.path).ok().or_else(|| upper_from_here(mount))
 }
 
 /// The same of an overlay that somebody outside has mounted.

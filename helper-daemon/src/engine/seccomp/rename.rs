@@ -81,14 +81,18 @@ impl Session {
             (_, Where::Unclear) => return Ok(Some(self.unclear(case, Op::Rename, view, to))),
             (from_place, to_place) => (paths(from_place), paths(to_place)),
         };
+        // What lies in a zone, and is not only seen in one, is to lie in one afterwards.
+        let (from_lies, to_lies) = (view.lies_at(&case.caller, from), view.lies_at(&case.caller, to));
+        let exchanged = flags & bits(RenameFlags::RENAME_EXCHANGE) != 0;
+        let to_paths = if from_lies.is_empty() { to_paths } else { to_lies.clone() };
+        let from_paths = if exchanged && !to_lies.is_empty() { from_lies.clone() } else { from_paths };
         let Some(from_stat) = found(from).map_err(Unread::Bare)? else {
             return Ok(Some(Answer::Fail(bare::missing(from)).into()));
         };
         let to_stat = found(to).map_err(Unread::Bare)?;
-        let back = to_stat.as_ref().filter(|_| flags & bits(RenameFlags::RENAME_EXCHANGE) != 0);
-        let back = back.map(|stat| (to, stat, &to_paths, &from_paths));
-        for (what, stat, paths, dest) in [(from, &from_stat, &from_paths, &to_paths)].into_iter().chain(back)
-        {
+        let back = to_stat.as_ref().filter(|_| exchanged);
+        let back = back.map(|stat| (to, stat, &to_lies, &from_paths));
+        for (what, stat, paths, dest) in [(from, &from_stat, &from_lies, &to_paths)].into_iter().chain(back) {
             if let Some(refused) = self.written_to_moves_in(case, view, (what, stat, paths), dest) {
                 return Ok(Some(refused));
             }
@@ -96,7 +100,7 @@ impl Session {
         let mut from_side = self.side(own, from, from_paths, Some(from_stat));
         let mut to_side = self.side(own, to, to_paths, to_stat);
         only_if_all_below_is_own(view, own, &mut from_side, &to_side.place);
-        if flags & bits(RenameFlags::RENAME_EXCHANGE) != 0 {
+        if exchanged {
             only_if_all_below_is_own(view, own, &mut to_side, &from_side.place);
             return Ok(Some(self.exchange(case, view, own, &from_side, &to_side, flags)));
         }

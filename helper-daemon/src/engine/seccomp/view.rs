@@ -34,8 +34,9 @@ pub(super) struct View {
     first_mounts: HashSet<u64>,
     /// Mounts that show a part of their file system: which file system, and which part.
     parts: Vec<(u64, Vec<u8>)>,
-    /// Of overlays that were there when the session began, where their upper directories lie.
-    uppers: HashMap<u64, Vec<Level>>,
+    /// Overlays that were there when the session began, by device: where the upper directory lies, if that can be
+    /// found.
+    first_overlays: HashMap<u64, Option<Vec<Level>>>,
 }
 
 /// Where a name lies.
@@ -58,7 +59,7 @@ impl View {
             plainly_outside: HashSet::new(),
             first_mounts: HashSet::new(),
             parts: Vec::new(),
-            uppers: HashMap::new(),
+            first_overlays: HashMap::new(),
         }
     }
 
@@ -82,7 +83,7 @@ impl View {
         let parts = view.table.iter().filter(|(_, mount)| mount.root != b"/");
         view.parts = parts.map(|(_, mount)| (mount.dev, mount.root.clone())).collect();
         view.add_mounts_in_zones();
-        view.uppers = view.first_uppers();
+        view.first_overlays = view.overlays_from_before();
         if !unclear {
             view.plainly_outside = view.mounts_outside();
         }
@@ -102,16 +103,14 @@ impl View {
     }
 
     /// Their files are those of their upper directories, as far as these can be found from here.
-    fn first_uppers(&self) -> HashMap<u64, Vec<Level>> {
-        let overlays = self
-            .table
-            .iter()
-            .filter(|(id, mount)| mount.fstype == b"overlay" && self.first_mounts.contains(id));
+    fn overlays_from_before(&self) -> HashMap<u64, Option<Vec<Level>>> {
+        let overlays =
+            self.table.iter().filter(|(id, m)| m.fstype == b"overlay" && self.first_mounts.contains(id));
         let upper = |mount: &Mount| {
             let upper = mount::upper_from_here(mount)?;
             self.table.levels(upper.stat().ok()?.mount, &upper.text().ok()?)
         };
-        overlays.filter_map(|(id, mount)| Some((id, upper(mount)?))).collect()
+        overlays.map(|(_, mount)| (mount.dev, upper(mount))).collect()
     }
 
     /// Whether some mount shows only a part of its file system, which lies at this name or below: it goes with it.
@@ -148,7 +147,7 @@ impl View {
             !zone_devices.contains(&dev)
                 && !levels.is_empty()
                 && self.first_mounts.contains(&id)
-                && !self.uppers.contains_key(&id)
+                && self.first_overlays.get(&dev).is_none_or(Option::is_none)
                 && self.paths(&levels).is_empty()
         };
         self.table.iter().filter(|(id, m)| outside(*id, m.dev, &m.point)).map(|(id, _)| id).collect()
@@ -161,11 +160,14 @@ impl View {
 
     /// Where the name `seen` lies.
     pub(super) fn locate(&self, caller: &Caller, seen: &Seen) -> Where {
-        if self.plainly_outside(seen.dir.mount) || seen.dir.nlink == 0 {
+        // Some file systems in user space tell no number of names.
+        let gone = seen.dir.nlink == 0 && !seen.entry.dir.is_in_user_space();
+        if self.plainly_outside(seen.dir.mount) || gone {
             return Where::Outside;
         }
         match self.levels(caller, &seen.entry.dir, &seen.dir) {
             None if self.devices.contains(&seen.dir.dev) => Where::Unclear,
+            None if self.is_overlay_of_the_session(caller, seen.dir.mount) => Where::Unclear,
             None => Where::Outside,
             Some(Levels { levels, also }) => {
                 let mut paths = self.paths(&Level::entry(&levels, seen.entry.bare_name()));
@@ -176,6 +178,19 @@ impl View {
                 if paths.is_empty() { Where::Outside } else { Where::Known(paths) }
             }
         }
+    }
+
+    /// The paths of a name by where its files lie, whatever mount it is seen through: those that it keeps when all
+    /// mounts are gone.
+    pub(super) fn lies_at(&self, caller: &Caller, seen: &Seen) -> Vec<PathBuf> {
+        let Some(Levels { levels, also }) = self.levels(caller, &seen.entry.dir, &seen.dir) else {
+            return Vec::new();
+        };
+        let chains = std::iter::once(levels).chain(also);
+        let own = chains.filter_map(|levels| {
+            Level::entry(&levels, seen.entry.bare_name()).into_iter().next().map(|level| vec![level])
+        });
+        own.flat_map(|level| self.paths(&level)).collect()
     }
 
     /// Whether a directory is in a zone or holds one.
@@ -208,6 +223,13 @@ impl View {
         PathBuf::from(OsStr::from_bytes(&join(&text, seen.entry.bare_name())))
     }
 
+    /// Whether a mount is an overlay that the session made, which writes to who knows what.
+    fn is_overlay_of_the_session(&self, caller: &Caller, mount: u64) -> bool {
+        let foreign = || MountTable::of(caller).ok()?.get(mount).cloned();
+        let mount = self.table.get(mount).cloned().or_else(foreign);
+        mount.is_some_and(|mount| mount.fstype == b"overlay" && !self.first_overlays.contains_key(&mount.dev))
+    }
+
     /// The chain of places of a directory, as the caller's mounts tell it. A table may be older than a mount
     /// that has just come; a few tries settle it.
     fn levels(&self, caller: &Caller, dir: &Handle, stat: &Stat) -> Option<Levels> {
@@ -226,19 +248,17 @@ impl View {
             if mount.fstype != b"overlay" {
                 return Some(Levels { levels, also: Vec::new() });
             }
-            let upper = if self.first_mounts.contains(&stat.mount) {
-                let Some(upper) = self.uppers.get(&stat.mount) else {
-                    return Some(Levels { levels, also: Vec::new() });
-                };
-                upper.clone()
-            } else {
-                // The session made it.
-                let upper = mount::upper(caller, mount)?;
-                let upper_stat = upper.stat().ok()?;
-                self.levels(caller, &upper, &upper_stat)?.levels
+            let upper = match self.first_overlays.get(&mount.dev) {
+                None => {
+                    // The session made it.
+                    let upper = mount::upper(caller, mount)?;
+                    let upper_stat = upper.stat().ok()?;
+                    self.levels(caller, &upper, &upper_stat)?.levels
+                }
+                Some(None) => return Some(Levels { levels, also: Vec::new() }),
+                Some(Some(upper)) => upper.clone(),
             };
-            let inside = below(&levels[0].path, &mount.root)?.split(|&b| b == b'/');
-            let inside = inside.filter(|name| !name.is_empty());
+            let inside = levels[0].path.split(|&b| b == b'/').filter(|name| !name.is_empty());
             let upper = inside.fold(upper, |levels, name| Level::entry(&levels, name));
             return Some(Levels { levels, also: vec![upper] });
         }

@@ -79,7 +79,7 @@ impl Session {
         refused.or_else(|| self.sealed_file(case, view, &object.stat().ok()?, PathBuf::new))
     }
 
-    /// The refusal, where a file of more than one name is one that es-guard keeps.
+    /// The refusal, where a file of more than one name, or one that is mounted over another, is one that es-guard keeps.
     pub(super) fn sealed_twin(
         &self,
         case: Case,
@@ -87,7 +87,7 @@ impl Session {
         stat: &Stat,
         name: impl FnOnce() -> PathBuf,
     ) -> Option<Outcome> {
-        if stat.nlink < 2 { None } else { self.sealed_file(case, view, stat, name) }
+        if stat.nlink < 2 && !stat.mount_root { None } else { self.sealed_file(case, view, stat, name) }
     }
 
     fn sealed_paths(&self, case: Case, view: &View, paths: Vec<PathBuf>) -> Option<Outcome> {

@@ -295,3 +295,20 @@ fn a_single_use_is_used_up_by_what_it_alone_lets_through() {
     let both = Operation::Exchange { first: old("/p/a"), second: old("/q/x") };
     assert_eq!(numbers(&both), [1]);
 }
+
+#[test]
+fn nothing_is_freed_by_way_of_a_git_directory() {
+    let git = Circumstances { git: true, ..Circumstances::default() };
+    let into = || Operation::Rename { from: old("/p/a"), to: free("/p/.git/a") };
+    assert_eq!(reason(into()), Some(Reason::MovedOut));
+    let within = Operation::Rename { from: old("/p/.git/a"), to: free("/p/.git/b") };
+    assert_eq!(reason(within.clone()), None);
+    assert_eq!(judge(&policy(), &within, git), Verdict::Allow);
+    let out = Operation::Rename { from: old("/p/.git/a"), to: free("/elsewhere/a") };
+    assert!(matches!(judge(&policy(), &out, git), Verdict::Deny(Loss { reason: Reason::MovedOut, .. })));
+    let own = Place { own: true, ..old("/p/.git/a.lock") };
+    assert_eq!(
+        judge(&policy(), &Operation::Rename { from: own, to: free("/elsewhere/a") }, git),
+        Verdict::Allow
+    );
+}
