@@ -38,6 +38,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) cwd: &'a Path,
     /// The state folder, resolved, if there is one yet.
     pub(crate) state: Option<&'a Path>,
+    /// The same as it was named, if that is another path.
+    pub(crate) state_named: Option<&'a Path>,
     /// The canary that must be let through, resolved, if there is one.
     pub(crate) control: Option<&'a Path>,
 }
@@ -46,7 +48,7 @@ impl<'a> Asked<'a> {
     /// Nothing at all, by someone with this home, in this directory.
     pub(crate) fn nothing(home: &'a Path, cwd: &'a Path) -> Self {
         let on_delete = OnDelete::default();
-        Self { zones: &[], on_delete, policy: None, home, cwd, state: None, control: None }
+        Self { zones: &[], on_delete, policy: None, home, cwd, state: None, state_named: None, control: None }
     }
 }
 
@@ -58,6 +60,8 @@ pub(crate) struct Plan {
     fallback: (PathBuf, Origin),
     source: Source,
     state: Option<PathBuf>,
+    /// The symlinks through which the state folder was reached.
+    state_way: Vec<PathBuf>,
     control: Option<PathBuf>,
     /// Where the policy file's paths led when they were met first: whoever turns a symlink later changes nothing.
     led: Arc<Mutex<HashMap<PathBuf, PathBuf>>>,
@@ -117,6 +121,7 @@ impl Plan {
             fallback: fallback(asked.cwd)?,
             source: Source::new(asked.policy, asked.home, asked.cwd),
             state: asked.state.map(Path::to_owned),
+            state_way: asked.state_named.map(place::links).unwrap_or_default(),
             control: asked.control.map(Path::to_owned),
             led: Arc::default(),
         })
@@ -174,8 +179,9 @@ impl Plan {
         if let Some(state) = &self.state {
             out.zone(state.clone(), Origin::EsGuard, OnDelete::Deny);
         }
-        // The name, there or not yet, and what it is a symlink to: without either there would be another policy.
-        for path in self.source.places() {
+        // The name, there or not yet, what it is a symlink to, and every symlink on the way: with any of them turned
+        // the next session would read another policy, or write its records where nobody looks.
+        for path in self.source.places().into_iter().chain(self.state_way.iter().cloned()) {
             out.zone(path, Origin::EsGuard, OnDelete::Deny);
         }
         if let Some(control) = &self.control {

@@ -45,7 +45,7 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(args: &WrapArgs) -> Result<Prepared, PreparationError> {
     let home = home()?;
     let cwd = std::env::current_dir().map_err(PlanError::CurrentDirectory)?;
-    let asked = |state, control| {
+    let asked = |state, state_named, control| {
         let policy = args.policy.as_deref();
         Plan::new(&Asked {
             zones: &args.zones,
@@ -54,14 +54,16 @@ pub(crate) fn prepare(args: &WrapArgs) -> Result<Prepared, PreparationError> {
             home: &home,
             cwd: &cwd,
             state,
+            state_named,
             control,
         })
     };
-    asked(None, None)?.compile()?;
-    let state = StateFolder::locate()?.prepare()?;
+    asked(None, None, None)?.compile()?;
+    let named = StateFolder::locate()?;
+    let state = named.prepare()?;
     let (id, ledger) = new_session(&state, fresh_name)?;
     let canaries = state.canaries(&id);
-    let plan = asked(Some(state.path()), Some(&canaries.free))?;
+    let plan = asked(Some(state.path()), Some(named.path()), Some(&canaries.free))?;
     let ready = || -> Result<_, PreparationError> {
         canaries.make()?;
         let fingerprint = plan.fingerprint();

@@ -4,6 +4,9 @@
 //! Source: the kernel's `syscall_64.tbl`, `syscall_32.tbl`, `asm-generic/unistd.h` and `arch/arm/tools/syscall.tbl`.
 //! libc has only the build's own numbering; a 64-bit kernel also takes 32-bit calls, so both are here.
 
+/// `SYS_BIND` of `socketcall(2)` (`linux/net.h`).
+pub const SOCKETCALL_BIND: u32 = 2;
+
 /// One architecture's numbering. `None` where the call does not exist.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs, reason = "each field is the system call of that name")]
@@ -27,6 +30,8 @@ pub struct Numbers {
     pub link: Option<u32>,
     pub linkat: u32,
     pub bind: u32,
+    /// The older entry to all calls of sockets; its first argument says which ([`SOCKETCALL_BIND`]).
+    pub socketcall: Option<u32>,
     pub mount: u32,
     pub fsconfig: u32,
     pub prctl: u32,
@@ -84,6 +89,7 @@ pub const X86_64: Numbers = Numbers {
     link: Some(86),
     linkat: 265,
     bind: 49,
+    socketcall: None,
     mount: 165,
     fsconfig: 431,
     prctl: 157,
@@ -140,6 +146,7 @@ pub const I386: Numbers = Numbers {
     link: Some(9),
     linkat: 303,
     bind: 361,
+    socketcall: Some(102),
     mount: 21,
     fsconfig: 431,
     prctl: 172,
@@ -197,6 +204,7 @@ pub const AARCH64: Numbers = Numbers {
     link: None,
     linkat: 37,
     bind: 200,
+    socketcall: None,
     mount: 40,
     fsconfig: 431,
     prctl: 167,
@@ -243,6 +251,7 @@ pub const ARM: Numbers = Numbers {
     symlinkat: 331,
     linkat: 330,
     bind: 282,
+    socketcall: None,
     pivot_root: 218,
     setns: 375,
     unshare: 337,

@@ -27,6 +27,8 @@ pub enum Call {
     Link,
     Linkat,
     Bind,
+    /// The older entry to all calls of sockets, which has its arguments in memory. Trapped for `bind` only.
+    Socketcall,
     Mount,
     Fsconfig,
     Prctl,
@@ -127,6 +129,7 @@ impl Arch {
         add(n.link, Call::Link);
         add(Some(n.linkat), Call::Linkat);
         add(Some(n.bind), Call::Bind);
+        add(n.socketcall, Call::Socketcall);
         add(Some(n.mount), Call::Mount);
         add(Some(n.fsconfig), Call::Fsconfig);
         add(Some(n.umask), Call::Umask);

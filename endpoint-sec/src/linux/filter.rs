@@ -5,6 +5,7 @@
 
 use crate::linux::arch::{ARCHES, Arch, Call};
 use endpoint_sec_sys::linux::calls::{BTRFS_IOC_SNAP_DESTROY, BTRFS_IOC_SNAP_DESTROY_V2};
+use endpoint_sec_sys::linux::nr::SOCKETCALL_BIND;
 use endpoint_sec_sys::linux::seccomp as sys;
 use libc::sock_filter;
 use nix::errno::Errno;
@@ -94,6 +95,7 @@ fn segment(arch: &Arch, options: Options) -> Vec<sock_filter> {
             Call::Open => only_if_set(1, WRITES),
             Call::Openat => only_if_set(2, WRITES),
             Call::OpenByHandleAt => refused_if_set(2, WRITES),
+            Call::Socketcall => only_if_any(0, &[SOCKETCALL_BIND]),
             Call::Kill if !options.defend => only_if_a_group(),
             Call::Ptrace if options.defend => only_if_any(0, &[libc::PTRACE_ATTACH, libc::PTRACE_SEIZE]),
             Call::Prlimit if options.defend => unless(0, 0),

@@ -11,6 +11,23 @@ const MAX_LINKS: usize = 40;
 /// Follows every symlink of an absolute path, dangling ones too, and keeps what is not there as it is written.
 /// With it comes the first problem on the way, if any: `NotFound` when the path does not exist.
 pub(crate) fn resolve(path: &Path) -> (PathBuf, Option<io::Error>) {
+    follow(path, |_| {})
+}
+
+/// The names of the symlinks on the way of an absolute path, in the order in which they are followed: whoever turns one
+/// of them makes the path lead elsewhere. Without those that nobody can turn.
+pub(crate) fn links(path: &Path) -> Vec<PathBuf> {
+    let mut links = Vec::new();
+    follow(path, |link| links.push(link.to_owned()));
+    // macOS keeps its own in the root directory.
+    let fixed = |link: &Path| {
+        link.starts_with("/proc") || (cfg!(target_os = "macos") && link.parent() == Some(Path::new("/")))
+    };
+    links.retain(|link| !fixed(link));
+    links
+}
+
+fn follow(path: &Path, mut passes: impl FnMut(&Path)) -> (PathBuf, Option<io::Error>) {
     let mut resolved = PathBuf::from("/");
     let mut problem = None;
     let mut links = 0;
@@ -24,6 +41,7 @@ pub(crate) fn resolve(path: &Path) -> (PathBuf, Option<io::Error>) {
         match next.symlink_metadata() {
             Ok(found) if found.is_symlink() && links < MAX_LINKS => {
                 links += 1;
+                passes(&next);
                 let target = next.read_link().unwrap_or_default();
                 if target.is_absolute() {
                     resolved = PathBuf::from("/");
@@ -94,6 +112,20 @@ mod tests {
             assert_eq!(found, root.join(leads));
             assert_eq!(problem.unwrap().kind(), io::ErrorKind::NotFound);
         }
+    }
+
+    #[test]
+    fn every_symlink_on_the_way_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("dot/v2")).unwrap();
+        symlink("v2", root.join("dot/now")).unwrap();
+        symlink(root.join("dot/now"), root.join("link")).unwrap();
+        symlink("elsewhere", root.join("dot/v2/file")).unwrap();
+        let found = links(&root.join("link/file"));
+        assert_eq!(found, ["link", "dot/now", "dot/v2/file"].map(|name| root.join(name)));
+        assert!(links(&root.join("dot/v2/none")).is_empty());
+        assert!(links(Path::new("/proc/self/exe")).is_empty());
     }
 
     #[test]

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub(super) struct Source {
     path: PathBuf,
+    /// The symlinks through which its directory was reached.
+    way: Vec<PathBuf>,
     /// Named by the person, so it must be there.
     named: bool,
     home: PathBuf,
@@ -33,11 +35,12 @@ struct Facts {
 impl Source {
     pub(super) fn new(named: Option<&Path>, home: &Path, cwd: &Path) -> Self {
         let path = named.map_or_else(|| crate::state::default_policy(home), |path| cwd.join(path));
+        let way = path.parent().map(place::links).unwrap_or_default();
         // Through which symlinks its directory was reached is settled now: one that the agent turns later
-        // leads to no other policy.
+        // leads to no other policy in this session.
         let settled = path.parent().zip(path.file_name()).map(|(dir, name)| place::resolve(dir).0.join(name));
         let path = settled.unwrap_or(path);
-        Self { path, named: named.is_some(), home: home.to_owned() }
+        Self { path, way, named: named.is_some(), home: home.to_owned() }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -85,9 +88,12 @@ impl Source {
         Some(PlanError::FileIsOther { path: self.path.clone(), found })
     }
 
-    /// The file's resolved path, and the symlink that leads there, if it is one.
+    /// The file's name, where it leads if that is a symlink, and every symlink on the way to either.
     pub(super) fn places(&self) -> Vec<PathBuf> {
-        vec![self.path.clone(), place::resolve(&self.path).0]
+        let mut places = vec![self.path.clone(), place::resolve(&self.path).0];
+        places.extend(self.way.iter().cloned());
+        places.extend(place::links(&self.path));
+        places
     }
 
     pub(super) fn fingerprint(&self) -> Fingerprint {

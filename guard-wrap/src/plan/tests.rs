@@ -92,6 +92,23 @@ fn a_policy_file_that_is_a_symlink_is_guarded_at_both_ends() {
     assert_eq!(scene.zones(&compiled), ["proj/src", POLICY, "real.json"]);
 }
 
+/// Whoever turns one of them makes the next session read another policy.
+#[test]
+fn symlinks_on_the_way_to_what_es_guard_keeps_are_its_own() {
+    let scene = Scene::new();
+    std::fs::remove_dir(scene.home.join(".codex")).unwrap();
+    std::fs::create_dir_all(scene.home.join("dot/codex/es-guard")).unwrap();
+    symlink("dot/codex", scene.home.join(".codex")).unwrap();
+    symlink("dot", scene.home.join("records")).unwrap();
+    let (state, cwd) = (scene.home.join("dot/codex/es-guard"), scene.home.join("proj"));
+    let named = scene.home.join("records/codex/es-guard");
+    let asked = Asked { state: Some(&state), state_named: Some(&named), ..Asked::nothing(&scene.home, &cwd) };
+    let compiled = Plan::new(&asked).unwrap().compile().unwrap();
+    let own = ["dot/codex/es-guard", "dot/codex/es_policy.json", ".codex", "records"];
+    assert_eq!(scene.zones(&compiled)[1..], own);
+    assert!(compiled.policy.zones[1..].iter().all(|zone| zone.internal));
+}
+
 #[test]
 fn the_control_is_let_through_in_the_state_folder() {
     let scene = Scene::new();

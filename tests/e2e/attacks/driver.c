@@ -164,6 +164,31 @@ static long write_text(const char *path, long flags, const char *text)
 	return r;
 }
 
+#ifdef __x86_64__
+/* socketcall(SYS_BIND): the arguments in memory, as 32-bit words. */
+static long bind_i386(int fd, const struct sockaddr_un *name)
+{
+	struct { uint32_t words[3]; struct sockaddr_un name; } *args;
+	args = mmap(NULL, sizeof *args, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	if (args == MAP_FAILED)
+		return -errno;
+	args->name = *name;
+	args->words[0] = fd;
+	args->words[1] = (uint32_t)(uintptr_t)&args->name;
+	args->words[2] = sizeof *name;
+	long a[6] = {2, (long)args->words};
+	long r = i386(102, a);
+	munmap(args, sizeof *args);
+	return r;
+}
+#else
+static long bind_i386(int fd, const struct sockaddr_un *name)
+{
+	(void)fd, (void)name;
+	return -ENOSYS;
+}
+#endif
+
 static long bind_socket(const char *path)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -171,7 +196,7 @@ static long bind_socket(const char *path)
 		return -ENAMETOOLONG;
 	strcpy(name.sun_path, path);
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	long r = result(bind(fd, (struct sockaddr *)&name, sizeof name));
+	long r = entry == I386 ? bind_i386(fd, &name) : result(bind(fd, (struct sockaddr *)&name, sizeof name));
 	close(fd);
 	return r;
 }

@@ -129,6 +129,30 @@ fn seccomp_what_es_guard_keeps_is_not_written_replaced_or_removed() {
     }
 }
 
+/// `socketcall(2)` has its arguments in memory, and is there beside `bind(2)` itself.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn seccomp_no_socket_is_made_in_what_es_guard_keeps_by_the_32_bit_entry() {
+    let attack = "echo i386 bind_socket @/x.sock | $STAGE/driver - | grep -q ' 0$'";
+    for (stage, who) in
+        Stage::of_every_helper().iter().flat_map(|stage| everyone().into_iter().map(move |who| (stage, who)))
+    {
+        for guarded in [false, true] {
+            let scene = Scene::new(who);
+            let (state, elsewhere) = (scene.sandbox.state(), scene.sandbox.root());
+            let mut agent = scene.agent(stage, guarded);
+            assert_eq!(agent.does(&on(attack, &state)) != 0, guarded, "as {who:?}, guarded: {guarded}");
+            assert_eq!(state.join("x.sock").exists(), !guarded);
+            assert_eq!(agent.does(&on(attack, &elsewhere)), 0, "as {who:?}, guarded: {guarded}");
+            agent.ends();
+            if guarded {
+                let denials = denials(&scene.sandbox);
+                assert!(matches!(&denials[..], [denial] if denial.reason == Reason::Sealed), "{denials:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn seccomp_a_policy_that_is_not_there_yet_is_not_made() {
     for (stage, who) in

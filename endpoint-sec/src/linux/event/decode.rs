@@ -47,6 +47,7 @@ pub fn decode(trapped: &Trapped, caller: &Caller) -> Result<Event, Unread> {
         Call::Link => link(caller, (here, a[0]), (here, a[1]), 0)?,
         Call::Linkat => link(caller, (a[0] as i32, a[1]), (a[2] as i32, a[3]), a[4] as i32)?,
         Call::Bind => bind(caller, a)?,
+        Call::Socketcall => socketcall(caller, a)?,
         Call::Truncate | Call::Truncate64 => {
             let at = path(caller, here, a[0])?;
             Event::Write { at, how: Writing::Truncate { length: length(trapped, a) } }
@@ -170,6 +171,17 @@ fn bind(caller: &Caller, a: &[u64; 6]) -> Result<Event, Unread> {
     }
     let at = At { dirfd: libc::AT_FDCWD, path: text.to_vec() };
     Ok(Event::Create { at, what: Creation::Socket { fd: a[0] as i32 } })
+}
+
+/// `socketcall(SYS_BIND, arguments)`: the same, with its arguments as three 32-bit words in memory.
+fn socketcall(caller: &Caller, a: &[u64; 6]) -> Result<Event, Unread> {
+    let mut words = [0u8; 12];
+    caller.read_exact(a[1], &mut words)?;
+    let word = |n: usize| {
+        let bytes = words[4 * n..4 * n + 4].try_into().unwrap_or_default();
+        u64::from(u32::from_ne_bytes(bytes))
+    };
+    bind(caller, &[word(0), word(1), word(2), 0, 0, 0])
 }
 
 /// The length that `truncate` takes: on a 32-bit architecture in two halves, on arm from an even register on.

@@ -34,7 +34,9 @@ fn every_removal_is_trapped_in_every_architecture() {
         for (number, call) in arch.calls() {
             let got = run(&program, arch.audit, number, [u32::MAX; 6]);
             match call {
-                Call::Prctl | Call::Credentials | Call::Ioctl => assert_eq!(got, sys::RET_ALLOW),
+                Call::Prctl | Call::Credentials | Call::Ioctl | Call::Socketcall => {
+                    assert_eq!(got, sys::RET_ALLOW)
+                }
                 call if call.reaches_for_one() => assert_eq!(got, sys::RET_ALLOW, "{call:?}"),
                 Call::OpenByHandleAt => assert_eq!(got, sys::RET_ERRNO | libc::EPERM as u32),
                 _ => assert_eq!(got, sys::RET_USER_NOTIF, "{call:?} in {:#x}", arch.audit),
@@ -70,6 +72,20 @@ fn a_group_is_signalled_under_the_eyes_of_the_listener_and_a_process_when_asked(
     let typed = sys::RET_ERRNO | libc::EIO as u32;
     assert_eq!(defended(n.ioctl, [0, libc::TIOCSTI as u32, 0, 0, 0, 0]), typed);
     assert_eq!(defended(n.ioctl, [0, BTRFS_IOC_SNAP_DESTROY, 0, 0, 0, 0]), sys::RET_USER_NOTIF);
+}
+
+/// The other calls of sockets make no name, and are many.
+#[test]
+fn of_the_older_entry_for_sockets_only_bind_is_trapped() {
+    let program = program(Options::default());
+    for (arch, nr) in ARCHES.iter().filter_map(|arch| Some((arch, arch.numbers.socketcall?))) {
+        let ask = |which: u32| run(&program, arch.audit, nr, [which, 0, 0, 0, 0, 0]);
+        assert_eq!(ask(SOCKETCALL_BIND), sys::RET_USER_NOTIF);
+        for which in (0..=20).filter(|which| *which != SOCKETCALL_BIND) {
+            assert_eq!(ask(which), sys::RET_ALLOW, "{which}");
+        }
+    }
+    assert_eq!(ARCHES.iter().any(|arch| arch.numbers.socketcall.is_some()), cfg!(target_arch = "x86_64"));
 }
 
 #[test]

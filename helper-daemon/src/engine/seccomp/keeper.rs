@@ -128,6 +128,10 @@ fn watch(changes: &Changes, path: &Path, anchors: &[Anchor]) -> Result<(), Errno
 
 impl Anchor {
     fn open(zone: &Zone) -> Option<Self> {
+        // Of a symlink that es-guard keeps it is the name that leads to the right place, and not another.
+        if zone.internal && zone.path.is_symlink() {
+            return Self::name(zone);
+        }
         match Handle::open(&zone.path) {
             Ok(handle) if handle.stat().ok()?.kind == Kind::Directory => {
                 return Some(Self::Directory(handle));
@@ -137,6 +141,10 @@ impl Anchor {
             Err(Errno::ENOENT) if zone.internal => {}
             Err(_) => return None,
         }
+        Self::name(zone)
+    }
+
+    fn name(zone: &Zone) -> Option<Self> {
         let dir = Handle::open(zone.path.parent()?).ok()?;
         Some(Self::Name(dir, zone.path.file_name()?.as_bytes().to_vec()))
     }
@@ -238,6 +246,19 @@ mod tests {
         std::fs::create_dir(base.join("a")).unwrap();
         std::fs::create_dir(&zone).unwrap();
         assert_eq!(locate(&mut keeper, &zone.join("x")), [zone.join("x")]);
+    }
+
+    #[test]
+    fn a_symlink_that_es_guard_keeps_is_a_name_and_does_not_keep_where_it_leads() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(base.join("real")).unwrap();
+        std::os::unix::fs::symlink("real", base.join("link")).unwrap();
+        let zone = Zone { internal: true, ..Zone::new(base.join("link")) };
+        let mut keeper = ViewKeeper::new(Policy { zones: vec![zone], ..Policy::default() }).unwrap();
+        assert_eq!(locate(&mut keeper, &base.join("link")), [base.join("link")]);
+        assert!(locate(&mut keeper, &base.join("link/x")).is_empty());
+        assert!(locate(&mut keeper, &base.join("real")).is_empty());
     }
 
     #[test]

@@ -19,6 +19,7 @@
 //! | [`keep`], [`rename_kept`], [`dates`] | keeping what is taken in the session's stash |
 //! | [`held`], [`hold`], [`settle`] | what replacers remove: held until it is made again, or put back |
 //! | [`by_git`], [`sort`] | letting git take what it tracks, and looking at that afterwards |
+//! | [`inner`] | repositories inside of the one that git works on |
 //! | [`bare`] | what the kernel would have refused anyway |
 //! | [`who`] | acting as the caller; telling git and replacers from others |
 //! | [`known`] | what need not be asked again of a caller |
@@ -37,6 +38,7 @@ mod dates;
 mod explain;
 mod held;
 mod hold;
+mod inner;
 mod keep;
 mod keeper;
 mod known;
@@ -241,7 +243,16 @@ impl Session {
     }
 
     fn verdict(&self, view: &View, case: Case, operation: &Operation) -> (Verdict, Circumstances) {
-        let when = self.circumstances(view, case, operation);
+        self.verdict_in(view, case, operation, self.circumstances(view, case, operation))
+    }
+
+    fn verdict_in(
+        &self,
+        view: &View,
+        case: Case,
+        operation: &Operation,
+        when: Circumstances,
+    ) -> (Verdict, Circumstances) {
         let policy = self.single_uses.left(&view.policy);
         let verdict = judge(&policy, operation, when);
         if !matches!(verdict, Verdict::Deny(_)) {

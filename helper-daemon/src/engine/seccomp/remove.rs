@@ -41,7 +41,9 @@ impl Session {
         let bare = Bare::of(self, &case.caller);
         let (path, is_own) = (place.shown().to_owned(), place.own);
         let operation = if directory { Operation::Rmdir(place) } else { Operation::Unlink(place) };
-        let (verdict, when) = self.verdict(&view, case, &operation);
+        let mut when = self.circumstances(&view, case, &operation);
+        when.git = when.git && !self.is_of_an_inner_repository(&view, case, &seen, &path, &stat);
+        let (verdict, when) = self.verdict_in(&view, case, &operation, when);
         if when.git {
             self.remember_work_tree(&seen);
         }

@@ -161,5 +161,6 @@ fn internal(view: &View) -> impl Iterator<Item = (PathBuf, Stat)> {
 
 /// Whether a directory is one of es-guard's own, or lies below one inside its file system.
 fn keeps_above(view: &View, dir: &Handle) -> bool {
-    internal(view).any(|(_, kept)| bare::is_above(&kept, dir))
+    // Of a symlink only the name is kept, not where it leads.
+    internal(view).any(|(zone, kept)| !zone.is_symlink() && bare::is_above(&kept, dir))
 }

@@ -23,6 +23,9 @@ pub struct Mistake {
     #[serde(default)]
     needs: Vec<String>,
     run: String,
+    /// What the person has made besides, in a script for `sh` as well.
+    #[serde(default)]
+    setup: String,
     /// What becomes of it where removals are refused.
     #[serde(default)]
     fate: Fate,
@@ -131,7 +134,7 @@ fn make(stage: &Stage, one: &Mistake, who: Who, on_delete: Option<&str>) -> Run 
     sandbox.hand_over();
     let script = |mut command: Command, text: &str| output(command.args(["-c", text]).envs(&one.common.env));
     let sh = || stage.command(&sandbox, &Mode::Bare, "sh".as_ref());
-    let done = script(sh(), &format!("set -eu\n{}", one.common.setup));
+    let done = script(sh(), &format!("set -eu\n{}\ncd {}\n{}", one.common.setup, root.display(), one.setup));
     assert!(done.status.success(), "the person's part: {}", String::from_utf8_lossy(&done.stderr));
     let before = portrait(&root.join("zone"));
     let command = match on_delete {

@@ -44,6 +44,16 @@ fn only_a_unix_socket_with_a_path_makes_a_name() {
     assert_eq!(ask(&address, 16), Ok(Event::Harmless));
 }
 
+/// Its arguments lie in memory below 4 GiB, where an address fits in a word.
+#[test]
+fn the_older_entry_for_sockets_is_read_as_bind() {
+    let words = [3u32, 8, 20];
+    let ask = |at| decode_call(Call::Socketcall, [2, at, 0, 0, 0, 0]);
+    // The address can't be read: the kernel will say so, as of bind.
+    assert_eq!(ask(words.as_ptr() as u64), Ok(Event::Harmless));
+    assert_eq!(ask(8), Err(Unread::Bare(Errno::EFAULT)));
+}
+
 #[test]
 fn an_overlays_writable_directories_are_found_behind_escapes() {
     let found = overlay_writes(br"lowerdir=/a\,upperdir=/no,upperdir=/z/u\,v,workdir=/w,index=off");
