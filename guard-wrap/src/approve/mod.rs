@@ -5,6 +5,7 @@
 //! | [`feed`] | what is asked for in all of the person's live sessions |
 //! | [`lines`] | answers as lines, where there is no terminal |
 //! | [`keys`] | one key each, on a terminal |
+//! | [`quiet`] | when a key answers nothing, as nobody has read what it would answer |
 //! | [`notify`] | telling the desktop of what has come in |
 //!
 //! Whether it is granted is the helper's to say, which knows from the kernel who answers.
@@ -13,6 +14,7 @@ mod feed;
 mod keys;
 mod lines;
 mod notify;
+mod quiet;
 
 use crate::asking::AskError;
 use crate::asking::target::places;
