@@ -23,7 +23,8 @@ struct Told<'a> {
 }
 
 pub(super) fn run(args: &RequestArgs) -> Result<Status, AskError> {
-    let (live, path) = (find(&args.target)?, named(&args.path)?);
+    let path = named(&args.path)?;
+    let live = find(&args.target, &[&path])?.live;
     let seconds = match args.until {
         Some(Until::After(time)) => Some(time.as_secs().max(1) as u64),
         Some(Until::SessionEnds) | None => None,
@@ -74,7 +75,7 @@ fn already(
     if args.target.json {
         print(&json(&Told { session, status: Status::Allowed, code, request: None }));
     } else {
-        print(&format!("{} {words}", shown(path)));
+        print(&format!("{} {words} (session {session})", shown(path)));
     }
     Some(Status::Allowed)
 }
