@@ -57,7 +57,8 @@ pub(crate) fn prepare(args: &WrapArgs) -> Result<Prepared, PreparationError> {
             control,
         })
     };
-    asked(None, None)?.compile()?;
+    let first = asked(None, None)?;
+    first.compile()?.with_a_zone(&first)?;
     let state = StateFolder::locate()?.prepare()?;
     let (id, ledger) = new_session(&state, fresh_name)?;
     let canaries = state.canaries(&id);
