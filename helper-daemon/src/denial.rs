@@ -46,12 +46,28 @@ impl Denial {
                 Op::Signal => format!("{path} was not signalled: it is es-guard itself"),
                 Op::Meddle => format!("{path} was not reached into: it is es-guard itself"),
                 Op::Mount => format!("{path} was not mounted over: es-guard keeps what is there"),
-                _ => format!("{path} was not changed: es-guard keeps it for itself"),
+                _ => self.kept(),
             },
             Reason::Unreadable => format!("{path}, a process that can't be read, was refused an operation"),
             Reason::StashFull => format!("{path} was left alone: the disk of the stash is full"),
             Reason::NotKept => format!("{path} was left alone: it could not be put into the stash"),
             Reason::Unclear => format!("{path} was not touched: where it lies can't be told"),
+        }
+    }
+}
+
+impl Denial {
+    /// What was refused for the sake of es-guard's own files, whichever of its names leads there.
+    fn kept(&self) -> String {
+        let shown = |path: &Path| printable(&path.to_string_lossy());
+        let own = |path: &&Path| path.starts_with(&self.zone);
+        match (Some(self.path.as_path()).filter(own), self.dest.as_deref().filter(own)) {
+            (None, Some(dest)) => format!("{} was not changed: es-guard keeps it for itself", shown(dest)),
+            (None, None) if self.zone.starts_with(&self.path) => {
+                let (path, zone) = (shown(&self.path), shown(&self.zone));
+                format!("{path} was not moved or removed: it holds {zone}, which es-guard keeps for itself")
+            }
+            _ => format!("{} was not changed: es-guard keeps it for itself", shown(&self.path)),
         }
     }
 }
@@ -153,6 +169,20 @@ mod tests {
         let text = serde_json::to_string(&DenialRecord::from(&sample())).unwrap();
         let back: DenialRecord = serde_json::from_str(&text).unwrap();
         assert_eq!(Denial::from(back), sample());
+    }
+
+    #[test]
+    fn what_es_guard_keeps_is_named_by_the_name_that_leads_there() {
+        let told = |path: &str, dest: Option<&str>| {
+            let (path, dest) = (path.into(), dest.map(PathBuf::from));
+            Denial { path, dest, zone: "/h/own".into(), reason: Reason::Sealed, ..sample() }.sentence()
+        };
+        assert_eq!(told("/h/own/a", Some("/x")), "/h/own/a was not changed: es-guard keeps it for itself");
+        assert_eq!(told("/x", Some("/h/own/a")), "/h/own/a was not changed: es-guard keeps it for itself");
+        assert_eq!(
+            told("/h", Some("/x")),
+            "/h was not moved or removed: it holds /h/own, which es-guard keeps for itself"
+        );
     }
 
     #[test]
