@@ -152,7 +152,7 @@ fn seccomp_names_and_reasons_drive_no_terminal() {
         let name = "zone/x\u{1b}[2J\u{7}y";
         std::fs::write(play.sandbox.root().join(name), "old").expect("a file");
         play.sandbox.hand_over();
-        let mut person = Approver::start(&play);
+        let mut person = Approver::of(&play, &["--session", "last"]);
         let ask = play.agents_words("request zone/x* --reason \"$(printf 'a\\033]0;b\\007\\nc')\"");
         assert_eq!(play.agent.does(&ask), 3);
         let shown = person.shows();
