@@ -28,6 +28,14 @@ fn a_policy_file_of_whose_zones_none_exists() {
 }
 
 #[test]
+fn a_command_that_is_a_directory() {
+    let stage = Stage::new();
+    let run = stage.run(&["wrap", "--", "./"]);
+    assert_eq!((run.status, run.out.as_str()), (126, ""));
+    assert!(run.err.contains("start `./`: it is a directory. Name a program"), "{}", run.err);
+}
+
+#[test]
 fn a_zone_that_is_empty_text() {
     let told = Stage::new().refused(Stage::run, &["--zone", ""]);
     assert!(told.contains("--zone was given an empty text. Name a directory"), "{told}");
