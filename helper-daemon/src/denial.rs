@@ -40,6 +40,9 @@ impl Denial {
             Reason::MovedOut => {
                 format!("{path} was not moved to {dest}: that is not protected by the zone {zone}")
             }
+            Reason::ZoneMoved if self.path == self.zone => {
+                format!("{path} was not moved or removed: it is the zone")
+            }
             Reason::ZoneMoved => format!("{path} was not moved or removed: it holds the zone {zone}"),
             Reason::Clobbered => format!("{dest} was not replaced by {path}: it is in the zone {zone}"),
             Reason::Sealed => match self.op {
@@ -183,6 +186,17 @@ mod tests {
             told("/h", Some("/x")),
             "/h was not moved or removed: it holds /h/own, which es-guard keeps for itself"
         );
+    }
+
+    #[test]
+    fn a_zone_is_told_from_what_holds_it() {
+        let told = |path: &str| {
+            let (path, op) = (path.into(), Op::Rmdir);
+            Denial { path, dest: None, op, reason: Reason::ZoneMoved, zone: "/h/p".into(), ..sample() }
+                .sentence()
+        };
+        assert_eq!(told("/h/p"), "/h/p was not moved or removed: it is the zone");
+        assert_eq!(told("/h"), "/h was not moved or removed: it holds the zone /h/p");
     }
 
     #[test]

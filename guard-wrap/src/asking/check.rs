@@ -108,7 +108,8 @@ pub(crate) fn sentence(op: Op, path: &Path, dest: Option<&Path>, checked: &Check
     let why = match checked.code {
         Code::Lost(Reason::Removed) => format!("it is in the zone {zone}"),
         Code::Lost(Reason::MovedOut) => format!("the zone {zone} does not protect it there"),
-        Code::Lost(Reason::ZoneMoved) => format!("it is or holds the zone {zone}"),
+        Code::Lost(Reason::ZoneMoved) if checked.zone.as_deref() == Some(path) => "it is the zone".to_owned(),
+        Code::Lost(Reason::ZoneMoved) => format!("it holds the zone {zone}"),
         Code::Lost(Reason::Clobbered) => format!("what is there is in the zone {zone}"),
         Code::Lost(Reason::Sealed) => "es-guard keeps it for itself".to_owned(),
         Code::Lost(reason) => reason.word().to_owned(),
