@@ -174,7 +174,7 @@ fn a_replacer_gets_nothing_of_what_es_guard_keeps() {
     let mut policy = policy();
     policy.zones[0].internal = true;
     let verdict = judge(&policy, &Operation::Unlink(old("/p/a")), REPLACER);
-    assert_eq!(verdict, Verdict::Deny(loss(Reason::Removed)));
+    assert_eq!(verdict, Verdict::Deny(loss(Reason::Sealed)));
 }
 
 #[test]
