@@ -150,7 +150,16 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
 pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "es-guard", &mut script);
+    if shell == clap_complete::Shell::Bash {
+        script = with_one_name(&script);
+    }
     print_bytes(&script)
+}
+
+/// clap_complete 4.6 gives a program with a hyphen in its name two names in a script for bash: one where it looks
+/// which command is typed, another where it has that command's words.
+fn with_one_name(script: &[u8]) -> Vec<u8> {
+    String::from_utf8_lossy(script).replace("es__subcmd__guard", "es__guard").into_bytes()
 }
 
 /// Prints the manual page of es-guard, or of one of its commands.

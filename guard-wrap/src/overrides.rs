@@ -3,7 +3,7 @@
 //! It resolves the path as this process sees it, asks the session's helper, and shows the answer. Whether it is
 //! granted is the helper's to say, which knows from the kernel who asks.
 
-use crate::asking::target::find;
+use crate::asking::target::{Meant, find};
 use crate::asking::{AskError, named};
 use crate::cli::{GrantArgs, OverrideCommand, OverrideListArgs, RevokeArgs, Until};
 use crate::render::{self, json, print};
@@ -58,7 +58,8 @@ pub(crate) fn run(command: &OverrideCommand) -> ExitCode {
 }
 
 fn list(args: &OverrideListArgs) -> Result<(), AskError> {
-    let live = find(&args.target)?;
+    let here = std::env::current_dir().ok();
+    let Meant { live, guessed } = find(&args.target, here.as_deref().as_slice())?;
     let (overrides, left_out) = live.overrides().map_err(AskError::of(&live.session))?;
     if args.target.json {
         print(&json(&Told { session: &live.session, what: Listed { overrides, left_out } }));
@@ -67,6 +68,9 @@ fn list(args: &OverrideListArgs) -> Result<(), AskError> {
     if overrides.is_empty() {
         render::note(&format!("nothing is let through in session {}", live.session));
     } else {
+        if guessed {
+            render::note(&format!("let through in session {}:", live.session));
+        }
         print(&table(&overrides));
     }
     if left_out > 0 {
@@ -76,7 +80,8 @@ fn list(args: &OverrideListArgs) -> Result<(), AskError> {
 }
 
 fn grant(args: &GrantArgs) -> Result<(), AskError> {
-    let (live, path) = (find(&args.target)?, named(&args.path)?);
+    let path = named(&args.path)?;
+    let live = find(&args.target, &[&path])?.live;
     let expires_at = match args.until {
         Until::SessionEnds => None,
         Until::After(time) => Some(expiry(Timestamp::now(), time)),
@@ -97,7 +102,8 @@ fn grant(args: &GrantArgs) -> Result<(), AskError> {
 }
 
 fn revoke(args: &RevokeArgs) -> Result<(), AskError> {
-    let (live, path) = (find(&args.target)?, named(&args.path)?);
+    let path = named(&args.path)?;
+    let live = find(&args.target, &[&path])?.live;
     let revoked = live.revoke(&path).map_err(AskError::of(&live.session))?;
     let session = &live.session;
     if args.target.json {

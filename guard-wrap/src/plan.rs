@@ -233,6 +233,20 @@ impl Plan {
 }
 
 impl Compiled {
+    /// The same, unless not one of its zones is there: nobody is to think that something is guarded.
+    pub(crate) fn with_a_zone(self, plan: &Plan) -> Result<Self, PlanError> {
+        let missing = |zone: &Zone| {
+            let found = zone.path.symlink_metadata();
+            found.is_err_and(|e| matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory))
+        };
+        if !self.policy.visible_zones().all(missing) {
+            return Ok(self);
+        }
+        let shown = |zone: &Zone| helper_daemon::denial::printable(&zone.path.to_string_lossy());
+        let zones = self.policy.visible_zones().map(shown).collect();
+        Err(PlanError::NoZoneIsThere { file: plan.watched().to_owned(), zones })
+    }
+
     /// What es-guard keeps for itself is a zone of its own, be it one of the person's or not.
     fn zone(&mut self, path: PathBuf, origin: Origin, on_delete: OnDelete) {
         let internal = origin == Origin::EsGuard;

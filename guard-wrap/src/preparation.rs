@@ -58,7 +58,8 @@ pub(crate) fn prepare(args: &WrapArgs) -> Result<Prepared, PreparationError> {
             control,
         })
     };
-    asked(None, None, None)?.compile()?;
+    let first = asked(None, None, None)?;
+    first.compile()?.with_a_zone(&first)?;
     let named = StateFolder::locate()?;
     let state = named.prepare()?;
     let (id, ledger) = new_session(&state, fresh_name)?;

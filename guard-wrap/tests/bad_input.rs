@@ -16,6 +16,26 @@ fn a_zone_that_does_not_exist() {
 }
 
 #[test]
+fn a_policy_file_of_whose_zones_none_exists() {
+    let stage = Stage::new();
+    stage.write_policy(r#"{"protected_zones": ["~/porj", "~/proj/none/deep"]}"#);
+    let told = stage.refused(Stage::run, &[]);
+    assert_eq!(
+        stage.steady(&told),
+        "es-guard: failed to guard anything: no zone of the policy file [HOME]/.codex/es_policy.json exists: \
+         [HOME]/porj, [HOME]/proj/none/deep. Make one of them, or name one that exists with --zone\n"
+    );
+}
+
+#[test]
+fn a_command_that_is_a_directory() {
+    let stage = Stage::new();
+    let run = stage.run(&["wrap", "--", "./"]);
+    assert_eq!((run.status, run.out.as_str()), (126, ""));
+    assert!(run.err.contains("start `./`: it is a directory. Name a program"), "{}", run.err);
+}
+
+#[test]
 fn a_zone_that_is_empty_text() {
     let told = Stage::new().refused(Stage::run, &["--zone", ""]);
     assert!(told.contains("--zone was given an empty text. Name a directory"), "{told}");

@@ -75,6 +75,30 @@ fn completions_and_man_pages_are_there() {
     assert!(wrap.contains(".TH es-guard-wrap 1") && wrap.contains("zone"), "{wrap}");
 }
 
+#[test]
+fn bash_completes_the_words_of_every_command() {
+    let stage = Stage::new();
+    let script = stage.home.join("completion");
+    std::fs::write(&script, stage.run(&["completions", "bash"]).out).unwrap();
+    let completed = |line: &str| {
+        let asked = "source \"$0\"; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _es__guard \"$1\" \"${!#}\" \"${COMP_WORDS[-2]}\"; echo \"${COMPREPLY[@]}\"";
+        let words = line.split(' ');
+        let args: Vec<&str> =
+            ["--norc", "-c", asked, script.to_str().unwrap()].into_iter().chain(words).collect();
+        stage.finish_command("bash", &args).out.trim_end().to_owned()
+    };
+    for (line, words) in [
+        ("es-guard ses", "sessions"),
+        ("es-guard sessions re", "restore"),
+        ("es-guard sessions restore --fo", "--force"),
+        ("es-guard override g", "grant"),
+        ("es-guard wrap --engine sec", "seccomp"),
+        ("es-guard approve --ses", "--session"),
+    ] {
+        assert_eq!(completed(line), words, "{line}");
+    }
+}
+
 /// Agents take a status of 2 for an order to stop.
 #[test]
 fn a_hook_never_fails_and_says_nothing_outside_a_session() {

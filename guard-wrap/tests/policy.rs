@@ -25,7 +25,10 @@ fn init_writes_what_check_accepts_and_never_overwrites() {
     );
     assert_eq!(std::fs::read_to_string(stage.policy_path()).unwrap(), written);
 
-    assert_eq!(stage.run(&["policy", "init", "--policy", "mine.json"]).status, 0);
+    let run = stage.run(&["policy", "init", "--policy", "./mine.json"]);
+    assert_eq!((run.status, run.out.as_str()), (0, "~/proj/mine.json guards ~/proj\n"));
+    let next = "edit it, then try: es-guard policy check --policy [HOME]/proj/mine.json\n";
+    assert!(stage.steady(&run.err).ends_with(next), "{}", run.err);
     assert_eq!(stage.run(&["policy", "check", "--policy", "mine.json"]).status, 0);
 }
 

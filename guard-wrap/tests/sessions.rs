@@ -19,6 +19,19 @@ fn stage() -> Stage {
 }
 
 #[test]
+fn whoever_answers_is_told_that_there_is_no_session() {
+    let stage = Stage::new();
+    let run = stage.run(&["approve", "--helper", "none"]);
+    assert_eq!((run.status, run.out.as_str()), (1, ""));
+    assert!(run.err.contains("there is none of yours. Look at: es-guard sessions list"), "{}", run.err);
+    let run = stage.run(&["approve", "--helper", "none", "--session", "typo"]);
+    assert_eq!((run.status, run.out.as_str()), (1, ""));
+    assert!(run.err.contains("find the session \"typo\": there is no live one of that name"), "{}", run.err);
+    let run = stage.run(&["approve", "--helper", "none", "--session", "last"]);
+    assert!(run.status == 1 && run.err.contains("there is none of yours"), "{run:?}");
+}
+
+#[test]
 fn list_shows_the_newest_first() {
     let run = stage().run(&["sessions", "list"]);
     assert_eq!((run.status, run.err.as_str()), (0, ""));

@@ -40,18 +40,37 @@ impl Denial {
             Reason::MovedOut => {
                 format!("{path} was not moved to {dest}: that is not protected by the zone {zone}")
             }
+            Reason::ZoneMoved if self.path == self.zone => {
+                format!("{path} was not moved or removed: it is the zone")
+            }
             Reason::ZoneMoved => format!("{path} was not moved or removed: it holds the zone {zone}"),
             Reason::Clobbered => format!("{dest} was not replaced by {path}: it is in the zone {zone}"),
             Reason::Sealed => match self.op {
                 Op::Signal => format!("{path} was not signalled: it is es-guard itself"),
                 Op::Meddle => format!("{path} was not reached into: it is es-guard itself"),
                 Op::Mount => format!("{path} was not mounted over: es-guard keeps what is there"),
-                _ => format!("{path} was not changed: es-guard keeps it for itself"),
+                _ => self.kept(),
             },
             Reason::Unreadable => format!("{path}, a process that can't be read, was refused an operation"),
             Reason::StashFull => format!("{path} was left alone: the disk of the stash is full"),
             Reason::NotKept => format!("{path} was left alone: it could not be put into the stash"),
             Reason::Unclear => format!("{path} was not touched: where it lies can't be told"),
+        }
+    }
+}
+
+impl Denial {
+    /// What was refused for the sake of es-guard's own files, whichever of its names leads there.
+    fn kept(&self) -> String {
+        let shown = |path: &Path| printable(&path.to_string_lossy());
+        let own = |path: &&Path| path.starts_with(&self.zone);
+        match (Some(self.path.as_path()).filter(own), self.dest.as_deref().filter(own)) {
+            (None, Some(dest)) => format!("{} was not changed: es-guard keeps it for itself", shown(dest)),
+            (None, None) if self.zone.starts_with(&self.path) => {
+                let (path, zone) = (shown(&self.path), shown(&self.zone));
+                format!("{path} was not moved or removed: it holds {zone}, which es-guard keeps for itself")
+            }
+            _ => format!("{} was not changed: es-guard keeps it for itself", shown(&self.path)),
         }
     }
 }
@@ -153,6 +172,31 @@ mod tests {
         let text = serde_json::to_string(&DenialRecord::from(&sample())).unwrap();
         let back: DenialRecord = serde_json::from_str(&text).unwrap();
         assert_eq!(Denial::from(back), sample());
+    }
+
+    #[test]
+    fn what_es_guard_keeps_is_named_by_the_name_that_leads_there() {
+        let told = |path: &str, dest: Option<&str>| {
+            let (path, dest) = (path.into(), dest.map(PathBuf::from));
+            Denial { path, dest, zone: "/h/own".into(), reason: Reason::Sealed, ..sample() }.sentence()
+        };
+        assert_eq!(told("/h/own/a", Some("/x")), "/h/own/a was not changed: es-guard keeps it for itself");
+        assert_eq!(told("/x", Some("/h/own/a")), "/h/own/a was not changed: es-guard keeps it for itself");
+        assert_eq!(
+            told("/h", Some("/x")),
+            "/h was not moved or removed: it holds /h/own, which es-guard keeps for itself"
+        );
+    }
+
+    #[test]
+    fn a_zone_is_told_from_what_holds_it() {
+        let told = |path: &str| {
+            let (path, op) = (path.into(), Op::Rmdir);
+            Denial { path, dest: None, op, reason: Reason::ZoneMoved, zone: "/h/p".into(), ..sample() }
+                .sentence()
+        };
+        assert_eq!(told("/h/p"), "/h/p was not moved or removed: it is the zone");
+        assert_eq!(told("/h"), "/h was not moved or removed: it holds the zone /h/p");
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Wording {
                 .into(),
         );
         match what.reason {
-            Reason::Sealed => {}
+            Reason::Sealed => lines.push("it is let through for nobody".into()),
             Reason::Unreadable | Reason::Unclear => {
                 lines.push("what can't be judged is refused; nothing was changed".into());
             }
@@ -136,6 +136,8 @@ mod tests {
     #[test]
     fn es_guard_itself_is_nothing_to_ask_for() {
         assert!(!wording().denied(&denial(Reason::Sealed, "/p/policy")).contains("request"));
+        let text = wording().denied(&denial(Reason::Sealed, "/p/policy"));
+        assert!(text.contains("let through for nobody\n") && !text.contains("may be edited"), "{text}");
     }
 
     #[test]

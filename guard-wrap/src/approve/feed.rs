@@ -38,6 +38,8 @@ pub(super) enum Happened {
 /// All requests that wait, kept up to date.
 pub(super) struct Feed {
     pub(super) open: Vec<Open>,
+    /// Whether there is a session, or was.
+    pub(super) any: bool,
     pub(super) happens: Receiver<Happened>,
     pub(super) tell: Sender<Happened>,
 }
@@ -49,9 +51,11 @@ pub(super) fn open(places: Places, only: Option<String>) -> Result<Feed, AskErro
     let wanted =
         move |session: &SessionId| only.as_ref().is_none_or(|only| session.as_str().starts_with(only));
     let mut open = Vec::new();
+    let mut any = false;
     for (live, told) in live::all(&places)?.into_iter().filter(|(live, _)| wanted(&live.session)) {
         // One that has ended meanwhile asks for nothing.
         let Ok((requests, version)) = live.requests(None, 0) else { continue };
+        any = true;
         open.extend(of(&live, &told, requests));
         watch(live, told, Some(version), &watched, &tell);
     }
@@ -67,7 +71,7 @@ pub(super) fn open(places: Places, only: Option<String>) -> Result<Feed, AskErro
             }
         }
     });
-    Ok(Feed { open, happens, tell })
+    Ok(Feed { open, any, happens, tell })
 }
 
 fn of(live: &Live, told: &Description, requests: Vec<AccessRequest>) -> Vec<Open> {
@@ -115,6 +119,7 @@ fn next(live: &Live, known: Option<u64>) -> Result<(Vec<AccessRequest>, u64), Cl
 impl Feed {
     /// Takes over what a session's requests are now; answers those that are new.
     pub(super) fn update(&mut self, session: &SessionId, now: Vec<Open>) -> Vec<Open> {
+        self.any = true;
         let known = |open: &Open| {
             self.open.iter().any(|known| {
                 (&known.live.session, known.request.number) == (&open.live.session, open.request.number)

@@ -1,6 +1,9 @@
 //! Requests on a terminal: the oldest is shown, and one key answers it.
+//!
+//! A key is for what whoever pressed it has read: what was typed before the request was shown answers nothing.
 
 use super::feed::{Feed, Happened, Open};
+use super::quiet::Quiet;
 use super::{A_WHILE, Answer, answer, notify};
 use crate::asking::sentence;
 use crate::overrides::shown;
@@ -8,8 +11,11 @@ use crate::render::fit::{Screen, columns, keep_end, keep_start};
 use crate::render::{self, FAINT, NAME, styled, tell};
 use helper_daemon::denial::printable;
 use jiff::SignedDuration;
-use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{
+    FlushArg, LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcflush, tcgetattr, tcsetattr,
+};
 use std::io::{Read, stdin};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 
 /// What keys mean now.
@@ -28,6 +34,7 @@ struct Desk {
     /// How many lines of it are on the screen.
     lines: usize,
     all_taken: bool,
+    quiet: Quiet,
 }
 
 /// Shows requests and takes keys until the person has seen enough. Tells whether every answer was taken.
@@ -44,9 +51,21 @@ pub(super) fn run(feed: Feed) -> bool {
         }
         let _ = tell_keys.send(Happened::Silence);
     });
-    let mut desk = Desk { feed, mode: Mode::Keys, at: 0, lines: 0, all_taken: true };
+    let mut desk = Desk { feed, mode: Mode::Keys, at: 0, lines: 0, all_taken: true, quiet: Quiet::default() };
+    desk.settle();
     desk.show();
-    while let Ok(happened) = desk.feed.happens.recv() {
+    loop {
+        let happened = match desk.quiet.left() {
+            None => desk.feed.happens.recv().ok(),
+            Some(left) => match desk.feed.happens.recv_timeout(left) {
+                Err(RecvTimeoutError::Timeout) => {
+                    desk.show();
+                    continue;
+                }
+                happened => happened.ok(),
+            },
+        };
+        let Some(happened) = happened else { break };
         match happened {
             Happened::Now(session, now) => {
                 for new in desk.feed.update(&session, now) {
@@ -60,6 +79,7 @@ pub(super) fn run(feed: Feed) -> bool {
             }
             Happened::Silence => break,
         }
+        desk.settle();
         desk.show();
     }
     desk.clear();
@@ -73,14 +93,18 @@ fn notice(open: &Open) -> String {
 impl Desk {
     /// Does what a key says; `false`: it is enough.
     fn takes(&mut self, key: char) -> bool {
+        // What comes with a key may be the next request already.
+        self.settle();
         match std::mem::replace(&mut self.mode, Mode::Keys) {
             Mode::Word(open, mut word) => match key {
                 '\r' | '\n' => {
                     let word = word.trim();
                     self.answer(&open, &Answer::Deny((!word.is_empty()).then(|| word.to_owned())));
                 }
-                // Escape, Ctrl-C, Ctrl-D: not now.
-                '\u{1b}' | '\u{3}' | '\u{4}' => {}
+                // Escape: not now. What else is typed of that word is no answer.
+                '\u{1b}' => self.quiet.begin(),
+                // Ctrl-C, Ctrl-D: enough.
+                '\u{3}' | '\u{4}' => return false,
                 _ => {
                     match key {
                         '\u{8}' | '\u{7f}' => drop(word.pop()),
@@ -99,6 +123,9 @@ impl Desk {
         if matches!(key, 'q' | '\u{3}' | '\u{4}') {
             return false;
         }
+        if self.quiet.swallows() {
+            return true;
+        }
         let Some(open) = self.shown().cloned() else { return true };
         match key {
             'o' => self.answer(&open, &Answer::Once),
@@ -114,6 +141,19 @@ impl Desk {
     fn shown(&self) -> Option<&Open> {
         let count = self.feed.open.len();
         (count > 0).then(|| &self.feed.open[self.at % count])
+    }
+
+    /// Where another request is shown than before, no key that was typed is for it.
+    fn settle(&mut self) {
+        let shown = match &self.mode {
+            Mode::Word(open, _) => Some(&**open),
+            Mode::Keys => self.shown(),
+        };
+        let shown = shown.map(|open| (open.live.session.clone(), open.request.number));
+        if self.quiet.looks_at(shown) {
+            // One that can't be emptied is waited out.
+            let _ = tcflush(stdin(), FlushArg::TCIFLUSH);
+        }
     }
 
     fn answer(&mut self, open: &Open, said: &Answer) {
@@ -151,7 +191,11 @@ impl Desk {
                 let more = if count > 1 { format!("  n next of {count}") } else { String::new() };
                 let time = words(a_while(open));
                 let keys = format!("  o once  t for {time}  s for the session  d no{more}  q quit");
-                lines.push(styled(NAME, keep_start(&keys, width)));
+                lines.push(if self.quiet.left().is_some() {
+                    styled(FAINT, "  keys answer in a moment")
+                } else {
+                    styled(NAME, keep_start(&keys, width))
+                });
                 lines
             }
             (Mode::Keys, None) => vec![styled(FAINT, "nothing is asked for; q quits")],

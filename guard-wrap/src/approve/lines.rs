@@ -3,6 +3,7 @@
 use super::feed::{Feed, Happened, Open};
 use super::{Answer, answer};
 use crate::asking::sentence;
+use crate::asking::target::TargetError;
 use crate::overrides::shown;
 use crate::render::{self, print};
 use helper_daemon::denial::printable;
@@ -29,7 +30,10 @@ pub(super) fn run(mut feed: Feed) -> bool {
             Happened::Silence => break,
         }
     }
-    all_taken
+    if !feed.any {
+        render::problem(&TargetError::None);
+    }
+    all_taken && feed.any
 }
 
 /// A request on one line.

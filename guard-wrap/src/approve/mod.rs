@@ -5,6 +5,7 @@
 //! | [`feed`] | what is asked for in all of the person's live sessions |
 //! | [`lines`] | answers as lines, where there is no terminal |
 //! | [`keys`] | one key each, on a terminal |
+//! | [`quiet`] | when a key answers nothing, as nobody has read what it would answer |
 //! | [`notify`] | telling the desktop of what has come in |
 //!
 //! Whether it is granted is the helper's to say, which knows from the kernel who answers.
@@ -13,14 +14,15 @@ mod feed;
 mod keys;
 mod lines;
 mod notify;
+mod quiet;
 
 use crate::asking::AskError;
-use crate::asking::target::places;
+use crate::asking::target::{LAST, TargetError, places};
 use crate::cli::ApproveArgs;
 use crate::overrides::expiry;
 use crate::render;
 use feed::Open;
-use helper_daemon::client::live;
+use helper_daemon::client::live::{self, Places};
 use helper_daemon::protocol::{AccessRequest, Decision};
 use jiff::{SignedDuration, Timestamp};
 use std::io::{IsTerminal, stderr, stdin};
@@ -62,13 +64,30 @@ pub(crate) fn run(args: &ApproveArgs) -> ExitCode {
         ));
         return ExitCode::FAILURE;
     }
-    let feed = match feed::open(places, args.session.clone()) {
+    let only = match args.session.as_deref().map(|wanted| meant(wanted, &places)).transpose() {
+        Ok(only) => only,
+        Err(error) => return failed(&error),
+    };
+    let feed = match feed::open(places, only) {
         Ok(feed) => feed,
         Err(error) => return failed(&error),
     };
     let done =
         if stdin().is_terminal() && stderr().is_terminal() { keys::run(feed) } else { lines::run(feed) };
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What the names begin with of the sessions that are meant; there must be one now.
+fn meant(wanted: &str, places: &Places) -> Result<String, AskError> {
+    let live = live::all(places)?;
+    let found = if wanted == LAST {
+        Ok(live.last().ok_or(TargetError::None)?.0.session.to_string())
+    } else if !wanted.is_empty() && live.iter().any(|(live, _)| live.session.as_str().starts_with(wanted)) {
+        Ok(wanted.to_owned())
+    } else {
+        Err(TargetError::Unknown(wanted.to_owned()))
+    };
+    Ok(found?)
 }
 
 fn failed(error: &AskError) -> ExitCode {

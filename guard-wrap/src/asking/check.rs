@@ -1,6 +1,6 @@
 //! `es-guard check`.
 
-use super::target::{LAST, TargetError, find};
+use super::target::{Meant, TargetError, find};
 use super::{AskError, Status, named};
 use crate::cli::CheckArgs;
 use crate::overrides::shown;
@@ -36,12 +36,17 @@ pub(super) fn run(args: &CheckArgs) -> Result<Status, AskError> {
     if matches!(op, Op::Rename | Op::Exchange) != dest.is_some() {
         return Err(AskError::Paths);
     }
-    let (session, checked, request) = match find(&args.target) {
-        Ok(live) => {
+    let paths: Vec<&Path> = std::iter::once(path.as_path()).chain(dest.as_deref()).collect();
+    let mut by = String::new();
+    let (session, checked, request) = match find(&args.target, &paths) {
+        Ok(Meant { live, guessed }) => {
             let found = live.check(op, &path, dest.as_deref()).map_err(AskError::of(&live.session))?;
+            if guessed {
+                by = format!(" (session {})", live.session);
+            }
             (Some(live.session), found.0, found.1)
         }
-        Err(AskError::Target(TargetError::None)) if args.target.session == LAST => {
+        Err(AskError::Target(TargetError::None)) if args.target.is_last() => {
             (None, by_a_new_session(args, op, &path, dest.as_deref())?, None)
         }
         Err(error) => return Err(error),
@@ -60,7 +65,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Status, AskError> {
         }));
     } else {
         let asked = if status == Status::Pending { "; somebody was asked, and has not answered" } else { "" };
-        print(&format!("{}{asked}", sentence(op, &path, dest.as_deref(), &checked)));
+        print(&format!("{}{by}{asked}", sentence(op, &path, dest.as_deref(), &checked)));
     }
     Ok(status)
 }
@@ -103,7 +108,8 @@ pub(crate) fn sentence(op: Op, path: &Path, dest: Option<&Path>, checked: &Check
     let why = match checked.code {
         Code::Lost(Reason::Removed) => format!("it is in the zone {zone}"),
         Code::Lost(Reason::MovedOut) => format!("the zone {zone} does not protect it there"),
-        Code::Lost(Reason::ZoneMoved) => format!("it is or holds the zone {zone}"),
+        Code::Lost(Reason::ZoneMoved) if checked.zone.as_deref() == Some(path) => "it is the zone".to_owned(),
+        Code::Lost(Reason::ZoneMoved) => format!("it holds the zone {zone}"),
         Code::Lost(Reason::Clobbered) => format!("what is there is in the zone {zone}"),
         Code::Lost(Reason::Sealed) => "es-guard keeps it for itself".to_owned(),
         Code::Lost(reason) => reason.word().to_owned(),

@@ -15,7 +15,7 @@ use crate::render::{self, json, print};
 use crate::sessions::SessionsError;
 use crate::state::StateError;
 use helper_daemon::client::ClientError;
-use helper_daemon::protocol::{Refusal, RequestState};
+use helper_daemon::protocol::{Refusal, RefusalCode, RequestState};
 use helper_daemon::session::SessionId;
 pub(crate) use request::sentence;
 use serde::Serialize;
@@ -64,6 +64,8 @@ pub(crate) enum Status {
     Denied,
     /// Somebody was asked, and has not answered.
     Pending,
+    /// That can't be told, or could not be asked.
+    Unknown,
 }
 
 /// Exit status where it can't be told.
@@ -75,7 +77,16 @@ impl Status {
             Status::Allowed => 0,
             Status::Denied => 1,
             Status::Pending => 3,
+            Status::Unknown => UNKNOWN,
         })
+    }
+
+    /// Of what was not answered: only es-guard's own files are let through for nobody, anything else is no answer.
+    fn of_refusal(refusal: &Refusal) -> Self {
+        match refusal.code {
+            RefusalCode::EsGuardsOwn => Status::Denied,
+            _ => Status::Unknown,
+        }
     }
 
     fn of(state: &RequestState) -> Self {
@@ -115,12 +126,13 @@ fn ended(done: Result<Status, AskError>, as_json: bool) -> ExitCode {
     match done {
         Ok(status) => status.exit(),
         Err(AskError::Refused { session, refusal }) => {
+            let status = Status::of_refusal(&refusal);
             if as_json {
-                print(&json(&Refused { session: &session, status: Status::Denied, refusal: &refusal }));
+                print(&json(&Refused { session: &session, status, refusal: &refusal }));
             } else {
                 render::problem(&AskError::Refused { session, refusal });
             }
-            Status::Denied.exit()
+            status.exit()
         }
         Err(error) => {
             render::problem(&error);

@@ -6,6 +6,7 @@ use crate::cli::{RequestArgs, Until};
 use crate::overrides::{shown, until};
 use crate::render::{json, note, print};
 use helper_daemon::denial::printable;
+use helper_daemon::policy::operation::Op;
 use helper_daemon::protocol::{AccessRequest, RefusalCode, RequestState};
 use helper_daemon::session::SessionId;
 use serde::Serialize;
@@ -23,7 +24,8 @@ struct Told<'a> {
 }
 
 pub(super) fn run(args: &RequestArgs) -> Result<Status, AskError> {
-    let (live, path) = (find(&args.target)?, named(&args.path)?);
+    let path = named(&args.path)?;
+    let live = find(&args.target, &[&path])?.live;
     let seconds = match args.until {
         Some(Until::After(time)) => Some(time.as_secs().max(1) as u64),
         Some(Until::SessionEnds) | None => None,
@@ -74,14 +76,15 @@ fn already(
     if args.target.json {
         print(&json(&Told { session, status: Status::Allowed, code, request: None }));
     } else {
-        print(&format!("{} {words}", shown(path)));
+        print(&format!("{} {words} (session {session})", shown(path)));
     }
     Some(Status::Allowed)
 }
 
 /// What has become of a request, in a sentence.
 pub(crate) fn sentence(session: &SessionId, request: &AccessRequest) -> String {
-    let path = shown(&request.path);
+    let only = |op: Option<Op>| op.map(|op| format!(" ({} only)", op.word())).unwrap_or_default();
+    let path = format!("{}{}", shown(&request.path), only(request.op));
     match &request.state {
         RequestState::Pending => {
             let times =
@@ -95,7 +98,8 @@ pub(crate) fn sentence(session: &SessionId, request: &AccessRequest) -> String {
             format!("{path} is let through once, until {}", until(granted.expires_at))
         }
         RequestState::Granted { granted } => {
-            format!("{} is let through, until {}", shown(&granted.path), until(granted.expires_at))
+            let path = format!("{}{}", shown(&granted.path), only(granted.op));
+            format!("{path} is let through, until {}", until(granted.expires_at))
         }
         RequestState::Denied { word, .. } => {
             let word =

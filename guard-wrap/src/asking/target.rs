@@ -4,6 +4,7 @@ use super::AskError;
 use crate::cli::Target;
 use crate::state::StateFolder;
 use helper_daemon::client::live::{self, Live, Places};
+use helper_daemon::protocol::Description;
 use helper_daemon::session::SessionId;
 use std::path::Path;
 
@@ -24,19 +25,60 @@ pub(crate) fn places(helper: Option<&Path>) -> Result<Places, AskError> {
     Ok(Places { state, helper: helper.map(Path::to_owned) })
 }
 
-/// The session that is meant: inside one that one, unless another is named.
-pub(crate) fn find(target: &Target) -> Result<Live, AskError> {
+/// A session that is meant.
+pub(crate) struct Meant {
+    pub(crate) live: Live,
+    /// Whether it may be another than whoever asks thinks of: it was not named, and is not the only one.
+    pub(crate) guessed: bool,
+}
+
+/// The session that is meant: the one that is named; else inside one that one; else the one that guards one of these
+/// paths; else the last.
+pub(crate) fn find(target: &Target, paths: &[&Path]) -> Result<Meant, AskError> {
     let places = places(target.helper.as_deref())?;
-    if target.session == LAST
+    if target.is_last()
         && let Some(live) = live::inside(&places)
     {
-        return Ok(live);
+        return Ok(Meant { live, guessed: false });
     }
-    let mut live: Vec<Live> = live::all(&places)?.into_iter().map(|(live, _)| live).collect();
-    let name = choose(&target.session, live.iter().map(|live| live.session.clone()).collect())?;
-    // Two users may have one of the same name: which is meant is the helper's to say.
-    let at = live.iter().position(|live| live.session == name).unwrap_or_default();
-    Ok(live.swap_remove(at))
+    let mut all = live::all(&places)?;
+    let at = match &target.session {
+        Some(wanted) => {
+            let name = choose(wanted, all.iter().map(|(live, _)| live.session.clone()).collect())?;
+            // Two users may have one of the same name: which is meant is the helper's to say.
+            all.iter().position(|(live, _)| live.session == name).unwrap_or_default()
+        }
+        None => {
+            let zones: Vec<&[String]> = all.iter().map(|(_, told)| told.zones.as_slice()).collect();
+            guarding(&zones, paths).or(all.len().checked_sub(1)).ok_or(TargetError::None)?
+        }
+    };
+    let guards = |(_, told): &(Live, Description)| guarding(&[&told.zones], paths).is_some();
+    let guessed = target.session.is_none() && (all.len() > 1 || !paths.is_empty() && !guards(&all[at]));
+    Ok(Meant { live: all.swap_remove(at).0, guessed })
+}
+
+/// Which of the sessions with these zones, the oldest first, guards one of the paths: that of the innermost zone, of
+/// several the newest. Else one that guards something below.
+fn guarding(zones: &[&[String]], paths: &[&Path]) -> Option<usize> {
+    let best = |rank: fn(&Path, &Path) -> Option<usize>| {
+        let rank_of = |zones: &[String]| {
+            let each =
+                zones.iter().flat_map(|zone| paths.iter().map(move |path| rank(Path::new(zone), path)));
+            each.flatten().max()
+        };
+        let ranked = zones.iter().enumerate().filter_map(|(at, zones)| rank_of(zones).map(|rank| (rank, at)));
+        ranked.max().map(|(_, at)| at)
+    };
+    best(|zone, path| path.starts_with(zone).then(|| zone.components().count()))
+        .or_else(|| best(|zone, path| zone.starts_with(path).then_some(0)))
+}
+
+impl Target {
+    /// Whether no other than the last is named.
+    pub(crate) fn is_last(&self) -> bool {
+        self.session.as_deref().is_none_or(|name| name == LAST)
+    }
 }
 
 /// The last one.
@@ -69,6 +111,24 @@ mod tests {
     fn chosen(wanted: &str, live: &[&str]) -> String {
         let live = live.iter().filter_map(|name| SessionId::parse(name)).collect();
         choose(wanted, live).map_or_else(|error| error.to_string(), |name| name.to_string())
+    }
+
+    #[test]
+    fn the_session_of_the_innermost_zone_guards_a_path() {
+        let zones =
+            [vec!["/p".to_owned()], vec!["/q".into()], vec!["/p/in".into(), "/r".into()], vec!["/q".into()]];
+        let zones: Vec<&[String]> = zones.iter().map(Vec::as_slice).collect();
+        let of = |paths: &[&str]| {
+            let paths: Vec<&Path> = paths.iter().map(Path::new).collect();
+            guarding(&zones, &paths)
+        };
+        assert_eq!(of(&["/p/a"]), Some(0));
+        assert_eq!(of(&["/p/in/a"]), Some(2));
+        assert_eq!(of(&["/p/inner"]), Some(0));
+        assert_eq!(of(&["/q"]), Some(3));
+        assert_eq!(of(&["/tmp/x", "/r/x"]), Some(2));
+        assert_eq!(of(&["/"]), Some(3));
+        assert_eq!((of(&["/s"]), of(&[])), (None, None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `es-guard why`: the last denial, or that of a path: what, by which zone, why, and what to do.
 
-use super::target::{TargetError, find};
+use super::target::{LAST, Meant, TargetError, find};
 use super::{AskError, Status, check, named, request};
 use crate::cli::WhyArgs;
 use crate::overrides::shown;
@@ -43,8 +43,8 @@ struct DenialTold {
 
 pub(super) fn run(args: &WhyArgs) -> Result<Status, AskError> {
     let path = args.path.as_deref().map(named).transpose()?;
-    match find(&args.target) {
-        Ok(live) => of_live(args, &live, path.as_deref()),
+    match find(&args.target, path.as_deref().as_slice()) {
+        Ok(Meant { live, .. }) => of_live(args, &live, path.as_deref()),
         // What was blocked is in the ledger.
         Err(AskError::Target(TargetError::None | TargetError::Unknown(_))) => {
             of_ledger(args, path.as_deref())
@@ -76,7 +76,7 @@ fn of_live(args: &WhyArgs, live: &Live, path: Option<&Path>) -> Result<Status, A
 }
 
 fn of_ledger(args: &WhyArgs, path: Option<&Path>) -> Result<Status, AskError> {
-    let (session, contents) = sessions::ledger_of(&args.target.session)?;
+    let (session, contents) = sessions::ledger_of(args.target.session.as_deref().unwrap_or(LAST))?;
     let denial = last(contents.denials().map(|(_, denial)| denial).collect(), path);
     if !args.target.json {
         note(&format!("session {session} is over"));

@@ -59,7 +59,7 @@ pub(crate) struct RequestArgs {
 /// `es-guard approve`.
 #[derive(Debug, Args)]
 pub(crate) struct ApproveArgs {
-    /// Only what is asked in this session, or in those whose name begins so
+    /// Only what is asked in this session, in those whose name begins so, or in the `last`
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
     /// Where the system's helper listens

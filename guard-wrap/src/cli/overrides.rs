@@ -22,9 +22,10 @@ pub(crate) enum OverrideCommand {
 /// Which session is meant, and where it is asked for.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
-    /// A live session, or the beginning of its name if that is unique, or `last`; inside a session it is that one
-    #[arg(long, value_name = "ID", default_value = "last")]
-    pub(crate) session: String,
+    /// A live session, or the beginning of its name if that is unique, or `last`. Without it: inside a session that
+    /// one, else the one that guards the path, else the last
+    #[arg(long, value_name = "ID")]
+    pub(crate) session: Option<String>,
     /// Where the system's helper listens
     #[arg(long, value_name = "SOCKET")]
     pub(crate) helper: Option<PathBuf>,

@@ -17,6 +17,11 @@ pub(crate) enum PlanError {
     ZoneDenied(PathBuf),
     #[error("guard the zone {path}: {source}. Name another with --zone")]
     ZoneUnresolved { path: PathBuf, source: io::Error },
+    #[error(
+        "guard anything: no zone of the policy file {file} exists: {}. Make one of them, or name one that exists with --zone",
+        zones.join(", ")
+    )]
+    NoZoneIsThere { file: PathBuf, zones: Vec<String> },
     #[error("find the current directory: {0}. Change to a directory that exists")]
     CurrentDirectory(io::Error),
     #[error(

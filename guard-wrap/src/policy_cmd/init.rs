@@ -2,10 +2,12 @@
 
 use super::PolicyError;
 use crate::cli::PolicyInitArgs;
+use crate::plan::place::resolve_name;
 use crate::plan::{Asked, Plan, PlanError};
 use crate::render::fit::under_home;
 use crate::render::{json, note, print};
 use crate::state::{default_policy, home};
+use helper_daemon::denial::printable;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -16,7 +18,8 @@ pub(super) fn run(args: &PolicyInitArgs) -> Result<(), PolicyError> {
     // The project, as if there were no policy file yet.
     let cwd = std::env::current_dir().map_err(PlanError::CurrentDirectory)?;
     let project = Plan::new(&Asked::nothing(&home, &cwd))?.project().to_owned();
-    let path = args.policy.as_ref().map_or_else(|| default_policy(&home), |path| cwd.join(path));
+    let path =
+        args.policy.as_ref().map_or_else(|| default_policy(&home), |path| resolve_name(&cwd.join(path)));
     let text = example(&project, &home)?;
     let unwritten = |source: std::io::Error| match source.kind() {
         ErrorKind::AlreadyExists => PolicyError::Exists(path.clone()),
@@ -28,7 +31,11 @@ pub(super) fn run(args: &PolicyInitArgs) -> Result<(), PolicyError> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
     file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(unwritten)?;
     print(&format!("{} guards {}", under_home(&path, Some(&home)), under_home(&project, Some(&home))));
-    note("edit it, then try: es-guard policy check");
+    let named = args.policy.as_ref().map(|_| {
+        let path = path.to_string_lossy();
+        format!(" --policy {}", shlex::try_quote(&printable(&path)).unwrap_or("FILE".into()))
+    });
+    note(&format!("edit it, then try: es-guard policy check{}", named.unwrap_or_default()));
     Ok(())
 }
 

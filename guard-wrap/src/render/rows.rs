@@ -91,16 +91,25 @@ fn grouped(group: &[&Entry], report: &Report, home: Option<&Path>) -> Cells {
     let first = row(group[0], report, home);
     let denial = &group[0].denial;
     let dir = denial.path.parent().unwrap_or(Path::new("/"));
-    let dir = if dir == denial.zone { ".".to_owned() } else { place(dir, &denial.zone, report, home) };
+    let dir = if dir == denial.zone && is_the_only(&denial.zone, report) {
+        ".".to_owned()
+    } else {
+        place(dir, &denial.zone, report, home)
+    };
     let from = format!("{}/ ({} blocked)", dir.trim_end_matches('/'), group.len());
     Cells { from, to: None, ..first }
 }
 
-/// A path as it is shown: relative to its zone; with several zones, with the zone's own name before it.
+/// Whether a zone is the person's, and there is no other.
+fn is_the_only(zone: &Path, report: &Report) -> bool {
+    report.zones.len() == 1 && zone == Path::new(&report.zones[0])
+}
+
+/// A path as it is shown: relative to the person's zone, where that is the only one; else whole, as two zones may be
+/// called the same, and es-guard's own files are in none of them.
 fn place(path: &Path, zone: &Path, report: &Report, home: Option<&Path>) -> String {
-    let base = if report.zones.len() > 1 { zone.parent().unwrap_or(zone) } else { zone };
-    match path.strip_prefix(base) {
-        Ok(below) if path.starts_with(zone) && !below.as_os_str().is_empty() => {
+    match path.strip_prefix(zone) {
+        Ok(below) if is_the_only(zone, report) && !below.as_os_str().is_empty() => {
             printable(&below.to_string_lossy())
         }
         _ => under_home(path, home),
@@ -184,7 +193,17 @@ mod tests {
     fn with_several_zones_each_is_named() {
         let several =
             super::Report { zones: vec!["/p".into(), "/q".into()], ..report(vec![denial("/p/src/a")]) };
-        assert!(all(&several, 80, None).contains("p/src/a"));
+        assert!(all(&several, 80, None).contains("  /p/src/a  "));
+        let many = (0..3).map(|n| denial(&format!("/p/{n}"))).collect();
+        let several = Report { zones: several.zones, ..report(many) };
+        assert!(at_most(&several, 1, 80, Some(Path::new("/h"))).0.contains("  /p/ (3 blocked)  "));
+    }
+
+    #[test]
+    fn what_es_guard_keeps_is_not_shown_as_if_in_the_project() {
+        let own = Denial { zone: "/h/.codex/es-guard".into(), ..denial("/h/.codex/es-guard/sessions") };
+        let text = all(&report(vec![own]), 80, Some(Path::new("/h")));
+        assert!(text.contains("  ~/.codex/es-guard/sessions  "), "{text}");
     }
 
     #[test]

@@ -66,7 +66,8 @@ fn narrowed(args: &WrapArgs, outer: &Live) -> Result<Compiled, NestedError> {
     let (home, cwd) = (home()?, std::env::current_dir().map_err(PlanError::CurrentDirectory)?);
     let (zones, policy) = (&args.zones, args.policy.as_deref());
     let asked = Asked { zones, on_delete: args.on_delete.into(), policy, ..Asked::nothing(&home, &cwd) };
-    let compiled = Plan::new(&asked)?.compile()?;
+    let plan = Plan::new(&asked)?;
+    let compiled = plan.compile()?.with_a_zone(&plan)?;
     let refused = |source| NestedError::Refused { session: outer.session.clone(), source };
     outer.narrow(&compiled.policy).map_err(refused)?;
     Ok(compiled)

@@ -27,6 +27,8 @@ pub(super) enum ProgramError {
     Missing(String),
     #[error("start `{0}`: it is not executable. Check its permissions")]
     NotExecutable(String),
+    #[error("start `{0}`: it is a directory. Name a program in it, or a command in PATH")]
+    Directory(String),
     #[error("start the agent: an argument has a NUL byte in it, which no command can be given")]
     Nul,
     #[error(transparent)]
@@ -38,7 +40,7 @@ impl ProgramError {
     pub(super) fn status(&self) -> u8 {
         match self {
             ProgramError::NotInPath(_) | ProgramError::Missing(_) => 127,
-            ProgramError::NotExecutable(_) => 126,
+            ProgramError::NotExecutable(_) | ProgramError::Directory(_) => 126,
             ProgramError::Nul | ProgramError::Elsewhere(_) => crate::cli::NOTHING_RAN,
         }
     }
@@ -54,6 +56,9 @@ impl Program {
             let path = Path::new(name);
             if std::fs::metadata(path).is_err() {
                 return Err(ProgramError::Missing(shown()));
+            }
+            if path.is_dir() {
+                return Err(ProgramError::Directory(shown()));
             }
             if !is_executable(path) {
                 return Err(ProgramError::NotExecutable(shown()));

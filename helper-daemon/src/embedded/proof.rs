@@ -37,8 +37,9 @@ impl Tries {
         if self.canary != Errno::EPERM as i32 {
             return Err(Unproven::NotDenied(self.canary));
         }
-        // EPERM can come from anywhere: the guard must know of it, at that path and for that reason.
-        if self.recorded != Some(Reason::Removed) {
+        // EPERM can come from anywhere: the guard must know of it, at that path and for that reason: it is in a zone,
+        // or in one that es-guard keeps for itself.
+        if !matches!(self.recorded, Some(Reason::Removed | Reason::Sealed)) {
             return Err(Unproven::DeniedOtherwise(self.recorded));
         }
         if self.control != 0 {
@@ -110,6 +111,7 @@ mod tests {
     #[test]
     fn a_guard_that_denies_the_one_and_lets_the_other_go_holds() {
         assert_eq!(proven(Some(Word::Proof(EPERM, 0)), REMOVED), Ok(()));
+        assert_eq!(proven(Some(Word::Proof(EPERM, 0)), Some(Reason::Sealed)), Ok(()));
     }
 
     #[test]

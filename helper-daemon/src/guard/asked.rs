@@ -189,7 +189,7 @@ impl Local {
         let operation = operation(op, place(path), dest.map(place)).ok_or(RefusalCode::BadOperation)?;
         let rules = self.rules();
         let checked = check(&rules.judged_by(), &operation, now);
-        let for_it = rules.requests.last_for(path).or_else(|| rules.requests.last_for(dest?));
+        let for_it = rules.requests.last_for(path, op).or_else(|| rules.requests.last_for(dest?, op));
         Ok((checked, for_it.cloned()))
     }
 

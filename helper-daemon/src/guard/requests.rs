@@ -130,9 +130,12 @@ impl Requests {
         self.all().find(|request| request.number == number)
     }
 
-    /// The last one for a path or something that holds it.
-    pub(super) fn last_for(&self, path: &Path) -> Option<&AccessRequest> {
-        self.all().filter(|request| path.starts_with(&request.path)).max_by_key(|request| request.number)
+    /// The last one for a path or something that holds it, and this operation.
+    pub(super) fn last_for(&self, path: &Path, op: Op) -> Option<&AccessRequest> {
+        let covers = |request: &&AccessRequest| {
+            path.starts_with(&request.path) && request.op.is_none_or(|asked| asked == op)
+        };
+        self.all().filter(covers).max_by_key(|request| request.number)
     }
 
     fn all(&self) -> impl Iterator<Item = &AccessRequest> {
@@ -202,8 +205,11 @@ mod tests {
         let Ok(Made::Again(again)) = requests.add(wish("/p/a"), 129) else { panic!("a new one") };
         assert_eq!((again.number, &again.state), (1, &denied()));
         assert_eq!(number(requests.add(wish("/p/a"), 130)), Ok((2, 1)));
-        assert_eq!(requests.last_for(Path::new("/p/a/x")).unwrap().number, 2);
-        assert_eq!(requests.last_for(Path::new("/p/b")), None);
+        assert_eq!(requests.last_for(Path::new("/p/a/x"), Op::Unlink).unwrap().number, 2);
+        assert_eq!(requests.last_for(Path::new("/p/b"), Op::Unlink), None);
+        requests.add(Wish { op: Some(Op::Rmdir), ..wish("/p/b") }, 200).unwrap();
+        assert_eq!(requests.last_for(Path::new("/p/b/x"), Op::Unlink), None);
+        assert_eq!(requests.last_for(Path::new("/p/b/x"), Op::Rmdir).unwrap().number, 3);
     }
 
     #[test]

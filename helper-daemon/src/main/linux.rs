@@ -58,7 +58,8 @@ Examples:
   es-guard-helper --socket /run/h.sock --state /root/h --account daemon
 
 SIGHUP: tell which sessions are guarded, and look anew at the account; no session is touched.
-SIGTERM, SIGINT: end. Guarded operations of live sessions fail from then on.";
+SIGTERM, SIGINT: end. Live sessions stay guarded: their workers judge on, and come back to the next
+helper. Only when a worker ends, too, do the guarded operations of its session fail.";
 
 /// Why the helper can't run.
 #[derive(Debug, thiserror::Error)]

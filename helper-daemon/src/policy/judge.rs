@@ -117,7 +117,7 @@ fn judge_by(policy: &Policy, operation: &Operation, when: Circumstances) -> Verd
         Operation::Write(place) => court.sealed(place),
         Operation::Cover(place) => court.covered(place),
     };
-    let Some((zone, reason)) = found else { return Verdict::Allow };
+    let Some((zone, reason)) = found.map(|found| court.kept(operation, found)) else { return Verdict::Allow };
     let loss = Loss { zone: zone.path.clone(), reason };
     // A zone itself, and what es-guard keeps, can't be brought back from a stash.
     let can_be_kept =
@@ -210,6 +210,13 @@ impl<'a> Court<'a> {
     fn sealed(&self, place: &Place) -> Finding<'a> {
         let zone = place.paths.iter().find_map(|path| self.policy.seals(path))?;
         Some((zone, Reason::Sealed))
+    }
+
+    /// What is refused for the sake of what es-guard keeps is nobody's to let through, and is called so, also where a
+    /// zone of the person's is around it.
+    fn kept(&self, operation: &Operation, (zone, reason): (&'a Zone, Reason)) -> (&'a Zone, Reason) {
+        let sealed = operation.places().find_map(|place| self.sealed(place));
+        sealed.unwrap_or(if zone.internal { (zone, Reason::Sealed) } else { (zone, reason) })
     }
 
     /// Mounted over, a place is hidden with all below it.

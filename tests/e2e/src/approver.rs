@@ -24,7 +24,16 @@ impl Approver {
     /// # Panics
     /// When it can't be started.
     pub fn start(play: &Play) -> Self {
-        let mut command = play.stage.guard(&play.sandbox, &["approve", "--helper", &play.helper()]);
+        Self::of(play, &[])
+    }
+
+    /// The same, with these options.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    pub fn of(play: &Play, options: &[&str]) -> Self {
+        let args = [&["approve", "--helper", &play.helper()], options].concat();
+        let mut command = play.stage.guard(&play.sandbox, &args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("an approver");
         let words = child.stdin.take().expect("a pipe");

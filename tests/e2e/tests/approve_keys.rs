@@ -73,18 +73,23 @@ fn seccomp_one_key_answers_each() {
             &mut play,
             &mut terminal,
             "request zone/b --reason 'once' --op unlink",
-            &["/zone/b (unlink only)"],
+            &["/zone/b (unlink only)", "o once"],
         );
         terminal.keys("o", "is let through");
         assert!(play.removes("b"));
         assert!(!play.removes("b"));
-        asks(&mut play, &mut terminal, "request zone/c --reason 'all day'", &["/zone/c", "t for 10 minutes"]);
+        asks(
+            &mut play,
+            &mut terminal,
+            "request zone/c --reason 'all day'",
+            &["/zone/c", "t for 10 minutes", "q quit"],
+        );
         terminal.keys("s", "is let through");
         assert!(play.removes("c"));
         // A key that means nothing does nothing; Escape leaves the question open.
-        asks(&mut play, &mut terminal, "request zone/d --reason 'why not'", &["/zone/d", "q quit"]);
+        asks(&mut play, &mut terminal, "request zone/d --reason 'why not'", &["/zone/d", "o once"]);
         terminal.keys("xd", "a word to the agent (Enter: none):");
-        terminal.keys("\x1b", "q quit");
+        terminal.keys("\x1b", "o once");
         terminal.keys("d", "(Enter: none):");
         terminal.keys("it is the only one\x7f\x7f\x7fcopy\r", "it is the only copy");
         assert!(!play.removes("d"));
@@ -120,6 +125,7 @@ fn seccomp_several_wait_and_the_next_is_shown_by_a_key() {
         let mut terminal = approves_what_waits(&play);
         terminal.shows("n next of 2");
         terminal.keys("n", "/zone/b");
+        terminal.shows("o once");
         terminal.keys("o", "is let through");
         // Another person at another terminal has answered meanwhile: it goes from this one's list.
         terminal.shows("/zone/a");
@@ -138,4 +144,49 @@ fn approves_what_waits(play: &Play) -> Terminal {
     terminal.command("stty -g > before");
     terminal.line(&format!("$STAGE/es-guard approve --helper {}", play.helper()), "/zone/a");
     terminal
+}
+
+#[test]
+fn seccomp_keys_typed_ahead_answer_only_what_was_read() {
+    for mut play in all_plays() {
+        agent_says(&mut play, "request zone/a --reason first");
+        agent_says(&mut play, "request zone/b --reason second");
+        let mut terminal = approves_what_waits(&play);
+        terminal.shows("n next of 2");
+        // The second one was not on the screen when its key was pressed.
+        terminal.keys("oo", "zone/a is let through once");
+        terminal.shows("/zone/b");
+        terminal.shows("o once");
+        assert!(play.removes("a") && !play.removes("b"));
+        // Nor was this one, when another person's answer has taken away the one before.
+        agent_says(&mut play, "request zone/c --reason third");
+        terminal.shows("n next of 2");
+        let granted = play.person(&["override", "grant", &play.path("b").display().to_string()]);
+        assert!(granted.status.success(), "{granted:?}");
+        terminal.shows("/zone/c");
+        terminal.keys("s", "o once");
+        assert!(!play.removes("c"));
+        // Whoever leaves in the middle of a word has answered nothing, whatever was typed after it.
+        terminal.keys("dnot th", "a word to the agent (Enter: none): not th");
+        terminal.keys(CTRL_C, PROMPT);
+        terminal.line("stty -g | cmp - before && echo sa''me", "same");
+        terminal.close();
+        let (status, told) = agent_says(&mut play, "request zone/c --reason third");
+        assert_eq!((status, &told["status"]), (3, &json!("pending")), "{told}");
+    }
+}
+
+#[test]
+fn seccomp_a_key_typed_before_the_first_request_is_shown_answers_nothing() {
+    for mut play in all_plays() {
+        agent_says(&mut play, "request zone/a --reason first");
+        let mut terminal = Terminal::open(&play.stage, &play.sandbox, false);
+        terminal.command("stty -g > before");
+        terminal.types(&format!("$STAGE/es-guard approve --helper {}\rsss", play.helper()));
+        terminal.shows("/zone/a");
+        terminal.shows("o once");
+        terminal.keys("q", PROMPT);
+        terminal.close();
+        assert!(!play.removes("a"));
+    }
 }

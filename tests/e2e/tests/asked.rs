@@ -32,6 +32,17 @@ fn seccomp_asked_a_hundred_times_it_is_one_request_and_then_it_is_enough() {
         }
         let answers = play.agent.says("cat many | grep -c asked_too_often");
         assert!(answers.parse::<u32>().expect("a number") > 50, "{answers}");
+        // It is nobody's no.
+        let long = format!("request zone/b --reason {}", "x".repeat(1025));
+        for (line, code) in [("request zone/z --reason more", "asked_too_often"), (&long, "reason_too_long")]
+        {
+            let (status, told) = agent_says(&mut play, line);
+            assert_eq!(
+                (status, &told["status"], &told["code"]),
+                (2, &json!("unknown"), &json!(code)),
+                "{told}"
+            );
+        }
         let pending = desk.asks(USER, &json!({"request": "requests", "session": session}));
         assert!(pending["requests"].as_array().expect("a list").len() <= 16);
         assert!(story(&contents(&play)).len() <= 16);
@@ -141,7 +152,7 @@ fn seccomp_names_and_reasons_drive_no_terminal() {
         let name = "zone/x\u{1b}[2J\u{7}y";
         std::fs::write(play.sandbox.root().join(name), "old").expect("a file");
         play.sandbox.hand_over();
-        let mut person = Approver::start(&play);
+        let mut person = Approver::of(&play, &["--session", "last"]);
         let ask = play.agents_words("request zone/x* --reason \"$(printf 'a\\033]0;b\\007\\nc')\"");
         assert_eq!(play.agent.does(&ask), 3);
         let shown = person.shows();

@@ -3,7 +3,7 @@
 
 use e2e::agent::Agent;
 use e2e::asking::grant;
-use e2e::guard::{Stage, Watchdog, eventually, ledgers};
+use e2e::guard::{Mode, Stage, Watchdog, eventually, ledgers};
 use e2e::play::{Play, mode, sandbox};
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, USER};
@@ -170,4 +170,51 @@ fn seccomp_whoever_follows_a_session_whose_helper_is_killed_is_told_so() {
     let (_, done) = follower.ends();
     assert!(done);
     agent.ends();
+}
+
+#[test]
+fn seccomp_whoever_asks_from_outside_is_answered_by_the_session_that_guards_the_path() {
+    let Some((stage, sandbox, mut first)) = embedded() else { return };
+    assert_eq!(first.does("true"), 0);
+    let ids = || -> Vec<String> {
+        let told = json(&stage, &sandbox, &["status", "--json", "--helper", "none"]);
+        let id = |told: &Value| told["session"]["id"].as_str().expect("a name").to_owned();
+        told.as_array().expect("a list").iter().map(id).collect()
+    };
+    let of_first = ids().pop().expect("a session");
+    let later = sandbox.root().join("later");
+    std::fs::create_dir(&later).expect("a directory");
+    std::fs::write(later.join("x"), "old").expect("a file");
+    std::fs::write(sandbox.root().join("zone/a"), "old").expect("a file");
+    sandbox.hand_over();
+    // Names tell the order by the second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let mode = Mode::Guarded { zones: vec![later], policy: None };
+    let mut second = Agent::start(stage.command(&sandbox, &mode, "sh".as_ref()));
+    assert_eq!(second.does("true"), 0);
+    let of_second = ids().into_iter().find(|id| *id != of_first).expect("another session");
+    let says = |line: &str| {
+        let args: Vec<&str> = line.split(' ').chain(["--helper", "none"]).collect();
+        let output = stage.guard(&sandbox, &args).output().expect("an end");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+    };
+    let check = |line: &str| {
+        let (status, text) = says(line);
+        (status, text.contains(&of_first), text.contains(&of_second))
+    };
+    // The last one guards nothing there.
+    assert_eq!(check("check unlink zone/a"), (Some(1), true, false));
+    assert_eq!(check("check unlink later/x"), (Some(1), false, true));
+    assert_eq!(check("check unlink zone/a --session last"), (Some(0), false, false));
+    assert_eq!(check("check unlink zone/a --session last --json"), (Some(0), false, true));
+    assert_eq!(check("why zone/a"), (Some(1), true, false));
+    assert_eq!(check("request zone/a --reason old"), (Some(3), true, false));
+    assert_eq!(check("override grant zone/a"), (Some(0), true, false));
+    assert_eq!(first.does("rm zone/a"), 0);
+    assert_eq!(check("override revoke zone/a"), (Some(0), true, false));
+    // Where neither guards it, the last one answers, and is named.
+    assert_eq!(check("check unlink zone/../nowhere"), (Some(0), false, true));
+    first.ends();
+    second.ends();
 }

@@ -40,6 +40,31 @@ fn exchange(first: Place, second: Place) -> Option<Reason> {
     reason(Operation::Exchange { first, second })
 }
 
+/// Whichever zone of the person's is around it, and whatever would be done.
+#[test]
+fn what_es_guard_keeps_is_refused_as_its_own() {
+    let own = Zone { internal: true, ..Zone::new("/h/p/own") };
+    let policy = Policy { zones: vec![Zone::new("/h/p"), own], ..Policy::default() };
+    let file = |path: &str| Place::new(path, Some(Kind::Regular), false);
+    let dir = |path: &str| Place::new(path, Some(Kind::Directory), false);
+    let free = |path: &str| Place::new(path, None, false);
+    for operation in [
+        Operation::Unlink(file("/h/p/own/a")),
+        Operation::Rmdir(dir("/h/p/own")),
+        Operation::Rmdir(dir("/h/p/own/d")),
+        Operation::Rename { from: file("/h/p/own/a"), to: free("/x") },
+        Operation::Rename { from: file("/h/p/own/a"), to: free("/h/p/b") },
+        Operation::Rename { from: dir("/h/p/own"), to: free("/h/p/b") },
+        Operation::Rename { from: file("/x"), to: file("/h/p/own/a") },
+        Operation::Exchange { first: file("/h/p/own/a"), second: file("/h/p/b") },
+        Operation::Write(file("/h/p/own/a")),
+    ] {
+        let found = judge(&policy, &operation, Circumstances::default());
+        let Verdict::Deny(loss) = found else { panic!("{operation:?}: {found:?}") };
+        assert_eq!((loss.reason, loss.zone), (Reason::Sealed, "/h/p/own".into()), "{operation:?}");
+    }
+}
+
 #[test]
 fn removals() {
     assert_eq!(reason(Operation::Unlink(old("/p/a"))), Some(Reason::Removed));
@@ -149,7 +174,7 @@ fn a_replacer_gets_nothing_of_what_es_guard_keeps() {
     let mut policy = policy();
     policy.zones[0].internal = true;
     let verdict = judge(&policy, &Operation::Unlink(old("/p/a")), REPLACER);
-    assert_eq!(verdict, Verdict::Deny(loss(Reason::Removed)));
+    assert_eq!(verdict, Verdict::Deny(loss(Reason::Sealed)));
 }
 
 #[test]
