@@ -3,8 +3,9 @@
  * The decision. Pure: what the table says of a name's directories goes in, one by one, from the name upwards; a
  * verdict comes out. It knows neither maps nor the kernel, and is compiled by any C compiler.
  *
- *     es_begin; es_step for the name, for its directory, … for the root; es_end   for each path that a name has
- *     es_judge                                                                    of one name or two
+ *     es_begin; es_here and es_named for the name, for its directory, …; es_here for the root; es_end
+ *                                                                      … for each path that a name has
+ *     es_judge                                                         of one name or two
  *
  * It decides what `judge` in helper-daemon decides, for zones whose removals are denied; a property test holds both
  * to it.
@@ -15,39 +16,6 @@
 #include "layout.h"
 
 #define ES_INLINE static inline __attribute__((always_inline))
-
-/** A walk upwards. */
-struct es_walk {
-	es_u64 now;
-	es_u32 op;
-	es_u32 zero;
-	/** Zones that were met with nothing exempt below them. */
-	es_u64 guarding;
-	/** Zones that were met. */
-	es_u64 within;
-	/** Zones that an override on the way opens. */
-	es_u64 opened;
-	/** Zones that something exempt on the way ends. */
-	es_u64 exempted;
-	/** Zones that would go with the name: those of the first step. */
-	es_u64 carried;
-};
-
-/** What is known of a name. */
-struct es_place {
-	/** Zones that guard it, whatever is there. */
-	es_u64 guarding;
-	/** Zones that it lies in, whatever is exempt or overridden. */
-	es_u64 within;
-	/** Zones that are it, or below it. */
-	es_u64 carried;
-	/** enum es_kind: what is there. */
-	es_u32 kind;
-	/** Whether it is the session's own, a directory with all below it. */
-	es_u16 own;
-	/** Whether where it lies could not be told, and a zone is on its file system. */
-	es_u16 unclear;
-};
 
 /** What is decided. */
 struct es_verdict {
@@ -66,6 +34,7 @@ ES_INLINE void es_begin(struct es_walk *walk, es_u32 op, es_u64 now)
 	walk->within = 0;
 	walk->opened = 0;
 	walk->exempted = 0;
+	walk->exempting = 0;
 	walk->carried = 0;
 }
 
@@ -78,30 +47,26 @@ ES_INLINE void es_met(struct es_walk *walk, const struct es_entry *entry)
 		walk->opened |= entry->opens;
 }
 
-/**
- * One step: to the name itself at first, then to its directory, and so on. `here` is what the table says of the
- * directory that the name stands for, `named` of the name in its parent, either may be null; `exempt` are the zones
- * for which the name is exempt.
- */
-ES_INLINE void es_step(struct es_walk *walk, const struct es_entry *here, const struct es_entry *named,
-		       es_u64 exempt, int first)
+/** What the table says of the directory that a name stands for, or null. `first`: the walk begins here. */
+ES_INLINE void es_here(struct es_walk *walk, const struct es_entry *here, int first)
 {
-	es_u64 exempted = exempt;
+	if (!here)
+		return;
+	es_met(walk, here);
+	walk->exempting |= here->exempts;
+	if (first)
+		walk->carried |= here->carried;
+}
 
-	if (here) {
-		es_met(walk, here);
-		exempted |= here->exempts;
-		if (first)
-			walk->carried |= here->carried;
-	}
-	if (named) {
-		es_met(walk, named);
-		exempted |= named->exempts;
-		if (first)
-			walk->carried |= named->carried;
-	}
-	/* What is exempt is exempt from the zones above it. */
-	walk->exempted |= exempted;
+/**
+ * What the table says of a name in its directory, or null, once all is told that the name stands for. `exempt` are
+ * the zones from which the name itself is exempt. Whatever is exempt is so from the zones above it.
+ */
+ES_INLINE void es_named(struct es_walk *walk, const struct es_entry *named, es_u64 exempt, int first)
+{
+	es_here(walk, named, first);
+	walk->exempted |= walk->exempting | exempt;
+	walk->exempting = 0;
 }
 
 /** The end of one path of a name: it is guarded where any of its paths is. */

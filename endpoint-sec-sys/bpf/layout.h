@@ -30,6 +30,8 @@ typedef unsigned long long es_u64;
 #define ES_TEXT 16384
 /** Bytes of a command's arguments in a record. */
 #define ES_ARGUMENTS 1024
+/** Records that can be put together at a time. */
+#define ES_DESKS 16
 /** No zone, where a zone's number is expected. */
 #define ES_NO_ZONE 0xffffffffU
 /** Nanoseconds in one tick of a start time as `/proc/PID/stat` has it. */
@@ -154,51 +156,6 @@ struct es_session {
 	es_u64 forgotten;
 };
 
-/** A thread of a session. Value of the map `members`, whose key is the address of its task. */
-struct es_member {
-	es_u32 session;
-	/** Process id, in the first pid namespace; 0 before it has one. */
-	es_u32 tgid;
-	/** When the process began, in ticks, as `/proc/PID/stat` has it. */
-	es_u64 start;
-	/** Thread id. */
-	es_u32 pid;
-	/** 1: it has ended. */
-	es_u32 ended;
-	/** What a hook leaves for the one that follows it. */
-	struct es_pending {
-		es_u64 entry;
-		es_u64 other;
-		es_u64 mount;
-		es_u64 other_mount;
-		es_u64 inode;
-		es_u32 op;
-		es_u32 reason;
-		es_u32 zone;
-		es_u32 after;
-	} removal;
-	struct es_birth {
-		es_u64 entry;
-		es_u32 linked;
-		es_u32 zero;
-	} birth;
-};
-
-/** A process that is to become part of a session. Value of the map `joining`, whose key is its id. */
-struct es_joining {
-	es_u32 session;
-	/** How many of its threads were found. */
-	es_u32 found;
-	/** When it began, in ticks. */
-	es_u64 start;
-};
-
-/** A process of es-guard's own that no session may signal or trace. Value of the map `wards`, whose key is its id. */
-struct es_ward {
-	/** When it began, in ticks. */
-	es_u64 start;
-};
-
 /** A name that a session has made. Key of the map `own`. */
 struct es_own_key {
 	es_u64 parent;
@@ -228,8 +185,155 @@ struct es_directory_key {
 /** Value of the map `own_directories`. */
 struct es_directory {
 	es_u32 session;
-	/** 1: something that is not the session's own was put into it. */
+	/** 1: something that is not the session's own was put into it, or below. */
 	es_u32 foreign;
+	/** How many own directories are above it. */
+	es_u32 depth;
+	es_u32 zero;
+};
+
+/*
+ * What the programs keep of a thread from one hook to the next, and while they look: in its own memory, as a
+ * processor's could be taken over by another thread meanwhile. Nobody else reads it.
+ */
+
+/** A walk upwards. */
+struct es_walk {
+	es_u64 now;
+	es_u32 op;
+	es_u32 zero;
+	/** Zones that were met with nothing exempt below them. */
+	es_u64 guarding;
+	/** Zones that were met. */
+	es_u64 within;
+	/** Zones that an override on the way opens. */
+	es_u64 opened;
+	/** Zones that something exempt on the way ends. */
+	es_u64 exempted;
+	/** The same of the step that is not done yet. */
+	es_u64 exempting;
+	/** Zones that would go with the name: those of the first step. */
+	es_u64 carried;
+};
+
+/** What is known of a name. */
+struct es_place {
+	/** Zones that guard it, whatever is there. */
+	es_u64 guarding;
+	/** Zones that it lies in, whatever is exempt or overridden. */
+	es_u64 within;
+	/** Zones that are it, or below it. */
+	es_u64 carried;
+	/** enum es_kind: what is there. */
+	es_u32 kind;
+	/** Whether it is the session's own, a directory with all below it. */
+	es_u16 own;
+	/** Whether where it lies could not be told, and a zone is on its file system. */
+	es_u16 unclear;
+};
+
+/** A look upwards from a name. Addresses are the kernel's. */
+struct es_look {
+	struct es_walk walk;
+	es_u64 now;
+	es_u32 op;
+	/** 1: something could not be read. */
+	es_u32 failed;
+	es_u64 entry;
+	/** 0: inside the file system alone. */
+	es_u64 mount;
+	/** The entry before, whose name is not looked at yet; 0: none. */
+	es_u64 below;
+	es_u64 exempt_lengths;
+	es_u32 dev;
+	/** 1: nothing but the name itself was met yet. */
+	es_u32 first;
+	/** 1: it came to the top. */
+	es_u32 done;
+	/** 1: a mount shows a part of its file system only, so that the name has a further path inside it. */
+	es_u32 partial;
+	es_u32 hops;
+	es_u32 version;
+	struct es_exempt_key exempt;
+	struct es_name_key name;
+};
+
+/** What was found at a name. */
+struct es_found {
+	struct es_place place;
+	struct es_own_key key;
+	/** What stands there, as it would be kept; its `session` is 0 where it can't be told from a later file. */
+	struct es_own what;
+	es_u64 entry;
+	es_u64 mount;
+	es_u64 inode;
+};
+
+/** What becomes of what is kept of two names once an operation is let through. */
+struct es_after {
+	/** What is forgotten (1), and what is kept in its place (2). */
+	es_u32 at[2];
+	struct es_own what[2];
+	/** 1: the session's own goes away or is moved. */
+	es_u32 counts;
+	/** 1: something that is not its own comes into the directory of this name. */
+	es_u32 foreign[2];
+	es_u32 zero;
+};
+
+/** A removal that is judged and not yet done. */
+struct es_removal {
+	es_u64 entry[2];
+	es_u64 inode;
+	es_u32 op;
+	es_u32 reason;
+	es_u32 zone;
+	es_u32 zero;
+	struct es_after after;
+};
+
+/** A name that is about to be made. */
+struct es_birth {
+	es_u64 entry;
+	struct es_own_key key;
+	/** What was made last, or what gets a further name. */
+	es_u64 inode;
+	/** 1: a further name; 2: of older content. */
+	es_u32 linked;
+	/** 1: at a place that is guarded. */
+	es_u32 guarded;
+};
+
+/** A thread of a session. Value of the map `members`, whose key is the address of its task. */
+struct es_member {
+	es_u32 session;
+	/** Process id, in the first pid namespace; 0 before it has one. */
+	es_u32 tgid;
+	/** When the process began, in ticks, as `/proc/PID/stat` has it. */
+	es_u64 start;
+	/** Thread id. */
+	es_u32 pid;
+	/** 1: it has ended. */
+	es_u32 ended;
+	struct es_look look;
+	struct es_found found[2];
+	struct es_removal removal;
+	struct es_birth birth;
+};
+
+/** A process that is to become part of a session. Value of the map `joining`, whose key is its id. */
+struct es_joining {
+	es_u32 session;
+	/** How many of its threads were found. */
+	es_u32 found;
+	/** When it began, in ticks. */
+	es_u64 start;
+};
+
+/** A process of es-guard's own that no session may signal or trace. Value of the map `wards`, whose key is its id. */
+struct es_ward {
+	/** When it began, in ticks. */
+	es_u64 start;
 };
 
 /** What a record tells. */
@@ -277,6 +381,8 @@ struct es_record {
 	es_u32 flags;
 	/** enum es_kind of what is at both names. */
 	es_u32 kinds[2];
+	/** How many of a path's last names lie below the zone's root: 0 is the root itself; ES_NO_ZONE: it was not met. */
+	es_u32 below[2];
 	/** Of ES_SIGNAL and ES_MEDDLE, the process that was aimed at. */
 	es_u32 target;
 	es_u32 zero;
@@ -288,6 +394,22 @@ struct es_record {
 	/** Arguments, each with a NUL behind it; not a path. */
 	struct es_span argv;
 	es_u8 text[ES_TEXT];
+};
+
+/** Where a record is put together. Value of the map `desks`. */
+struct es_desk {
+	/** 1: in use. */
+	es_u32 busy;
+	/** How much of the text is. */
+	es_u32 at;
+	es_u64 entry;
+	es_u64 mount;
+	struct es_place_key key;
+	/** The name that is told, 0 or 1; anything else: no place of the table is looked for. */
+	es_u32 which;
+	/** Names that were told of it. */
+	es_u32 count;
+	struct es_record record;
 };
 
 #endif

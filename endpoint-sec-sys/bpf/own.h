@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What is a session's own: made by its tree at a name that was free.
+ *
+ * A name is told by its directory, its text (a keyed hash) and the inode that was made there, with its generation:
+ * whatever a person puts in its place is another one. Where a file system gives no generation nothing is its own.
+ * A directory is its own while nothing foreign was put into it, or into one below: whoever does so marks it. Where
+ * anything is unsure it is not the session's own, and so protected.
+ */
+#ifndef ES_OWN_H
+#define ES_OWN_H
+
+#include "walk.h"
+
+/* An own directory deeper than that in own directories counts as foreign: so far a mark climbs. */
+#define OWN_DEPTH 48
+
+static __noinline void hash_name(struct es_member *m, struct dentry *entry, struct es_own_key *key)
+{
+	es_u32 first = 0, second = 1;
+	es_u64 *one = bpf_map_lookup_elem(&secret, &first), *two = bpf_map_lookup_elem(&secret, &second);
+	const es_u64 *words = (const es_u64 *)m->look.name.name;
+	es_u64 a, b;
+
+	if (!one || !two || !read_name(m, entry))
+		return;
+	a = *one;
+	b = *two;
+	for (int i = 0; i < ES_NAME / 8; i++) {
+		a = (a ^ words[i]) * 0x9e3779b97f4a7c15ULL;
+		a ^= a >> 29;
+		b = (b + words[i]) * 0xd6e8feb86659fd93ULL;
+		b ^= b >> 32;
+	}
+	key->name[0] = a;
+	key->name[1] = b;
+}
+
+/* The key of a name, all but the device. */
+static __always_inline void key_of(struct es_member *m, struct dentry *entry, struct es_own_key *key)
+{
+	struct dentry *parent = GET(entry, d_parent);
+	struct inode *directory = GET(parent, d_inode);
+
+	key->parent = GET(directory, i_ino);
+	key->zero = 0;
+	hash_name(m, entry, key);
+}
+
+static __always_inline struct es_directory *directory_of(struct dentry *entry)
+{
+	struct es_directory_key key = {};
+	struct inode *inode = GET(entry, d_inode);
+
+	if (!inode)
+		return NULL;
+	key.ino = GET(inode, i_ino);
+	key.generation = GET(inode, i_generation);
+	key.dev = device_of(entry);
+	return bpf_map_lookup_elem(&own_directories, &key);
+}
+
+/* Something foreign was put into this directory. */
+static __noinline int mark(struct dentry *entry)
+{
+	struct dentry *above;
+
+	for (int i = 0; i < OWN_DEPTH + 2; i++) {
+		struct es_directory *directory = directory_of(entry);
+
+		if (!directory)
+			break;
+		directory->foreign = 1;
+		above = GET(entry, d_parent);
+		if (above == entry)
+			break;
+		entry = above;
+	}
+	return 0;
+}
+
+static __always_inline void mark_parent(struct dentry *entry)
+{
+	struct dentry *parent = GET(entry, d_parent);
+
+	mark(parent);
+}
+
+/* Whose what stands at the name is, and what would be kept of it. */
+static __noinline int identify(struct es_member *m, struct es_found *f, struct dentry *entry)
+{
+	struct inode *inode = GET(entry, d_inode);
+	struct es_own *kept;
+	struct es_directory *directory;
+	es_u32 links;
+
+	key_of(m, entry, &f->key);
+	if (!inode)
+		return 0;
+	links = GET(inode, i_nlink);
+	f->what.ino = GET(inode, i_ino);
+	f->what.generation = GET(inode, i_generation);
+	f->what.session = f->what.generation && f->key.name[0] ? m->session : 0;
+	f->what.linked = links > 1 && f->place.kind != ES_DIRECTORY;
+	kept = bpf_map_lookup_elem(&own, &f->key);
+	if (!kept || !f->what.session || kept->session != f->what.session || kept->ino != f->what.ino ||
+	    kept->generation != f->what.generation || (kept->linked && links < 2))
+		return 0;
+	f->what.linked = kept->linked;
+	/* The kernel itself removes empty directories alone. */
+	if (f->place.kind == ES_DIRECTORY && m->look.op != ES_RMDIR) {
+		directory = directory_of(entry);
+		if (!directory || directory->foreign || directory->session != m->session)
+			return 0;
+	}
+	f->place.own = 1;
+	return 0;
+}
+
+#define FORGET 1
+#define KEEP 2
+
+/* What an allowed operation makes of what is kept, for the moment at which it is done. */
+static __always_inline void settle(struct es_member *m, es_u32 op)
+{
+	struct es_after *after = &m->removal.after;
+	struct es_found *a = &m->found[0], *b = &m->found[1];
+	int free;
+
+	after->counts = a->place.own && a->place.guarding;
+	if (op == ES_UNLINK || op == ES_RMDIR) {
+		after->at[0] = a->place.guarding ? FORGET : 0;
+	} else if (op == ES_RENAME) {
+		after->at[0] = FORGET;
+		after->at[1] = FORGET;
+		free = b->place.kind == ES_NOTHING || b->place.own;
+		if (b->place.guarding && free && (a->place.own || !a->place.guarding) && a->what.session) {
+			after->at[1] = KEEP;
+			after->what[1] = a->what;
+		}
+		after->foreign[1] = after->at[1] != KEEP || a->what.linked ||
+				    (!a->place.own && a->place.kind == ES_DIRECTORY);
+	} else if (op == ES_EXCHANGE) {
+		after->at[0] = FORGET;
+		after->at[1] = FORGET;
+		if (a->place.own && b->what.session && (b->place.own || es_edit_by_swap(&a->place, &b->place))) {
+			after->at[0] = KEEP;
+			after->what[0] = b->what;
+		}
+		if (b->place.own && a->what.session && (a->place.own || es_edit_by_swap(&b->place, &a->place))) {
+			after->at[1] = KEEP;
+			after->what[1] = a->what;
+		}
+		after->foreign[0] = !b->place.own;
+		after->foreign[1] = !a->place.own;
+		after->counts |= b->place.own && b->place.guarding;
+	}
+}
+
+static __always_inline void keep(struct es_member *m, struct es_own_key *key, struct es_own *what)
+{
+	struct es_session *session;
+
+	if (bpf_map_update_elem(&own, key, what, BPF_ANY)) {
+		session = session_of(m);
+		if (session)
+			__sync_fetch_and_add(&session->forgotten, 1);
+	}
+}
+
+/* It is about to be done: if it then fails, less is the session's own than might be. */
+static __noinline int carry_out(struct es_member *m, struct dentry *first, struct dentry *second)
+{
+	struct es_after *after = &m->removal.after;
+	struct es_directory *moved;
+	struct dentry *parent;
+
+	if (after->at[0] == FORGET)
+		bpf_map_delete_elem(&own, &m->found[0].key);
+	else if (after->at[0] == KEEP)
+		keep(m, &m->found[0].key, &after->what[0]);
+	if (after->at[1] == FORGET)
+		bpf_map_delete_elem(&own, &m->found[1].key);
+	else if (after->at[1] == KEEP)
+		keep(m, &m->found[1].key, &after->what[1]);
+	if (after->foreign[0])
+		mark_parent(first);
+	if (after->foreign[1] && second)
+		mark_parent(second);
+	if (second) {
+		/* How deep it then lies in own directories is not known. */
+		moved = directory_of(first);
+		parent = GET(second, d_parent);
+		if (moved && directory_of(parent)) {
+			moved->foreign = 1;
+			mark(parent);
+		}
+	} else if (m->removal.op == ES_RMDIR) {
+		struct es_directory_key key = {};
+
+		key.ino = m->found[0].what.ino;
+		key.generation = m->found[0].what.generation;
+		key.dev = m->found[0].key.dev;
+		bpf_map_delete_elem(&own_directories, &key);
+	}
+	return 0;
+}
+
+#endif
