@@ -3,6 +3,7 @@
 use super::examples::WRAP_EXAMPLES;
 use clap::{Args, ValueEnum};
 use helper_daemon::policy::OnDelete;
+use helper_daemon::protocol::Wanted;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -69,6 +70,9 @@ pub(crate) enum EngineChoice {
     Auto,
     /// seccomp user notification: Linux 5.19 or later, no root
     Seccomp,
+    /// BPF LSM: decided in the kernel. Linux 6.1 or later with bpf among its security modules, and the system's helper;
+    /// no stash, and nothing let through for git or for programs that save by removing first
+    BpfLsm,
 }
 
 impl EngineChoice {
@@ -77,6 +81,15 @@ impl EngineChoice {
         match self {
             EngineChoice::Auto => true,
             EngineChoice::Seccomp => engine == "seccomp",
+            EngineChoice::BpfLsm => engine == "bpf-lsm",
+        }
+    }
+
+    /// What a helper is asked for.
+    pub(crate) fn wanted(self) -> Option<Wanted> {
+        match self {
+            EngineChoice::Auto | EngineChoice::Seccomp => None,
+            EngineChoice::BpfLsm => Some(Wanted::BpfLsm),
         }
     }
 }

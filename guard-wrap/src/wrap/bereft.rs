@@ -9,6 +9,7 @@ mod own;
 
 use super::jobs;
 use super::session::{Ended, LOOK_EVERY, Session, code};
+use crate::cli::EngineChoice;
 use endpoint_sec::unix::wait::{Change, Waiting, has_change, next_change};
 use helper_daemon::ledger::Counts;
 use helper_daemon::protocol::{Channel, Event, ExitStatus, Request};
@@ -22,7 +23,12 @@ impl Session {
     pub(super) fn note_whether_judged(&mut self) -> bool {
         let judged = self.system.as_ref().is_none_or(is_connected);
         if !judged && !self.deserted {
-            self.notes.push("the system's helper died: from then on every guarded operation failed".into());
+            let note = if EngineChoice::BpfLsm.takes(&self.judged_by) {
+                "the system's helper died: the kernel guarded on, and what it refused since is not listed"
+            } else {
+                "the system's helper died: from then on every guarded operation failed"
+            };
+            self.notes.push(note.into());
         }
         judged
     }
