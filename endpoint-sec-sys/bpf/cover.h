@@ -14,7 +14,7 @@ int BPF_PROG(sb_mount, const char *device, const struct path *path, const char *
 	if (ret || flags & MS_CHANGES)
 		return ret;
 	m = member();
-	return m && is_sealed(m, path->dentry, path->mnt, ES_COVER) ? -EPERM : 0;
+	return m && is_sealed(m, at(path->dentry), at(path->mnt), ES_COVER) ? -EPERM : 0;
 }
 
 SEC("lsm/move_mount")
@@ -25,7 +25,7 @@ int BPF_PROG(move_mount, const struct path *from, const struct path *to, int ret
 	if (ret)
 		return ret;
 	m = member();
-	return m && is_sealed(m, to->dentry, to->mnt, ES_COVER) ? -EPERM : 0;
+	return m && is_sealed(m, at(to->dentry), at(to->mnt), ES_COVER) ? -EPERM : 0;
 }
 
 SEC("lsm/sb_umount")
@@ -36,7 +36,7 @@ int BPF_PROG(sb_umount, struct vfsmount *mount, int flags, int ret)
 	if (ret)
 		return ret;
 	m = member();
-	return m && is_sealed(m, mount->mnt_root, mount, ES_COVER) ? -EPERM : 0;
+	return m && is_sealed(m, at(mount->mnt_root), at(mount), ES_COVER) ? -EPERM : 0;
 }
 
 #endif

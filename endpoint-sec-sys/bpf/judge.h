@@ -38,13 +38,19 @@ ES_INLINE void es_begin(struct es_walk *walk, es_u32 op, es_u64 now)
 	walk->carried = 0;
 }
 
+/** 1 where a is less than b, else 0, without a branch: the kernel's verifier looks at both ways of each. */
+ES_INLINE es_u64 es_less(es_u64 a, es_u64 b)
+{
+	return ((~a & b) | ((~a | b) & (a - b))) >> 63;
+}
+
 /** What an entry says of its place, seen from what is there or below. */
 ES_INLINE void es_met(struct es_walk *walk, const struct es_entry *entry)
 {
 	walk->within |= entry->zones;
 	walk->guarding |= entry->zones & ~walk->exempted;
-	if (walk->op < ES_OPS && walk->now < entry->until[walk->op & (ES_OPS - 1)])
-		walk->opened |= entry->opens;
+	if (walk->op < ES_OPS)
+		walk->opened |= entry->opens & -es_less(walk->now, entry->until[walk->op & (ES_OPS - 1)]);
 }
 
 /** What the table says of the directory that a name stands for, or null. `first`: the walk begins here. */
@@ -105,8 +111,7 @@ ES_INLINE es_u64 es_kept(const struct es_table *table, es_u64 carried, es_u32 op
 	if (!carried)
 		return 0;
 	for (es_u32 zone = 0; zone < ES_ZONES; zone++)
-		if (now < table->freed[zone].until[op & (ES_OPS - 1)])
-			kept &= ~(1ULL << zone);
+		kept &= ~(es_less(now, table->freed[zone].until[op & (ES_OPS - 1)]) << zone);
 	return kept;
 }
 

@@ -201,6 +201,21 @@ struct rlimit;
 		got_;                                                                          \
 	})
 
+/*
+ * A function that the verifier looks at by itself, once, whatever calls it: nothing is known of what it is given but
+ * that pointers are to whole structures of these maps, or null. So what is in the kernel comes as a number.
+ */
+#define SEPARATE __attribute__((noinline))
+
+/* The number of an address that a hook was given, which the verifier else takes for more than a number. */
+static __always_inline __u64 at(const void *address)
+{
+	__u64 given = (__u64)address, number = 0;
+
+	bpf_probe_read_kernel(&number, sizeof(number), &given);
+	return number;
+}
+
 #define HASH(of, key_type, value_type, most, flags)                                            \
 	struct {                                                                               \
 		__uint(type, BPF_MAP_TYPE_HASH);                                               \

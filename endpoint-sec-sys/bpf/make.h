@@ -14,19 +14,24 @@
 #include "remove.h"
 
 /* Whether something es-guard keeps for itself would be changed: then it is recorded. */
-static __noinline int is_sealed(struct es_member *m, struct dentry *entry, struct vfsmount *mount, es_u32 op)
+static __always_inline int is_sealed(struct es_member *m, es_u64 entry, es_u64 mount, es_u32 op)
 {
-	consider(m, entry, NULL, mount, op);
+	if (!m)
+		return 0;
+	consider(m, entry, 0, mount, op);
 	if (m->removal.reason == ES_ALLOWED)
 		return 0;
-	tell_removal(m, entry, NULL);
+	tell_removal(m, entry, 0);
 	return 1;
 }
 
-static __noinline int expect(struct es_member *m, struct dentry *entry, struct vfsmount *mount)
+static __always_inline int expect(struct es_member *m, es_u64 entry, es_u64 mount)
 {
-	struct es_birth *birth = &m->birth;
+	struct es_birth *birth;
 
+	if (!m)
+		return 0;
+	birth = &m->birth;
 	birth->entry = 0;
 	birth->inode = 0;
 	birth->linked = 0;
@@ -34,9 +39,9 @@ static __noinline int expect(struct es_member *m, struct dentry *entry, struct v
 		return -EPERM;
 	birth->guarded = !!m->found[0].place.guarding;
 	if (birth->guarded)
-		key_of(m, entry, &m->found[0].key);
+		key_of(m, (struct dentry *)entry, &m->found[0].key);
 	birth->key = m->found[0].key;
-	birth->entry = (es_u64)entry;
+	birth->entry = entry;
 	return 0;
 }
 
@@ -48,7 +53,7 @@ int BPF_PROG(path_mknod, const struct path *dir, struct dentry *entry, unsigned 
 	if (ret)
 		return ret;
 	m = member();
-	return m ? expect(m, entry, dir->mnt) : 0;
+	return m ? expect(m, at(entry), at(dir->mnt)) : 0;
 }
 
 SEC("lsm/path_mkdir")
@@ -59,7 +64,7 @@ int BPF_PROG(path_mkdir, const struct path *dir, struct dentry *entry, unsigned 
 	if (ret)
 		return ret;
 	m = member();
-	return m ? expect(m, entry, dir->mnt) : 0;
+	return m ? expect(m, at(entry), at(dir->mnt)) : 0;
 }
 
 SEC("lsm/path_symlink")
@@ -70,18 +75,21 @@ int BPF_PROG(path_symlink, const struct path *dir, struct dentry *entry, const c
 	if (ret)
 		return ret;
 	m = member();
-	return m ? expect(m, entry, dir->mnt) : 0;
+	return m ? expect(m, at(entry), at(dir->mnt)) : 0;
 }
 
-static __noinline int expect_link(struct es_member *m, struct dentry *old, struct dentry *new, struct vfsmount *mount)
+static __always_inline int expect_link(struct es_member *m, es_u64 old_at, es_u64 new, es_u64 mount)
 {
+	struct dentry *old = (struct dentry *)old_at;
 	struct inode *inode = GET(old, d_inode);
 	int made;
 
+	if (!m)
+		return 0;
 	/* Written through another name it would be written all the same. */
-	if (is_sealed(m, old, mount, ES_WRITE))
+	if (is_sealed(m, old_at, mount, ES_WRITE))
 		return -EPERM;
-	identify(m, &m->found[0], old);
+	identify(m, &m->found[0], old_at);
 	/* A file without a name gets its first. */
 	made = !GET(inode, i_nlink) || (m->found[0].place.own && !m->found[0].what.linked);
 	if (expect(m, new, mount))
@@ -99,7 +107,7 @@ int BPF_PROG(path_link, struct dentry *old, const struct path *dir, struct dentr
 	if (ret)
 		return ret;
 	m = member();
-	return m ? expect_link(m, old, new, dir->mnt) : 0;
+	return m ? expect_link(m, at(old), at(new), at(dir->mnt)) : 0;
 }
 
 SEC("lsm/inode_init_security")
@@ -113,11 +121,12 @@ int BPF_PROG(inode_init_security, struct inode *inode, struct inode *dir)
 	return 0;
 }
 
-static __noinline int keep_directory(struct es_member *m, struct dentry *entry, struct inode *inode)
+SEPARATE int keep_directory(es_u32 session, es_u64 entry_at, es_u64 inode_at)
 {
+	struct dentry *entry = (struct dentry *)entry_at, *parent = GET(entry, d_parent);
+	struct inode *inode = (struct inode *)inode_at;
 	struct es_directory_key key = {};
-	struct es_directory directory = { .session = m->session }, *above;
-	struct dentry *parent = GET(entry, d_parent);
+	struct es_directory directory = { .session = session }, *above;
 
 	above = directory_of(parent);
 	if (above) {
@@ -128,22 +137,28 @@ static __noinline int keep_directory(struct es_member *m, struct dentry *entry, 
 	key.generation = GET(inode, i_generation);
 	key.dev = device_of(entry);
 	if (bpf_map_update_elem(&own_directories, &key, &directory, BPF_ANY) || directory.foreign)
-		mark(parent);
+		mark((es_u64)parent);
 	return 0;
 }
 
 /* A name has come to stand for an inode, by this member. Gives whether it is new, or was kept as its own. */
-static __noinline int born(struct es_member *m, struct dentry *entry, struct inode *inode)
+SEPARATE int born(struct es_member *m, es_u64 entry_at, es_u64 inode_at)
 {
-	struct es_birth *birth = &m->birth;
-	struct es_own *what = &m->found[0].what;
-	struct es_own_key *key = &m->found[1].key;
-	struct dentry *parent = GET(entry, d_parent);
-	struct inode *directory = GET(parent, d_inode);
+	struct dentry *entry = (struct dentry *)entry_at, *parent = GET(entry, d_parent);
+	struct inode *inode = (struct inode *)inode_at, *directory = GET(parent, d_inode);
 	struct inode_operations *ops = GET(directory, i_op);
-	es_u32 linked = birth->linked;
+	struct es_birth *birth;
+	struct es_own *what;
+	struct es_own_key *key;
+	es_u32 linked;
 
-	if (birth->entry != (es_u64)entry || birth->inode != (es_u64)inode)
+	if (!m)
+		return 0;
+	birth = &m->birth;
+	what = &m->found[0].what;
+	key = &m->found[1].key;
+	linked = birth->linked;
+	if (birth->entry != entry_at || birth->inode != inode_at)
 		return 0;
 	birth->entry = 0;
 	/* Where the file system opens and creates in one, whether it was there is not known. */
@@ -161,15 +176,10 @@ static __noinline int born(struct es_member *m, struct dentry *entry, struct ino
 	if (!what->generation || !key->name[0] || key->parent != birth->key.parent || key->dev != birth->key.dev ||
 	    key->name[0] != birth->key.name[0] || key->name[1] != birth->key.name[1])
 		return 0;
-	if (bpf_map_update_elem(&own, key, what, BPF_ANY)) {
-		struct es_session *session = session_of(m);
-
-		if (session)
-			__sync_fetch_and_add(&session->forgotten, 1);
+	if (!keep(m, key, what))
 		return 0;
-	}
 	if (kind_of(inode) == ES_DIRECTORY)
-		keep_directory(m, entry, inode);
+		keep_directory(m->session, (es_u64)entry, (es_u64)inode);
 	return linked != 2;
 }
 
@@ -199,10 +209,10 @@ int BPF_PROG(d_instantiate, struct dentry *entry, struct inode *inode)
 	}
 	parent = GET(entry, d_parent);
 	directory = directory_of(parent);
-	if (m && born(m, entry, inode) && directory && directory->session == m->session)
+	if (m && born(m, at(entry), at(inode)) && directory && directory->session == m->session)
 		return 0;
 	if (directory)
-		mark(parent);
+		mark((es_u64)parent);
 	return 0;
 }
 
@@ -216,7 +226,7 @@ int BPF_PROG(file_open, struct file *file, int ret)
 	m = member();
 	if (!m)
 		return 0;
-	return is_sealed(m, file->f_path.dentry, file->f_path.mnt, ES_WRITE) ? -EPERM : 0;
+	return is_sealed(m, at(file->f_path.dentry), at(file->f_path.mnt), ES_WRITE) ? -EPERM : 0;
 }
 
 SEC("lsm/path_truncate")
@@ -227,7 +237,7 @@ int BPF_PROG(path_truncate, const struct path *path, int ret)
 	if (ret)
 		return ret;
 	m = member();
-	return m && is_sealed(m, path->dentry, path->mnt, ES_WRITE) ? -EPERM : 0;
+	return m && is_sealed(m, at(path->dentry), at(path->mnt), ES_WRITE) ? -EPERM : 0;
 }
 
 #endif

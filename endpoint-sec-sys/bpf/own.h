@@ -15,15 +15,16 @@
 /* An own directory deeper than that in own directories counts as foreign: so far a mark climbs. */
 #define OWN_DEPTH 48
 
-static __noinline void hash_name(struct es_member *m, struct dentry *entry, struct es_own_key *key)
+SEPARATE int hash_name(struct es_member *m, es_u64 entry, struct es_own_key *key)
 {
 	es_u32 first = 0, second = 1;
 	es_u64 *one = bpf_map_lookup_elem(&secret, &first), *two = bpf_map_lookup_elem(&secret, &second);
-	const es_u64 *words = (const es_u64 *)m->look.name.name;
+	const es_u64 *words;
 	es_u64 a, b;
 
-	if (!one || !two || !read_name(m, entry))
-		return;
+	if (!m || !key || !one || !two || !read_name(m, entry))
+		return 0;
+	words = (const es_u64 *)m->look.name.name;
 	a = *one;
 	b = *two;
 	for (int i = 0; i < ES_NAME / 8; i++) {
@@ -34,6 +35,7 @@ static __noinline void hash_name(struct es_member *m, struct dentry *entry, stru
 	}
 	key->name[0] = a;
 	key->name[1] = b;
+	return 0;
 }
 
 /* The key of a name, all but the device. */
@@ -44,7 +46,7 @@ static __always_inline void key_of(struct es_member *m, struct dentry *entry, st
 
 	key->parent = GET(directory, i_ino);
 	key->zero = 0;
-	hash_name(m, entry, key);
+	hash_name(m, (es_u64)entry, key);
 }
 
 static __always_inline struct es_directory *directory_of(struct dentry *entry)
@@ -61,9 +63,9 @@ static __always_inline struct es_directory *directory_of(struct dentry *entry)
 }
 
 /* Something foreign was put into this directory. */
-static __noinline int mark(struct dentry *entry)
+SEPARATE int mark(es_u64 entry_at)
 {
-	struct dentry *above;
+	struct dentry *entry = (struct dentry *)entry_at, *above;
 
 	for (int i = 0; i < OWN_DEPTH + 2; i++) {
 		struct es_directory *directory = directory_of(entry);
@@ -83,17 +85,21 @@ static __always_inline void mark_parent(struct dentry *entry)
 {
 	struct dentry *parent = GET(entry, d_parent);
 
-	mark(parent);
+	mark((es_u64)parent);
 }
 
 /* Whose what stands at the name is, and what would be kept of it. */
-static __noinline int identify(struct es_member *m, struct es_found *f, struct dentry *entry)
+SEPARATE int identify(struct es_member *m, struct es_found *f, es_u64 entry_at)
 {
+	struct dentry *entry = (struct dentry *)entry_at;
 	struct inode *inode = GET(entry, d_inode);
 	struct es_own *kept;
+	struct es_own_key key;
 	struct es_directory *directory;
 	es_u32 links;
 
+	if (!m || !f)
+		return 0;
 	key_of(m, entry, &f->key);
 	if (!inode)
 		return 0;
@@ -102,7 +108,8 @@ static __noinline int identify(struct es_member *m, struct es_found *f, struct d
 	f->what.generation = GET(inode, i_generation);
 	f->what.session = f->what.generation && f->key.name[0] ? m->session : 0;
 	f->what.linked = links > 1 && f->place.kind != ES_DIRECTORY;
-	kept = bpf_map_lookup_elem(&own, &f->key);
+	key = f->key;
+	kept = bpf_map_lookup_elem(&own, &key);
 	if (!kept || !f->what.session || kept->session != f->what.session || kept->ino != f->what.ino ||
 	    kept->generation != f->what.generation || (kept->linked && links < 2))
 		return 0;
@@ -121,12 +128,17 @@ static __noinline int identify(struct es_member *m, struct es_found *f, struct d
 #define KEEP 2
 
 /* What an allowed operation makes of what is kept, for the moment at which it is done. */
-static __always_inline void settle(struct es_member *m, es_u32 op)
+SEPARATE int settle(struct es_member *m, es_u32 op)
 {
-	struct es_after *after = &m->removal.after;
-	struct es_found *a = &m->found[0], *b = &m->found[1];
+	struct es_after *after;
+	struct es_found *a, *b;
 	int free;
 
+	if (!m)
+		return 0;
+	after = &m->removal.after;
+	a = &m->found[0];
+	b = &m->found[1];
 	after->counts = a->place.own && a->place.guarding;
 	if (op == ES_UNLINK || op == ES_RMDIR) {
 		after->at[0] = a->place.guarding ? FORGET : 0;
@@ -155,32 +167,55 @@ static __always_inline void settle(struct es_member *m, es_u32 op)
 		after->foreign[1] = !a->place.own;
 		after->counts |= b->place.own && b->place.guarding;
 	}
+	return 0;
 }
 
-static __always_inline void keep(struct es_member *m, struct es_own_key *key, struct es_own *what)
+/* Gives whether it was kept. */
+SEPARATE int keep(struct es_member *m, struct es_own_key *key_from, struct es_own *from)
 {
 	struct es_session *session;
+	struct es_own_key key;
+	struct es_own what;
 
-	if (bpf_map_update_elem(&own, key, what, BPF_ANY)) {
-		session = session_of(m);
-		if (session)
-			__sync_fetch_and_add(&session->forgotten, 1);
-	}
+	if (!m || !key_from || !from)
+		return 0;
+	key = *key_from;
+	what = *from;
+	if (!bpf_map_update_elem(&own, &key, &what, BPF_ANY))
+		return 1;
+	session = session_of(m);
+	if (session)
+		__sync_fetch_and_add(&session->forgotten, 1);
+	return 0;
+}
+
+SEPARATE int forget(struct es_own_key *from)
+{
+	struct es_own_key key;
+
+	if (!from)
+		return 0;
+	key = *from;
+	bpf_map_delete_elem(&own, &key);
+	return 0;
 }
 
 /* It is about to be done: if it then fails, less is the session's own than might be. */
-static __noinline int carry_out(struct es_member *m, struct dentry *first, struct dentry *second)
+SEPARATE int carry_out(struct es_member *m, es_u64 first_at, es_u64 second_at)
 {
-	struct es_after *after = &m->removal.after;
+	struct dentry *first = (struct dentry *)first_at, *second = (struct dentry *)second_at, *parent;
+	struct es_after *after;
 	struct es_directory *moved;
-	struct dentry *parent;
 
+	if (!m)
+		return 0;
+	after = &m->removal.after;
 	if (after->at[0] == FORGET)
-		bpf_map_delete_elem(&own, &m->found[0].key);
+		forget(&m->found[0].key);
 	else if (after->at[0] == KEEP)
 		keep(m, &m->found[0].key, &after->what[0]);
 	if (after->at[1] == FORGET)
-		bpf_map_delete_elem(&own, &m->found[1].key);
+		forget(&m->found[1].key);
 	else if (after->at[1] == KEEP)
 		keep(m, &m->found[1].key, &after->what[1]);
 	if (after->foreign[0])
@@ -193,7 +228,7 @@ static __noinline int carry_out(struct es_member *m, struct dentry *first, struc
 		parent = GET(second, d_parent);
 		if (moved && directory_of(parent)) {
 			moved->foreign = 1;
-			mark(parent);
+			mark((es_u64)parent);
 		}
 	} else if (m->removal.op == ES_RMDIR) {
 		struct es_directory_key key = {};

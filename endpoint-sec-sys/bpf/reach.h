@@ -15,9 +15,11 @@ static __always_inline int is_ward(struct task_struct *task)
 	return ward && ward->start == GET(leader, start_boottime) / ES_TICK;
 }
 
-static __noinline int refuse(struct es_member *m, struct task_struct *target, es_u32 op)
+SEPARATE int refuse(struct es_member *m, es_u64 target_at, es_u32 op)
 {
-	if (!is_ward(target))
+	struct task_struct *target = (struct task_struct *)target_at;
+
+	if (!m || !is_ward(target))
 		return 0;
 	tell_reach(m, op, GET(target, tgid));
 	return -EPERM;
@@ -32,7 +34,7 @@ int BPF_PROG(task_kill, struct task_struct *target, struct kernel_siginfo *info,
 	if (ret || !number)
 		return ret;
 	m = member();
-	return m ? refuse(m, target, ES_SIGNAL) : 0;
+	return m ? refuse(m, at(target), ES_SIGNAL) : 0;
 }
 
 SEC("lsm/ptrace_access_check")
@@ -43,7 +45,7 @@ int BPF_PROG(ptrace_access_check, struct task_struct *target, unsigned int mode,
 	if (ret || !(mode & PTRACE_MODE_ATTACH))
 		return ret;
 	m = member();
-	return m ? refuse(m, target, ES_MEDDLE) : 0;
+	return m ? refuse(m, at(target), ES_MEDDLE) : 0;
 }
 
 SEC("lsm/task_setrlimit")
@@ -54,7 +56,7 @@ int BPF_PROG(task_setrlimit, struct task_struct *target, unsigned int resource, 
 	if (ret)
 		return ret;
 	m = member();
-	return m ? refuse(m, target, ES_MEDDLE) : 0;
+	return m ? refuse(m, at(target), ES_MEDDLE) : 0;
 }
 
 /* A pin is a path in the caller's memory, and a link's number tells nothing of whose it is: neither is for a member. */
@@ -72,7 +74,7 @@ int BPF_PROG(bpf, int command, union bpf_attr *attr, unsigned int size, int ret)
 	return -EPERM;
 }
 
-static __noinline int refuse_guarded(es_u64 which)
+SEPARATE int refuse_guarded(es_u64 which)
 {
 	struct es_member *m = member();
 

@@ -14,18 +14,23 @@
 #include "own.h"
 #include "tell.h"
 
-static __noinline int consider_once(struct es_member *m, struct dentry *first, struct dentry *second,
-				    struct vfsmount *mount, es_u32 op)
+SEPARATE int consider_once(struct es_member *m, es_u64 first, es_u64 second, es_u64 mount, es_u32 op)
 {
-	struct es_look *l = &m->look;
-	struct es_removal *r = &m->removal;
-	es_u32 session = m->session;
-	struct es_table_key key = { .session = session };
-	struct es_found *other = &m->found[0];
+	struct es_table_key key = {};
+	struct es_removal *r;
+	struct es_look *l;
+	struct es_found *other;
 	struct es_table *table;
 	struct es_verdict verdict;
-	es_u32 *version = bpf_map_lookup_elem(&versions, &session);
+	es_u32 *version;
 
+	if (!m)
+		return 0;
+	l = &m->look;
+	r = &m->removal;
+	other = &m->found[0];
+	key.session = m->session;
+	version = bpf_map_lookup_elem(&versions, &key.session);
 	if (!version)
 		return 0;
 	key.version = *version;
@@ -36,9 +41,9 @@ static __noinline int consider_once(struct es_member *m, struct dentry *first, s
 	l->now = bpf_ktime_get_boot_ns();
 	l->version = key.version;
 	l->exempt_lengths = table->exempt_lengths;
-	l->exempt.session = session;
+	l->exempt.session = key.session;
 	l->exempt.version = key.version;
-	l->name.parent.session = session;
+	l->name.parent.session = key.session;
 	l->name.parent.version = key.version;
 	l->name.parent.zero = 0;
 	look(m, &m->found[0], first, mount, table);
@@ -59,14 +64,17 @@ static __noinline int consider_once(struct es_member *m, struct dentry *first, s
 }
 
 /* What an operation comes to, left in m->removal. Where that can't be told it is refused. */
-static __noinline int consider(struct es_member *m, struct dentry *first, struct dentry *second,
-			       struct vfsmount *mount, es_u32 op)
+SEPARATE int consider(struct es_member *m, es_u64 first, es_u64 second, es_u64 mount, es_u32 op)
 {
-	struct es_removal *r = &m->removal;
+	struct dentry *entry = (struct dentry *)first;
+	struct es_removal *r;
 
-	r->entry[0] = (es_u64)first;
-	r->entry[1] = (es_u64)second;
-	r->inode = (es_u64)GET(first, d_inode);
+	if (!m)
+		return 0;
+	r = &m->removal;
+	r->entry[0] = first;
+	r->entry[1] = second;
+	r->inode = (es_u64)GET(entry, d_inode);
 	r->op = op;
 	r->reason = ES_UNCLEAR;
 	r->zone = ES_NO_ZONE;
@@ -112,18 +120,20 @@ static long see_child(es_u32 step, struct climbing *c)
  * Whether a directory, locked by the kernel, is known to have something in it: its removal fails with ENOTEMPTY. Not
  * where somebody else may change it meanwhile, as on a network's file system.
  */
-static __noinline int is_full(struct es_member *m, struct dentry *entry)
+SEPARATE int is_full(struct es_member *m, es_u64 entry_at)
 {
 	struct climbing c = { m };
-	struct es_look *l = &m->look;
+	struct es_look *l;
+	struct dentry *entry = (struct dentry *)entry_at;
 	struct dentry_operations *ops = GET(entry, d_op);
 	struct inode *inode = GET(entry, d_inode);
 	struct dentry___later *later = (struct dentry___later *)entry;
 
-	if (!inode || (ops && GET(ops, d_revalidate)))
+	if (!m || !inode || (ops && GET(ops, d_revalidate)))
 		return 0;
 	if (GET(inode, i_nlink) > 2)
 		return 1;
+	l = &m->look;
 	l->done = 0;
 	if (bpf_core_field_exists(((struct dentry___later *)0)->d_children)) {
 		l->below = (es_u64)GET(later, d_children.first);
@@ -136,22 +146,25 @@ static __noinline int is_full(struct es_member *m, struct dentry *entry)
 }
 
 /* Refuses what was found out to be refused, or sees to what becomes of what is kept. */
-static __noinline int enforce(struct es_member *m, struct dentry *first, struct dentry *second, es_u32 op)
+SEPARATE int enforce(struct es_member *m, es_u64 first, es_u64 second, es_u32 op)
 {
-	struct es_removal *r = &m->removal;
+	struct dentry *entry = (struct dentry *)first;
+	struct es_removal *r;
 	struct es_session *session;
-	es_u64 a = (es_u64)first, b = (es_u64)second;
 
-	if (r->op == ES_EXCHANGE && op == ES_RENAME && r->entry[0] == b && r->entry[1] == a) {
+	if (!m)
+		return 0;
+	r = &m->removal;
+	if (r->op == ES_EXCHANGE && op == ES_RENAME && r->entry[0] == second && r->entry[1] == first) {
 		/* The other way round of an exchange, of which the kernel asks first. */
 		if (r->reason == ES_ALLOWED)
 			return 0;
 		tell_removal(m, second, first);
 		return -EPERM;
 	}
-	if (r->entry[0] != a || r->entry[1] != b || r->inode != (es_u64)GET(first, d_inode) ||
+	if (r->entry[0] != first || r->entry[1] != second || r->inode != (es_u64)GET(entry, d_inode) ||
 	    (r->op != op && !(r->op == ES_EXCHANGE && op == ES_RENAME)))
-		consider(m, first, second, NULL, op);
+		consider(m, first, second, 0, op);
 	if (r->reason != ES_ALLOWED) {
 		if (op == ES_RMDIR && is_full(m, first))
 			return 0;
@@ -176,7 +189,7 @@ int BPF_PROG(path_unlink, const struct path *dir, struct dentry *entry, int ret)
 		return ret;
 	m = member();
 	if (m)
-		consider(m, entry, NULL, dir->mnt, ES_UNLINK);
+		consider(m, at(entry), 0, at(dir->mnt), ES_UNLINK);
 	return 0;
 }
 
@@ -189,7 +202,7 @@ int BPF_PROG(path_rmdir, const struct path *dir, struct dentry *entry, int ret)
 		return ret;
 	m = member();
 	if (m)
-		consider(m, entry, NULL, dir->mnt, ES_RMDIR);
+		consider(m, at(entry), 0, at(dir->mnt), ES_RMDIR);
 	return 0;
 }
 
@@ -203,7 +216,8 @@ int BPF_PROG(path_rename, const struct path *from, struct dentry *old, const str
 		return ret;
 	m = member();
 	if (m)
-		consider(m, old, new, from->mnt, flags & RENAME_EXCHANGE ? ES_EXCHANGE : ES_RENAME);
+		consider(m, at(old), at(new), at(from->mnt),
+			 flags & RENAME_EXCHANGE ? ES_EXCHANGE : ES_RENAME);
 	return 0;
 }
 
@@ -215,7 +229,7 @@ int BPF_PROG(inode_unlink, struct inode *dir, struct dentry *entry, int ret)
 	if (ret)
 		return ret;
 	m = member();
-	return m ? enforce(m, entry, NULL, ES_UNLINK) : 0;
+	return m ? enforce(m, at(entry), 0, ES_UNLINK) : 0;
 }
 
 SEC("lsm/inode_rmdir")
@@ -226,7 +240,7 @@ int BPF_PROG(inode_rmdir, struct inode *dir, struct dentry *entry, int ret)
 	if (ret)
 		return ret;
 	m = member();
-	return m ? enforce(m, entry, NULL, ES_RMDIR) : 0;
+	return m ? enforce(m, at(entry), 0, ES_RMDIR) : 0;
 }
 
 SEC("lsm/inode_rename")
@@ -238,7 +252,7 @@ int BPF_PROG(inode_rename, struct inode *from, struct dentry *old, struct inode 
 		return ret;
 	m = member();
 	if (m)
-		return enforce(m, old, new, ES_RENAME);
+		return enforce(m, at(old), at(new), ES_RENAME);
 	/* Somebody else puts something into a directory that may be a session's own. */
 	mark_parent(new);
 	mark_parent(old);

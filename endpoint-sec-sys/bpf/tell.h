@@ -50,12 +50,14 @@ static __always_inline void append(struct es_desk *desk, struct dentry *entry)
 static __always_inline void met(struct es_desk *desk, struct inode *inode)
 {
 	struct es_entry *here;
+	struct es_place_key key;
 	es_u32 zone = desk->record.zone, which = desk->which;
 
 	if (which > 1 || zone >= ES_ZONES || !inode)
 		return;
 	desk->key.ino = GET(inode, i_ino);
-	here = bpf_map_lookup_elem(&places, &desk->key);
+	key = desk->key;
+	here = bpf_map_lookup_elem(&places, &key);
 	if (here && here->zones >> zone & 1 && desk->record.below[which & 1] == ES_NO_ZONE)
 		desk->record.below[which & 1] = desk->count;
 }
@@ -93,17 +95,19 @@ static long tell_name(es_u32 step, struct telling *t)
 }
 
 /* Tells a path, its last name first. */
-static __noinline int tell_path(struct es_desk *desk, struct es_span *span, struct dentry *entry,
-				struct vfsmount *mount, es_u32 which)
+SEPARATE int tell_path(struct es_desk *desk, struct es_span *span, es_u64 entry_at, es_u64 mount, es_u32 which)
 {
 	struct telling t = { desk };
+	struct dentry *entry = (struct dentry *)entry_at;
 	struct super_block *super = GET(entry, d_sb);
 
+	if (!desk || !span)
+		return 0;
 	desk->which = which;
 	desk->count = 0;
 	desk->key.dev = GET(super, s_dev);
-	desk->entry = (es_u64)entry;
-	desk->mount = (es_u64)mount;
+	desk->entry = entry_at;
+	desk->mount = mount;
 	span->at = desk->at;
 	bpf_loop(ES_DEPTH, tell_name, &t, 0);
 	span->length = desk->at - span->at;
@@ -112,11 +116,15 @@ static __noinline int tell_path(struct es_desk *desk, struct es_span *span, stru
 	return 0;
 }
 
-static __noinline int tell_arguments(struct es_desk *desk, struct mm_struct *mm)
+SEPARATE int tell_arguments(struct es_desk *desk, es_u64 mm_at)
 {
+	struct mm_struct *mm = (struct mm_struct *)mm_at;
 	unsigned long from = GET(mm, arg_start), to = GET(mm, arg_end);
-	es_u32 length = to - from, at = desk->at;
+	es_u32 length = to - from, at;
 
+	if (!desk)
+		return 0;
+	at = desk->at;
 	if (to <= from || at > ES_TEXT - 2 * ES_ARGUMENTS)
 		return 0;
 	if (to - from >= ES_ARGUMENTS) {
@@ -134,22 +142,25 @@ static __noinline int tell_arguments(struct es_desk *desk, struct mm_struct *mm)
 }
 
 /* Who it is, as far as it can be told here. */
-static __noinline int tell_who(struct es_desk *desk)
+SEPARATE int tell_who(struct es_desk *desk)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct mm_struct *mm = GET(task, mm);
 	struct fs_struct *fs = GET(task, fs);
 	struct file *exe;
 
+	if (!desk)
+		return 0;
 	if (mm) {
 		exe = GET(mm, exe_file);
 		if (exe)
-			tell_path(desk, &desk->record.exe, GET(exe, f_path.dentry), GET(exe, f_path.mnt), 2);
+			tell_path(desk, &desk->record.exe, (es_u64)GET(exe, f_path.dentry),
+				  (es_u64)GET(exe, f_path.mnt), 2);
 	}
 	if (fs)
-		tell_path(desk, &desk->record.cwd, GET(fs, pwd.dentry), GET(fs, pwd.mnt), 2);
+		tell_path(desk, &desk->record.cwd, (es_u64)GET(fs, pwd.dentry), (es_u64)GET(fs, pwd.mnt), 2);
 	if (mm)
-		tell_arguments(desk, mm);
+		tell_arguments(desk, (es_u64)mm);
 	return 0;
 }
 
@@ -199,11 +210,14 @@ static __always_inline struct es_desk *open_record(struct es_member *m, struct e
 }
 
 /* A denial of what is done to names. */
-static __noinline int tell_removal(struct es_member *m, struct dentry *first, struct dentry *second)
+SEPARATE int tell_removal(struct es_member *m, es_u64 first, es_u64 second)
 {
-	struct es_session *session = session_of(m);
+	struct es_session *session;
 	struct es_desk *desk;
 
+	if (!m)
+		return 0;
+	session = session_of(m);
 	if (session)
 		__sync_fetch_and_add(&session->denied, 1);
 	desk = open_record(m, session, ES_DENIAL);
@@ -218,20 +232,23 @@ static __noinline int tell_removal(struct es_member *m, struct dentry *first, st
 	desk->key.session = m->session;
 	desk->key.version = m->look.version;
 	desk->key.zero = 0;
-	tell_path(desk, &desk->record.path, first, (struct vfsmount *)m->found[0].mount, 0);
+	tell_path(desk, &desk->record.path, first, m->found[0].mount, 0);
 	if (second)
-		tell_path(desk, &desk->record.dest, second, (struct vfsmount *)m->found[1].mount, 1);
+		tell_path(desk, &desk->record.dest, second, m->found[1].mount, 1);
 	tell_who(desk);
 	hand_over(desk, session);
 	return 0;
 }
 
 /* A denial of what is done to a process, or to the programs here. */
-static __noinline int tell_reach(struct es_member *m, es_u32 op, es_u32 target)
+SEPARATE int tell_reach(struct es_member *m, es_u32 op, es_u32 target)
 {
-	struct es_session *session = session_of(m);
+	struct es_session *session;
 	struct es_desk *desk;
 
+	if (!m)
+		return 0;
+	session = session_of(m);
 	if (session)
 		__sync_fetch_and_add(&session->denied, 1);
 	desk = open_record(m, session, ES_DENIAL);
@@ -245,11 +262,15 @@ static __noinline int tell_reach(struct es_member *m, es_u32 op, es_u32 target)
 	return 0;
 }
 
-static __noinline int tell_end(struct es_member *m)
+SEPARATE int tell_end(struct es_member *m)
 {
-	struct es_session *session = session_of(m);
-	struct es_desk *desk = open_record(m, session, ES_TREE_ENDED);
+	struct es_session *session;
+	struct es_desk *desk;
 
+	if (!m)
+		return 0;
+	session = session_of(m);
+	desk = open_record(m, session, ES_TREE_ENDED);
 	if (desk)
 		hand_over(desk, session);
 	return 0;

@@ -15,11 +15,16 @@ struct climbing {
 };
 
 /* Reads a name into the member's key, with NULs behind it. Gives its length, 0 where it can't be read. */
-static __noinline es_u32 read_name(struct es_member *m, struct dentry *entry)
+SEPARATE es_u32 read_name(struct es_member *m, es_u64 entry_at)
 {
-	es_u8 *to = m->look.name.name;
+	struct dentry *entry = (struct dentry *)entry_at;
 	const unsigned char *text = GET(entry, d_name.name);
 	es_u32 length = GET(entry, d_name.len);
+	es_u8 *to;
+
+	if (!m)
+		return 0;
+	to = m->look.name.name;
 
 	__builtin_memset(to, 0, ES_NAME);
 	length &= ES_NAME - 1;
@@ -31,6 +36,8 @@ static __noinline es_u32 read_name(struct es_member *m, struct dentry *entry)
 /* The name that was met last, now that its directory is known. */
 static __always_inline void name_met(struct es_look *l, struct es_member *m, struct es_entry *directory)
 {
+	/* Before 6.2 a key must be in a map itself, as far as the verifier sees; these are too big for the stack. */
+	struct es_member *keys;
 	struct dentry *entry = (struct dentry *)l->below;
 	es_u32 length = GET(entry, d_name.len);
 	int named = directory && directory->flags & ES_HAS_NAMES;
@@ -39,13 +46,16 @@ static __always_inline void name_met(struct es_look *l, struct es_member *m, str
 	es_u64 exempt_from = 0, *found;
 
 	if (named || of_length) {
-		if (!read_name(m, entry))
+		keys = member();
+		if (!keys || !read_name(m, (es_u64)entry)) {
 			l->failed = 1;
+			return;
+		}
 		if (named)
-			at_name = bpf_map_lookup_elem(&names, &l->name);
+			at_name = bpf_map_lookup_elem(&names, &keys->look.name);
 		if (of_length) {
-			__builtin_memcpy(l->exempt.name, l->name.name, ES_EXEMPT_NAME);
-			found = bpf_map_lookup_elem(&exempt, &l->exempt);
+			__builtin_memcpy(keys->look.exempt.name, keys->look.name.name, ES_EXEMPT_NAME);
+			found = bpf_map_lookup_elem(&exempt, &keys->look.exempt);
 			if (found)
 				exempt_from = *found;
 		}
@@ -62,10 +72,12 @@ static long climb(es_u32 step, struct climbing *c)
 	struct vfsmount *visible = (struct vfsmount *)l->mount;
 	struct inode *inode = GET(entry, d_inode);
 	struct es_entry *here = NULL;
+	struct es_place_key key;
 
 	if (inode) {
 		l->name.parent.ino = GET(inode, i_ino);
-		here = bpf_map_lookup_elem(&places, &l->name.parent);
+		key = l->name.parent;
+		here = bpf_map_lookup_elem(&places, &key);
 	}
 	if (l->below)
 		name_met(l, m, here);
@@ -109,15 +121,17 @@ static long climb(es_u32 step, struct climbing *c)
 }
 
 /* One path of a name, from `entry` to the top. Gives whether it came there. */
-static __noinline int walk(struct es_member *m, struct es_found *found, struct dentry *entry, struct vfsmount *mount,
-			   es_u32 dev)
+SEPARATE int walk(struct es_member *m, struct es_found *found, es_u64 entry, es_u64 mount, es_u32 dev)
 {
 	struct climbing c = { m };
-	struct es_look *l = &m->look;
+	struct es_look *l;
 
+	if (!m || !found)
+		return 0;
+	l = &m->look;
 	es_begin(&l->walk, l->op, l->now);
-	l->entry = (es_u64)entry;
-	l->mount = (es_u64)mount;
+	l->entry = entry;
+	l->mount = mount;
 	l->below = 0;
 	l->first = 1;
 	l->done = 0;
@@ -148,32 +162,36 @@ static __always_inline es_u32 device_of(struct dentry *entry)
 
 static __always_inline int holds_zones(const struct es_table *table, es_u32 dev)
 {
-	int found = 0;
+	es_u64 found = 0;
 
+	/* Without branches: sixteen of them are 65536 ways to the verifier. */
 	for (int i = 0; i < ES_DEVICES; i++)
-		found |= table->devices[i] == dev;
+		found |= es_less((es_u64)(table->devices[i] ^ dev), 1);
 	return found && dev;
 }
 
 /* All that a verdict depends on, but whose it is. */
-static __noinline void look(struct es_member *m, struct es_found *found, struct dentry *entry, struct vfsmount *mount,
-			    struct es_table *table)
+SEPARATE int look(struct es_member *m, struct es_found *found, es_u64 entry_at, es_u64 mount, struct es_table *table)
 {
+	struct dentry *entry = (struct dentry *)entry_at;
 	struct inode *inode = GET(entry, d_inode);
 	es_u32 dev = device_of(entry);
 	int seen;
 
+	if (!m || !found || !table)
+		return 0;
 	__builtin_memset(found, 0, sizeof(*found));
-	found->entry = (es_u64)entry;
-	found->mount = (es_u64)mount;
+	found->entry = entry_at;
+	found->mount = mount;
 	found->inode = (es_u64)inode;
 	found->place.kind = kind_of(inode);
 	found->key.dev = dev;
 	m->look.partial = 0;
-	seen = walk(m, found, entry, mount, dev);
+	seen = walk(m, found, entry_at, mount, dev);
 	if (m->look.partial)
-		seen &= walk(m, found, entry, NULL, dev);
+		seen &= walk(m, found, entry_at, 0, dev);
 	found->place.unclear = !seen && holds_zones(table, dev);
+	return 0;
 }
 
 #endif

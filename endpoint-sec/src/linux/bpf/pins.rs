@@ -1,10 +1,10 @@
 //! Where programs and maps stay while nobody holds them.
 //!
-//!     PINS/maps.LAYOUT/NAME               the maps; every build of this layout shares them
-//!     PINS/programs.LAYOUT.HASH/NAME      the links of one build's programs, and the iterator `enrol`
-//!     PINS/new.HASH                       the same while it is being made; renamed when it is whole
+//!     PINS/maps-LAYOUT/NAME               the maps; every build of this layout shares them
+//!     PINS/programs-LAYOUT-HASH/NAME      the links of one build's programs, and the iterator `enrol`
+//!     PINS/new-HASH                       the same while it is being made; renamed when it is whole
 //!
-//! A pin keeps what it names in the kernel: the guard is on while its links are pinned, helper or no helper.
+//! The bpf file system takes no dots in names. A pin keeps what it names in the kernel: the guard is on while its links are pinned, helper or no helper.
 
 use super::error::Error;
 use super::layout::ES_LAYOUT;
@@ -47,17 +47,17 @@ impl Pins {
     }
 
     pub(super) fn maps(&self) -> PathBuf {
-        self.root.join(format!("maps.{ES_LAYOUT}"))
+        self.root.join(format!("maps-{ES_LAYOUT}"))
     }
 
     /// The links, once they are all there.
     pub(super) fn programs(&self) -> PathBuf {
-        self.root.join(format!("programs.{ES_LAYOUT}.{:016x}", hash(GUARD)))
+        self.root.join(format!("programs-{ES_LAYOUT}-{:016x}", hash(GUARD)))
     }
 
     /// An empty folder for the links.
     pub(super) fn begin(&self) -> Result<PathBuf, Error> {
-        let new = self.root.join(format!("new.{:016x}", hash(GUARD)));
+        let new = self.root.join(format!("new-{:016x}", hash(GUARD)));
         remove(&new).map_err(Error::pin(&new))?;
         fs::DirBuilder::new().mode(0o700).create(&new).map_err(Error::pin(&new))?;
         Ok(new)
@@ -72,10 +72,10 @@ impl Pins {
 
     /// Drops the links of other builds that use the same maps.
     pub(super) fn drop_others(&self) -> Result<(), Error> {
-        let (ours, prefix) = (self.programs(), format!("programs.{ES_LAYOUT}."));
+        let (ours, prefix) = (self.programs(), format!("programs-{ES_LAYOUT}-"));
         for folder in self.folders()? {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if folder != ours && (name.starts_with(&prefix) || name.starts_with("new.")) {
+            if folder != ours && (name.starts_with(&prefix) || name.starts_with("new-")) {
                 remove(&folder).map_err(Error::pin(&folder))?;
             }
         }
@@ -84,18 +84,18 @@ impl Pins {
 
     /// The maps and programs of other layouts: of each the layout's number.
     pub(super) fn older(&self) -> Result<Vec<u32>, Error> {
-        let number = |folder: &PathBuf| folder.file_name()?.to_str()?.strip_prefix("maps.")?.parse().ok();
+        let number = |folder: &PathBuf| folder.file_name()?.to_str()?.strip_prefix("maps-")?.parse().ok();
         Ok(self.folders()?.iter().filter_map(number).filter(|layout| *layout != ES_LAYOUT).collect())
     }
 
     /// The maps of another layout.
     pub(super) fn maps_of(&self, layout: u32) -> PathBuf {
-        self.root.join(format!("maps.{layout}"))
+        self.root.join(format!("maps-{layout}"))
     }
 
     /// Drops all of another layout.
     pub(super) fn drop_layout(&self, layout: u32) -> Result<(), Error> {
-        let prefix = format!("programs.{layout}.");
+        let prefix = format!("programs-{layout}-");
         for folder in self.folders()? {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with(&prefix) {
@@ -122,7 +122,7 @@ pub fn uninstall(pins: &Path) -> Result<(), Error> {
     // Programs first: they should not run without their maps being known to anybody.
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     folders
-        .sort_by_key(|folder| folder.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"maps.")));
+        .sort_by_key(|folder| folder.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b"maps-")));
     for folder in folders {
         remove(&folder).map_err(Error::pin(&folder))?;
     }
