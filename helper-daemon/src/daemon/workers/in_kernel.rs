@@ -40,7 +40,7 @@ impl Workers {
             Ok(number) => self.hear_of_kernel(number, socket),
             Err(why) => {
                 log::warning("a session is not guarded in the kernel", &[("reason", &why)]);
-                let _ = words::say(socket.as_fd(), Kind::Refused, why.as_bytes());
+                let _ = words::say(socket.as_fd(), Kind::Refused, in_short(&why).as_bytes());
             }
         }
     }
@@ -174,7 +174,7 @@ impl Workers {
         if let Some(session) = self.in_kernel.sessions.get(number) {
             match done {
                 Ok(()) => session.tell(Kind::Done, bytes.to_vec()),
-                Err(why) => session.tell(Kind::Refused, why.into_bytes()),
+                Err(why) => session.tell(Kind::Refused, in_short(&why).into_bytes()),
             }
         }
     }
@@ -227,6 +227,18 @@ impl Workers {
             }
         }
     }
+}
+
+/// What the kernel's verifier says may be very long, and ends with what matters.
+fn in_short(why: &str) -> String {
+    const EACH: usize = 1000;
+    let (Some(first), Some(last)) = (why.as_bytes().get(..EACH), why.as_bytes().last_chunk::<EACH>()) else {
+        return why.to_owned();
+    };
+    if why.len() <= 2 * EACH {
+        return why.to_owned();
+    }
+    format!("{} … {}", String::from_utf8_lossy(first), String::from_utf8_lossy(last))
 }
 
 fn awaited(link: OwnedFd) -> Option<Rc<UnixDatagram>> {
