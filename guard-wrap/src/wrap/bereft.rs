@@ -24,7 +24,7 @@ impl Session {
         let judged = self.system.as_ref().is_none_or(is_connected);
         if !judged && !self.deserted {
             let note = if EngineChoice::BpfLsm.takes(&self.judged_by) {
-                "the system's helper died: the kernel guarded on, and what it refused since is not listed"
+                "the system's helper died: the kernel guarded on, unrecorded"
             } else {
                 "the system's helper died: from then on every guarded operation failed"
             };
