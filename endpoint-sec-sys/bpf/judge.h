@@ -196,12 +196,12 @@ ES_INLINE struct es_verdict es_judge_one(const struct es_table *table, const str
 	case ES_UNLINK:
 		lost = es_protected(place);
 		return es_deny(lost ? ES_REMOVED : ES_ALLOWED, lost);
-	case ES_COVER:
-		/* Mounted over, a place is hidden with all below it. */
-		lost = place->carried & table->sealed;
-		/* fallthrough */
 	case ES_WRITE:
-		lost |= place->within & table->sealed;
+	case ES_COVER:
+		lost = place->within & table->sealed;
+		/* Mounted over, a place is hidden with all below it. */
+		if (!lost && op == ES_COVER)
+			lost = place->carried & table->sealed;
 	}
 	return es_deny(lost ? ES_SEALED : ES_ALLOWED, lost);
 }

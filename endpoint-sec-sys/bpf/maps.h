@@ -20,6 +20,10 @@ HASH(versions, es_u32, es_u32, 1024, 0);
 HASH(sessions, es_u32, struct es_session, 1024, 0);
 HASH(joining, es_u32, struct es_joining, 64, 0);
 HASH(wards, es_u32, struct es_ward, 4096, 0);
+/* Files a name of which a session has saved over, while they had another: whose. */
+HASH(saved_over, struct es_directory_key, es_u32, 8192, 0);
+/* Mount namespaces that es-guard's own processes, and the first process, are in: by number. */
+HASH(homes, es_u32, es_u32, 4096, 0);
 /* Ids of these maps and programs: 1 << 32 | id, 2 << 32 | id. The helper writes them. */
 HASH(guarded, es_u64, es_u32, 4096, 0);
 /* What no session knows: the key of names' hashes. The helper writes it once. */

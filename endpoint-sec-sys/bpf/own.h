@@ -88,6 +88,22 @@ static __always_inline void mark_parent(struct dentry *entry)
 	mark((es_u64)parent);
 }
 
+static __always_inline struct es_directory_key file_of(const struct es_found *f)
+{
+	struct es_directory_key key = { .ino = f->what.ino, .dev = f->key.dev, .generation = f->what.generation };
+
+	return key;
+}
+
+/* Whether the session has replaced another name of the file: what it was is in this name alone, as a backup. */
+static __always_inline int was_saved_over(struct es_member *m, const struct es_found *f)
+{
+	struct es_directory_key key = file_of(f);
+	es_u32 *session = bpf_map_lookup_elem(&saved_over, &key);
+
+	return session && *session == m->session;
+}
+
 /* Whose what stands at the name is, and what would be kept of it. */
 SEPARATE int identify(struct es_member *m, struct es_found *f, es_u64 entry_at)
 {
@@ -108,10 +124,13 @@ SEPARATE int identify(struct es_member *m, struct es_found *f, es_u64 entry_at)
 	f->what.generation = GET(inode, i_generation);
 	f->what.session = f->what.generation && f->key.name[0] ? m->session : 0;
 	f->what.linked = links > 1 && f->place.kind != ES_DIRECTORY;
+	f->links = links;
 	key = f->key;
 	kept = bpf_map_lookup_elem(&own, &key);
 	if (!kept || !f->what.session || kept->session != f->what.session || kept->ino != f->what.ino ||
-	    kept->generation != f->what.generation || (kept->linked && links < 2))
+	    kept->generation != f->what.generation)
+		return 0;
+	if (kept->linked && links < 2 && !was_saved_over(m, f))
 		return 0;
 	f->what.linked = kept->linked;
 	/* The kernel itself removes empty directories alone. */
@@ -126,6 +145,14 @@ SEPARATE int identify(struct es_member *m, struct es_found *f, es_u64 entry_at)
 
 #define FORGET 1
 #define KEEP 2
+
+static __always_inline void keep_along(struct es_after *after, int to, const struct es_found *from)
+{
+	if (!from->place.own)
+		return;
+	after->at[to] = KEEP;
+	after->what[to] = from->what;
+}
 
 /* What an allowed operation makes of what is kept, for the moment at which it is done. */
 SEPARATE int settle(struct es_member *m, es_u32 op)
@@ -150,18 +177,22 @@ SEPARATE int settle(struct es_member *m, es_u32 op)
 			after->at[1] = KEEP;
 			after->what[1] = a->what;
 		}
+		after->saved_over = es_protected(&b->place) && b->place.kind == ES_REGULAR && b->links > 1;
 		after->foreign[1] = after->at[1] != KEEP || a->what.linked ||
 				    (!a->place.own && a->place.kind == ES_DIRECTORY);
 	} else if (op == ES_EXCHANGE) {
 		after->at[0] = FORGET;
 		after->at[1] = FORGET;
-		if (a->place.own && b->what.session && (b->place.own || es_edit_by_swap(&a->place, &b->place))) {
+		/* Each takes its nature along, but in an edit by swap, of which the names keep theirs. */
+		if (es_edit_by_swap(&a->place, &b->place) && b->what.session) {
 			after->at[0] = KEEP;
 			after->what[0] = b->what;
-		}
-		if (b->place.own && a->what.session && (a->place.own || es_edit_by_swap(&b->place, &a->place))) {
+		} else if (es_edit_by_swap(&b->place, &a->place) && a->what.session) {
 			after->at[1] = KEEP;
 			after->what[1] = a->what;
+		} else {
+			keep_along(after, 0, b);
+			keep_along(after, 1, a);
 		}
 		after->foreign[0] = !b->place.own;
 		after->foreign[1] = !a->place.own;
@@ -200,12 +231,23 @@ SEPARATE int forget(struct es_own_key *from)
 	return 0;
 }
 
+/* An own directory that comes into another: how deep it then lies in them is not known. */
+static __always_inline void move_into(struct dentry *moved, struct dentry *there)
+{
+	struct es_directory *directory = directory_of(moved);
+	struct dentry *parent = GET(there, d_parent);
+
+	if (directory && directory_of(parent)) {
+		directory->foreign = 1;
+		mark((es_u64)parent);
+	}
+}
+
 /* It is about to be done: if it then fails, less is the session's own than might be. */
 SEPARATE int carry_out(struct es_member *m, es_u64 first_at, es_u64 second_at)
 {
-	struct dentry *first = (struct dentry *)first_at, *second = (struct dentry *)second_at, *parent;
+	struct dentry *first = (struct dentry *)first_at, *second = (struct dentry *)second_at;
 	struct es_after *after;
-	struct es_directory *moved;
 
 	if (!m)
 		return 0;
@@ -222,20 +264,19 @@ SEPARATE int carry_out(struct es_member *m, es_u64 first_at, es_u64 second_at)
 		mark_parent(first);
 	if (after->foreign[1] && second)
 		mark_parent(second);
-	if (second) {
-		/* How deep it then lies in own directories is not known. */
-		moved = directory_of(first);
-		parent = GET(second, d_parent);
-		if (moved && directory_of(parent)) {
-			moved->foreign = 1;
-			mark((es_u64)parent);
-		}
-	} else if (m->removal.op == ES_RMDIR) {
-		struct es_directory_key key = {};
+	if (after->saved_over) {
+		struct es_directory_key key = file_of(&m->found[1]);
+		es_u32 session = m->session;
 
-		key.ino = m->found[0].what.ino;
-		key.generation = m->found[0].what.generation;
-		key.dev = m->found[0].key.dev;
+		bpf_map_update_elem(&saved_over, &key, &session, BPF_ANY);
+	}
+	if (second) {
+		move_into(first, second);
+		if (m->removal.op == ES_EXCHANGE)
+			move_into(second, first);
+	} else if (m->removal.op == ES_RMDIR) {
+		struct es_directory_key key = file_of(&m->found[0]);
+
 		bpf_map_delete_elem(&own_directories, &key);
 	}
 	return 0;

@@ -94,25 +94,43 @@ static long tell_name(es_u32 step, struct telling *t)
 	return 0;
 }
 
-/* Tells a path, its last name first. */
-SEPARATE int tell_path(struct es_desk *desk, struct es_span *span, es_u64 entry_at, es_u64 mount, es_u32 which)
+static __always_inline void tell_names(struct es_desk *desk, struct es_span *span, struct telling *t, es_u64 entry_at,
+				       es_u64 mount)
 {
-	struct telling t = { desk };
 	struct dentry *entry = (struct dentry *)entry_at;
 	struct super_block *super = GET(entry, d_sb);
 
-	if (!desk || !span)
-		return 0;
-	desk->which = which;
 	desk->count = 0;
 	desk->key.dev = GET(super, s_dev);
 	desk->entry = entry_at;
 	desk->mount = mount;
-	span->at = desk->at;
-	bpf_loop(ES_DEPTH, tell_name, &t, 0);
+	desk->at = span->at;
+	bpf_loop(ES_DEPTH, tell_name, t, 0);
 	span->length = desk->at - span->at;
+}
+
+/*
+ * Tells a path, its last name first: as it is seen, but inside its file system where the zone lies on that path
+ * alone, as below a mount of a part of it.
+ */
+SEPARATE int tell_path(struct es_desk *desk, struct es_span *span, es_u64 entry, es_u64 mount, es_u32 which)
+{
+	struct telling t = { desk };
+
+	if (!desk || !span)
+		return 0;
+	span->at = desk->at;
+	desk->which = which;
+	tell_names(desk, span, &t, entry, mount);
 	if (!mount)
 		desk->record.flags |= ES_INSIDE;
+	if (!mount || which > 1 || desk->record.zone >= ES_ZONES || desk->record.below[which & 1] != ES_NO_ZONE)
+		return 0;
+	tell_names(desk, span, &t, entry, 0);
+	if (desk->record.below[which & 1] != ES_NO_ZONE)
+		desk->record.flags |= ES_INSIDE;
+	else
+		tell_names(desk, span, &t, entry, mount);
 	return 0;
 }
 

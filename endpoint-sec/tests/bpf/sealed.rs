@@ -41,14 +41,17 @@ fn bpf_lsm_nothing_sealed_is_written() {
 fn bpf_lsm_nothing_sealed_is_hidden() {
     sealed("mount -t tmpfs t state; s=$?; umount state; exit $s", Op::Cover);
     sealed("mount --bind out state/sub; s=$?; umount state/sub; exit $s", Op::Cover);
-    sealed("unshare -m mount -t tmpfs t .", Op::Cover);
+    sealed(
+        "mkdir a; mount -t tmpfs a a; mkdir -p a/b state/sub; mount --bind a state; s=$?; umount state a; exit $s",
+        Op::Cover,
+    );
     // Mounts are changed all the time where a namespace is made, and that hides nothing.
     let Some(mut world) = world() else { return };
     let dir = tempfile::tempdir().unwrap();
     assert!(bare(dir.path(), "mkdir state mnt").status.success());
     let session = world.session(&[&dir.path().join("state")], 1);
     let (output, denials) =
-        world.run(session, dir.path(), "unshare -m bash -c 'mount -t tmpfs t mnt && umount mnt'");
+        world.run(session, dir.path(), "unshare -m bash -c 'mount -t tmpfs t mnt && umount mnt && mount -t tmpfs t state && umount -l state'");
     assert!(output.status.success() && denials.is_empty(), "{}: {denials:?}", said(&output));
     world.floor.end(session).unwrap();
 }

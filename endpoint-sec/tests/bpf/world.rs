@@ -42,7 +42,9 @@ pub(crate) fn pins() -> PathBuf {
 impl World {
     fn new() -> Self {
         uninstall(&pins()).unwrap();
+        let began = std::time::Instant::now();
         let floor = Floor::open(&pins()).unwrap_or_else(|error| panic!("{error}"));
+        eprintln!("loaded in {:?}", began.elapsed());
         let records = floor.records().unwrap();
         Self { floor, records, next: 1 }
     }

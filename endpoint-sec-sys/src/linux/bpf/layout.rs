@@ -150,7 +150,7 @@ pub struct es_own {
     pub linked: es_u32,
     pub zero: es_u32,
 }
-#[doc = " A directory that a session has made. Key of the map `own_directories`."]
+#[doc = " A directory that a session has made, or a file. Key of the maps `own_directories` and `saved_over`."]
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone, PartialEq)]
 pub struct es_directory_key {
@@ -244,6 +244,9 @@ pub struct es_found {
     pub entry: es_u64,
     pub mount: es_u64,
     pub inode: es_u64,
+    #[doc = " Names that it has."]
+    pub links: es_u32,
+    pub zero: es_u32,
 }
 #[doc = " What becomes of what is kept of two names once an operation is let through."]
 #[repr(C)]
@@ -256,7 +259,8 @@ pub struct es_after {
     pub counts: es_u32,
     #[doc = " 1: something that is not its own comes into the directory of this name."]
     pub foreign: [es_u32; 2usize],
-    pub zero: es_u32,
+    #[doc = " 1: a file that has further names loses this one to a new file."]
+    pub saved_over: es_u32,
 }
 #[doc = " A removal that is judged and not yet done."]
 #[repr(C)]

@@ -40,6 +40,7 @@ impl Floor {
         pins.drop_others()?;
         let mut floor = Self { maps: Maps::open(&pins.maps())?, pins };
         floor.drop_older()?;
+        floor.make_homes()?;
         Ok(floor)
     }
 
@@ -81,6 +82,7 @@ impl Floor {
         let maps = &mut self.maps;
         maps::sweep(&mut maps.own, "own", |_, own| own.0.session == session)?;
         maps::sweep(&mut maps.own_directories, "own_directories", |_, own| own.0.session == session)?;
+        maps::sweep(&mut maps.saved_over, "saved_over", |_, of| *of == session)?;
         maps::take(&mut maps.sessions, "sessions", &session)
     }
 

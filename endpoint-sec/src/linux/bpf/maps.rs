@@ -38,11 +38,13 @@ pub(super) struct Maps {
     pub(super) wards: Hash<u32, Plain<es_ward>>,
     pub(super) own: Hash<Plain<es_own_key>, Plain<es_own>>,
     pub(super) own_directories: Hash<Plain<es_directory_key>, Plain<es_directory>>,
+    pub(super) saved_over: Hash<Plain<es_directory_key>, u32>,
+    pub(super) homes: Hash<u32, u32>,
     pub(super) guarded: Hash<u64, u32>,
 }
 
 /// Every map that is pinned: these, and those that only the programs use.
-pub(super) const NAMES: [&str; 16] = [
+pub(super) const NAMES: [&str; 18] = [
     "places",
     "names",
     "exempt",
@@ -54,6 +56,8 @@ pub(super) const NAMES: [&str; 16] = [
     "wards",
     "own",
     "own_directories",
+    "saved_over",
+    "homes",
     "guarded",
     "secret",
     "blank",
@@ -76,6 +80,8 @@ impl Maps {
             wards: hash(folder, "wards")?,
             own: hash(folder, "own")?,
             own_directories: hash(folder, "own_directories")?,
+            saved_over: hash(folder, "saved_over")?,
+            homes: hash(folder, "homes")?,
             guarded: hash(folder, "guarded")?,
         })
     }

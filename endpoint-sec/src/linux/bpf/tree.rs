@@ -5,8 +5,9 @@ use super::floor::Floor;
 use super::layout::{es_joining, es_ward};
 use super::maps::{self, Plain, find};
 use crate::linux::token::AuditToken;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 
 impl Floor {
     /// Makes a process with all its threads part of a session that was begun. Whatever it starts from then on is, too.
@@ -54,10 +55,12 @@ impl Floor {
         Ok(all)
     }
 
-    /// Nobody inside a session may signal this process, trace it, or change its limits.
+    /// Nobody inside a session may signal this process, trace it, change its limits, or hide from it what es-guard
+    /// keeps for itself.
     pub fn protect(&mut self, token: AuditToken) -> Result<(), Error> {
         let value = es_ward { start: token.start };
-        self.maps.wards.insert(token.pid as u32, Plain(value), 0).map_err(Error::map("wards"))
+        self.maps.wards.insert(token.pid as u32, Plain(value), 0).map_err(Error::map("wards"))?;
+        self.make_home(token.pid)
     }
 
     /// It has ended, or needs that no more.
@@ -67,5 +70,18 @@ impl Floor {
             Some(Plain(ward)) if ward.start == token.start => maps::take(&mut self.maps.wards, "wards", &pid),
             _ => Ok(()),
         }
+    }
+
+    /// Finds out anew where mounts are looked at: where this process is, the first one, and all that are protected.
+    pub(super) fn make_homes(&mut self) -> Result<(), Error> {
+        maps::sweep(&mut self.maps.homes, "homes", |_, _| true)?;
+        let wards: Vec<i32> = self.maps.wards.keys().flatten().map(|pid| pid as i32).collect();
+        [1, std::process::id() as i32].into_iter().chain(wards).try_for_each(|pid| self.make_home(pid))
+    }
+
+    /// Of a process that has ended there is none.
+    fn make_home(&mut self, pid: i32) -> Result<(), Error> {
+        let Ok(namespace) = fs::metadata(format!("/proc/{pid}/ns/mnt")) else { return Ok(()) };
+        self.maps.homes.insert(namespace.ino() as u32, 1, 0).map_err(Error::map("homes"))
     }
 }
