@@ -127,8 +127,8 @@ impl Table {
         table.exempt_from = all(policy, |zone| !zone.internal);
         for prefix in EXEMPT_PREFIXES.map(Path::new) {
             let above = |zone: &Zone| !zone.internal && zone.path != prefix && prefix.starts_with(&zone.path);
-            if let (ended @ 1.., Looked::Directory(id)) = (all(policy, above), places.look(prefix)) {
-                table.says(Spot::File(id)).exempts |= ended;
+            if let (ended @ 1.., Some(spot)) = (all(policy, above), spot(prefix, places)) {
+                table.says(spot).exempts |= ended;
             }
         }
         for what in &policy.overrides {
@@ -175,9 +175,11 @@ impl Table {
             }
             _ => {}
         }
+        // What is no directory holds it by its name, should a directory take its place.
         let above = zone.path.ancestors().skip(1).filter_map(|path| match places.look(path) {
             Looked::Directory(id) => Some(Spot::File(id)),
-            _ => None,
+            Looked::Other(_) => self::name(path, places),
+            Looked::Alike | Looked::Nothing => None,
         });
         above.for_each(|spot| self.says(spot).carried |= number);
         let itself = match found {
