@@ -219,9 +219,11 @@ mod tests {
         let asked = wrap(&["--engine", "seccomp", "x"]).engine;
         assert!(asked.takes("seccomp") && !asked.takes("bpf-lsm"));
         assert!(EngineChoice::Auto.takes("seccomp") && EngineChoice::Auto.takes("bpf-lsm"));
-        assert_eq!((asked.to_string().as_str(), asked.wanted()), ("seccomp", None));
+        assert_eq!(asked.to_string(), "seccomp");
         let in_kernel = wrap(&["--engine", "bpf-lsm", "x"]).engine;
-        assert!(in_kernel.takes("bpf-lsm") && !in_kernel.takes("seccomp") && in_kernel.wanted().is_some());
+        assert!(
+            in_kernel.takes("bpf-lsm") && in_kernel.takes("bpf-lsm+seccomp") && !in_kernel.takes("seccomp")
+        );
         assert!(parse(["es-guard", "wrap", "--engine", "magic", "x"].map(OsString::from)).is_err());
     }
 

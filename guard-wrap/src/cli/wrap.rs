@@ -3,7 +3,6 @@
 use super::examples::WRAP_EXAMPLES;
 use clap::{Args, ValueEnum};
 use helper_daemon::policy::OnDelete;
-use helper_daemon::protocol::Wanted;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -71,7 +70,7 @@ pub(crate) enum EngineChoice {
     /// seccomp user notification: Linux 5.19 or later, no root
     Seccomp,
     /// BPF LSM: decided in the kernel. Linux 6.1 or later with bpf among its security modules, and the system's helper;
-    /// no stash, and nothing let through for git or for programs that save by removing first
+    /// with seccomp above it where the zones have a stash, further replacers or git in them
     BpfLsm,
 }
 
@@ -81,15 +80,8 @@ impl EngineChoice {
         match self {
             EngineChoice::Auto => true,
             EngineChoice::Seccomp => engine == "seccomp",
-            EngineChoice::BpfLsm => engine == "bpf-lsm",
-        }
-    }
-
-    /// What a helper is asked for.
-    pub(crate) fn wanted(self) -> Option<Wanted> {
-        match self {
-            EngineChoice::Auto | EngineChoice::Seccomp => None,
-            EngineChoice::BpfLsm => Some(Wanted::BpfLsm),
+            // With or without what can do more above it.
+            EngineChoice::BpfLsm => engine == "bpf-lsm" || engine == "bpf-lsm+seccomp",
         }
     }
 }

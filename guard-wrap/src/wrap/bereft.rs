@@ -9,7 +9,6 @@ mod own;
 
 use super::jobs;
 use super::session::{Ended, LOOK_EVERY, Session, code};
-use crate::cli::EngineChoice;
 use endpoint_sec::unix::wait::{Change, Waiting, has_change, next_change};
 use helper_daemon::ledger::Counts;
 use helper_daemon::protocol::{Channel, Event, ExitStatus, Request};
@@ -18,12 +17,15 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use std::os::fd::AsFd;
 
+/// The engine that needs nobody.
+const IN_KERNEL: &str = "bpf-lsm";
+
 impl Session {
     /// Whether whoever judges outside this family is still there; notes it when not.
     pub(super) fn note_whether_judged(&mut self) -> bool {
         let judged = self.system.as_ref().is_none_or(is_connected);
         if !judged && !self.deserted {
-            let note = if EngineChoice::BpfLsm.takes(&self.judged_by) {
+            let note = if self.judged_by == IN_KERNEL {
                 "the system's helper died: the kernel guarded on, unrecorded"
             } else {
                 "the system's helper died: from then on every guarded operation failed"

@@ -69,7 +69,8 @@ impl Session {
     ) -> Result<Self, SessionError> {
         let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, stash, canaries } =
             prepared;
-        own::prepare_for(args.engine, &judge, &compiled.policy).inspect_err(|_| state.discard(&id))?;
+        let wanted =
+            own::prepare_for(args.engine, &judge, &compiled.policy).inspect_err(|_| state.discard(&id))?;
         let (system, judge) = match judge {
             Judge::System(channel) => (Some(channel.another()?), Judge::System(channel)),
             Judge::Here(_) => (None, Judge::Here(door(&state, &id))),
@@ -98,7 +99,7 @@ impl Session {
             control: canaries.free.clone(),
             explain: (!args.no_explain).then(itself::called),
             child: None,
-            engine: args.engine.wanted(),
+            engine: wanted,
         };
         channel.send(
             &Request::Register(Box::new(register)),

@@ -8,7 +8,7 @@
 mod sessions;
 mod table;
 
-pub(super) use sessions::Sessions;
+pub(super) use sessions::{Session, Sessions};
 pub(super) use table::lowered;
 
 use super::hire::{Happened, Id};

@@ -1,6 +1,6 @@
 //! A session in its worker: armed, served on its owner's connection, described and asked by way of the monitor.
 
-use super::arming::{self, Watched, filtered, in_kernel};
+use super::arming::{self, Arms, Watched};
 use super::desk::{Desk, WayBack};
 use super::returning::Home;
 use super::wards;
@@ -66,11 +66,10 @@ impl Session {
             counts: Default::default(),
         };
         let name = register.session.id.to_string();
-        let (guard, child, tree) = match listener {
-            Some(listener) => filtered(register, records, (listener, &child), wards::of(pid, peer))?,
-            None => in_kernel(register, records, &child, monitor)?,
-        };
-        let engine = guard.arm(child)?;
+        let wards = wards::of(pid, peer);
+        let arms = Arms { records, listener, child: &child, wards, monitor };
+        let (guard, waits, tree) = arming::guard(register, arms)?;
+        let engine = guard.arm(waits)?;
         let description = Description { engine, ..description };
         let exe = Caller::new(peer.pid.as_raw()).program().exe.to_string_lossy().into_owned();
         let holder = tree.holder();

@@ -1,9 +1,9 @@
 //! The BPF LSM engine as a guard starts it.
 
 use super::engine::{Beginning, Child, Engine, Starter};
-use super::failed;
+use super::{Post, failed};
 use crate::engine::bpf_lsm::holder::Holder;
-use crate::engine::bpf_lsm::{BpfLsm, NAME, Settings};
+use crate::engine::bpf_lsm::{BpfLsm, NAME, Settings, WITH_SECCOMP, floor_of};
 use crate::explain::Wording;
 use crate::policy::Policy;
 use crate::policy::table::FileId;
@@ -34,6 +34,64 @@ impl Starter for InKernel {
         let engine = BpfLsm::start(holder, Settings { policy, kept }, witness)
             .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
         Ok(Box::new(engine))
+    }
+}
+
+/// A session that is judged by a helper, and in the kernel below that: what gets past the one meets the other.
+pub struct Layers {
+    /// The kernel.
+    pub floor: InKernel,
+    /// Who is asked.
+    pub post: Post,
+}
+
+/// Both of them.
+struct Both {
+    floor: BpfLsm,
+    above: Box<dyn Engine>,
+}
+
+impl Starter for Layers {
+    fn name(&self) -> &'static str {
+        WITH_SECCOMP
+    }
+
+    fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure> {
+        let Layers { floor: InKernel { holder, kept }, post } = *self;
+        let policy = floor_of(&session.policy);
+        let floor = BpfLsm::start(holder, Settings { policy, kept }, session.witness.clone())
+            .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
+        let above = Box::new(post).start(child, session)?;
+        Ok(Box::new(Both { floor, above }))
+    }
+}
+
+impl Engine for Both {
+    fn set_policy(&self, policy: Policy) -> Result<(), String> {
+        Engine::set_policy(&self.floor, floor_of(&policy))?;
+        self.above.set_policy(policy)
+    }
+
+    fn explain(&self, wording: Wording) {
+        self.above.explain(wording);
+    }
+
+    fn catch_up(&self, patience: Duration) {
+        self.above.catch_up(patience);
+        self.floor.settle();
+    }
+
+    fn settle(&self) {
+        self.above.settle();
+        self.floor.settle();
+    }
+
+    fn owns(&self, path: &Path) -> bool {
+        self.above.owns(path)
+    }
+
+    fn defend(&self, process: Pid, held: OwnedFd) {
+        self.above.defend(process, held);
     }
 }
 

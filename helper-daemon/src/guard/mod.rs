@@ -20,7 +20,7 @@ mod seccomp;
 
 pub use asked::Asked;
 #[cfg(target_os = "linux")]
-pub use bpf_lsm::InKernel;
+pub use bpf_lsm::{InKernel, Layers};
 pub use engine::Child;
 pub use local::Local;
 pub use remote::{Remote, silent};

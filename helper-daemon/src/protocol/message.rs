@@ -232,4 +232,7 @@ pub struct Register {
 pub enum Wanted {
     /// Decided in the kernel: by the system's helper alone.
     BpfLsm,
+    /// The same, and above it what needs an answer from a helper: a stash, git, programs that replace.
+    #[serde(rename = "bpf-lsm+seccomp")]
+    BpfLsmAndSeccomp,
 }

@@ -228,9 +228,9 @@ fn bpf_lsm_what_the_agent_leaves_behind_stays_guarded_and_recorded() {
     assert_eq!(outcome.denials.len(), 2);
 }
 
-/// What can't be done here is refused before anything runs, with what to do.
+/// It is never done without in silence; and what is refused by this engine alone is said before the session.
 #[test]
-fn bpf_lsm_what_it_can_not_do_is_refused_at_the_start() {
+fn bpf_lsm_it_is_this_engine_or_none() {
     let Some(stage) = Stage::with_bpf_lsm() else { return };
     let sandbox = sandbox(Who::User);
     let ran = sandbox.root().join("ran");
@@ -239,29 +239,11 @@ fn bpf_lsm_what_it_can_not_do_is_refused_at_the_start() {
         wrap.args(["--", "touch"]).arg(&ran);
         run(&sandbox, wrap)
     };
-    let policy = sandbox.beside("policy.json");
-    std::fs::write(&policy, r#"{"replacers": ["patch"]}"#).expect("a policy");
-    sandbox.hand_over();
-    let policy = policy.to_str().expect("text");
-    for (args, why) in [
-        (["--on-delete", "stash"], "can't have what it takes kept first"),
-        (["--policy", policy], "can't be held until the program has ended"),
-        (["--helper", "none"], "sudo es-guard helper install"),
-    ] {
-        let mut args = args.to_vec();
-        if args[0] == "--helper" {
-            args.extend(["--engine", "bpf-lsm"]);
-        }
-        let outcome = wrap(&args);
-        assert_eq!(outcome.status.code(), Some(125), "{args:?}: {}", outcome.stderr);
-        assert!(
-            outcome.stderr.contains(why) && outcome.stderr.contains("--engine seccomp"),
-            "{}",
-            outcome.stderr
-        );
-        assert!(!ran.exists());
-    }
-    // What is refused by this engine alone is said before the session.
+    let outcome = wrap(&["--helper", "none", "--engine", "bpf-lsm"]);
+    assert_eq!(outcome.status.code(), Some(125), "{}", outcome.stderr);
+    let remedies = ["sudo es-guard helper install", "--engine seccomp"];
+    assert!(remedies.iter().all(|remedy| outcome.stderr.contains(remedy)), "{}", outcome.stderr);
+    assert!(!ran.exists());
     let outcome = wrap(&[]);
     assert_eq!(outcome.status.code(), Some(0), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("(bpf-lsm, system helper)"), "{}", outcome.stderr);
@@ -270,4 +252,53 @@ fn bpf_lsm_what_it_can_not_do_is_refused_at_the_start() {
         "{}",
         outcome.stderr
     );
+}
+
+/// What needs an answer from a helper gets one, above what the kernel guards.
+#[test]
+fn bpf_lsm_with_seccomp_above_it_keeps_what_goes_and_knows_git() {
+    let Some(stage) = Stage::with_bpf_lsm() else { return };
+    for who in everyone() {
+        let sandbox = sandbox(who);
+        let zone = sandbox.root().join("zone");
+        let git = "git -c user.name=x -c user.email=x@x -c init.defaultBranch=main";
+        let mut make = stage.command(&sandbox, &Mode::Bare, "sh".as_ref());
+        make.args(["-c", &format!("cd zone && {git} init -q && {git} add a && {git} commit -qm a && {git} switch -qc b && echo two > a && {git} commit -qam b")]);
+        assert!(run(&sandbox, make).status.success());
+        let outcome = sh(
+            &stage,
+            &sandbox,
+            &format!(
+                "cd zone && {git} switch -q main && echo x > own && rm own && ! rm a && rm -r .git; true"
+            ),
+        );
+        assert_eq!(outcome.status.code(), Some(0), "as {who:?}: {}", outcome.stderr);
+        assert_eq!(
+            std::fs::read(zone.join("a")).expect("it is there"),
+            b"old",
+            "as {who:?}: {}",
+            outcome.stderr
+        );
+        assert!(zone.join(".git/HEAD").exists());
+        let refused: Vec<_> = outcome.denials.iter().map(|denial| denial.reason).collect();
+        assert!(
+            refused.len() > 1 && refused.iter().all(|reason| *reason == Reason::Removed),
+            "as {who:?}: {refused:?}"
+        );
+        let start = read(&ledgers(&sandbox)[0]).start().expect("a start").1.clone();
+        assert_eq!(start.engine, "bpf-lsm+seccomp");
+        // A stash, wherever the zone is.
+        let kept = Sandbox::new(who);
+        std::fs::create_dir(kept.root().join("zone")).expect("a zone");
+        std::fs::write(kept.root().join("zone/a"), "old").expect("a file");
+        kept.hand_over();
+        let mut wrap = stage.guard(&kept, &["wrap", "--zone", "zone", "--on-delete", "stash"]);
+        wrap.args(["--", "rm", "zone/a"]);
+        let outcome = run(&kept, wrap);
+        assert!(outcome.status.success(), "as {who:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("(bpf-lsm+seccomp, system helper)"), "{}", outcome.stderr);
+        let mut restore = stage.guard(&kept, &["sessions", "restore"]);
+        assert!(restore.output().expect("es-guard").status.success());
+        assert_eq!(std::fs::read(kept.root().join("zone/a")).expect("it is back"), b"old");
+    }
 }

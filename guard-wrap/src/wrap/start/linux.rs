@@ -5,12 +5,12 @@ use crate::cli::EngineChoice;
 use endpoint_sec::unix::held::Held;
 use helper_daemon::embedded::Judge;
 use helper_daemon::engine::bpf_lsm;
-use helper_daemon::policy::Policy;
-use helper_daemon::protocol::ChannelError;
+use helper_daemon::policy::{GIT_DIR, Policy};
+use helper_daemon::protocol::{ChannelError, Wanted};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Should the helper die, the agent becomes this process's child, and its end is still seen.
 pub(super) fn adopt_whom_the_helper_leaves() -> Result<(), Errno> {
@@ -44,10 +44,14 @@ pub(in crate::wrap) enum NotPrepared {
     Folder { path: PathBuf, source: std::io::Error },
 }
 
-/// What must be so before a session is asked for.
-pub(super) fn prepare_for(engine: EngineChoice, judge: &Judge, policy: &Policy) -> Result<(), NotPrepared> {
+/// What must be so before a session is asked for, and what a helper is then asked for.
+pub(super) fn prepare_for(
+    engine: EngineChoice,
+    judge: &Judge,
+    policy: &Policy,
+) -> Result<Option<Wanted>, NotPrepared> {
     if engine != EngineChoice::BpfLsm {
-        return Ok(());
+        return Ok(None);
     }
     if let Judge::Here(_) = judge {
         return Err(NotPrepared::NeedsTheSystemsHelper(engine));
@@ -58,5 +62,14 @@ pub(super) fn prepare_for(engine: EngineChoice, judge: &Judge, policy: &Policy) 
         let failed = |source| NotPrepared::Folder { path: above.to_owned(), source };
         std::fs::create_dir_all(above).map_err(failed)?;
     }
-    Ok(())
+    let can_alone =
+        bpf_lsm::supports(policy).is_ok() && !policy.visible_zones().any(|zone| has_git(&zone.path));
+    Ok(Some(if can_alone { Wanted::BpfLsm } else { Wanted::BpfLsmAndSeccomp }))
+}
+
+/// Whether a zone lies in a git work tree, is one, or has one in it at once.
+fn has_git(zone: &Path) -> bool {
+    let is_git = |folder: &Path| folder.join(GIT_DIR).symlink_metadata().is_ok();
+    let mut below = std::fs::read_dir(zone).into_iter().flatten().flatten();
+    zone.ancestors().any(is_git) || below.any(|entry| is_git(&entry.path()))
 }

@@ -5,6 +5,7 @@ use crate::cli::EngineChoice;
 use endpoint_sec::unix::held::Held;
 use helper_daemon::embedded::Judge;
 use helper_daemon::policy::Policy;
+use helper_daemon::protocol::Wanted;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
@@ -37,6 +38,10 @@ pub(in crate::wrap) enum NotPrepared {
 }
 
 /// What must be so before a session is asked for.
-pub(super) fn prepare_for(engine: EngineChoice, _: &Judge, _: &Policy) -> Result<(), NotPrepared> {
-    if engine == EngineChoice::Auto { Ok(()) } else { Err(NotPrepared::OnlyLinux(engine)) }
+pub(super) fn prepare_for(
+    engine: EngineChoice,
+    _: &Judge,
+    _: &Policy,
+) -> Result<Option<Wanted>, NotPrepared> {
+    if engine == EngineChoice::Auto { Ok(None) } else { Err(NotPrepared::OnlyLinux(engine)) }
 }

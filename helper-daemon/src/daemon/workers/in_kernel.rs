@@ -2,7 +2,7 @@
 
 use super::Workers;
 use crate::daemon::hire::{Happened, Id};
-use crate::daemon::in_kernel::lowered;
+use crate::daemon::in_kernel::{Session, lowered};
 use crate::daemon::{link, log, wards};
 use crate::desk::trees::Process;
 use crate::engine::bpf_lsm::bytes::decode;
@@ -142,6 +142,11 @@ impl Workers {
             }
             Kind::Settle => {
                 self.in_kernel.pass_on();
+                let is_empty = self.in_kernel.is_empty(number);
+                let armed = |session: &&mut Session| session.child.is_none();
+                if let (true, Some(session)) = (is_empty, self.in_kernel.sessions.get(number).filter(armed)) {
+                    session.tell(Kind::Empty, Vec::new());
+                }
                 self.answer(number, Ok(()), &[]);
             }
             Kind::Done | Kind::Refused | Kind::Record | Kind::Lost | Kind::Empty => {}

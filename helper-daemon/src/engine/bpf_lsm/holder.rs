@@ -13,6 +13,9 @@ use std::time::Duration;
 /// How long an answer may take. The first one may have to wait for programs to be loaded.
 const PATIENCE: Duration = Duration::from_secs(110);
 
+/// How often it is asked whether the tree has ended.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+
 /// Who is told of what the kernel tells.
 pub trait Hears: Send + Sync {
     /// A record, as the kernel has it.
@@ -201,11 +204,20 @@ impl Holder {
         }
     }
 
-    /// Waits until the last process of the tree has ended.
+    /// Waits until the last process of the tree has ended. The kernel may have had no room to say so: it is asked now and
+    /// then.
     pub fn wait_for_the_end(&self) {
         let mut empty = lock(&self.empty);
         while !*empty {
-            empty = self.emptied.wait(empty).unwrap_or_else(PoisonError::into_inner);
+            let (now, waited) =
+                self.emptied.wait_timeout(empty, ASK_EVERY).unwrap_or_else(PoisonError::into_inner);
+            empty = now;
+            if waited.timed_out() && !*empty {
+                drop(empty);
+                // Without anybody to ask it is asked again.
+                let _ = self.settle();
+                empty = lock(&self.empty);
+            }
         }
     }
 

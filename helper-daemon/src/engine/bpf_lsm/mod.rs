@@ -22,7 +22,9 @@ mod unsupported;
 pub mod words;
 
 pub use engine::{BpfLsm, Settings};
-pub use unsupported::{LIMITS, Unsupported, supports};
+pub use unsupported::{LIMITS, Unsupported, floor_of, supports};
 
 /// The engine's name, as in records.
 pub const NAME: &str = "bpf-lsm";
+/// The same below the one that can do more.
+pub const WITH_SECCOMP: &str = "bpf-lsm+seccomp";

@@ -26,6 +26,15 @@ pub const LIMITS: [&str; 2] = [
     "with bpf-lsm programs that save by removing a file first (tar, vim with its defaults, sed -i with an older backup) are refused it",
 ];
 
+/// What this engine guards by where another one is above it: whatever that one lets through, it does itself, for the one
+/// who asked. So what gets past it is refused.
+pub fn floor_of(policy: &Policy) -> Policy {
+    let mut floor = policy.without_single_uses(|_| true);
+    floor.zones.iter_mut().for_each(|zone| zone.on_delete = OnDelete::Deny);
+    floor.replacers.clear();
+    floor
+}
+
 /// Whether the engine can do all that a policy asks for.
 pub fn supports(policy: &Policy) -> Result<(), Unsupported> {
     if let Some(zone) = policy.zones.iter().find(|zone| zone.on_delete == OnDelete::Stash) {
@@ -84,7 +93,9 @@ mod tests {
             Policy { overrides: once, ..good.clone() },
             Policy { layers: vec![good.clone(), good.clone()], ..good },
         ];
-        let keys = others.map(|policy| supports(&policy).unwrap_err().key);
+        let keys = others.each_ref().map(|policy| supports(policy).unwrap_err().key);
         assert_eq!(keys, ["replacers", "once", "protected_zones"]);
+        // Below another engine all but a second policy.
+        assert_eq!(others.map(|policy| supports(&floor_of(&policy)).is_ok()), [true, true, false]);
     }
 }
