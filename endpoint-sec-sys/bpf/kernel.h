@@ -74,8 +74,10 @@ struct hlist_bl_node {
 	struct hlist_bl_node **pprev;
 };
 
+struct dentry;
 struct super_block {
 	__u32 s_dev;
+	struct dentry *s_root;
 };
 
 struct inode_operations {

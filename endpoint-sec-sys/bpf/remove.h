@@ -55,8 +55,12 @@ SEPARATE int consider_once(struct es_member *m, es_u64 first, es_u64 second, es_
 		identify(m, other, second);
 	}
 	verdict = es_judge(table, &m->found[0].place, &other->place, op, l->now);
-	/* Another version counts by now: this one's entries may have gone while they were looked up. */
-	if (*version != key.version)
+	/*
+	 * Another version may count by now, and this one's entries may have gone while they were looked up. It is looked
+	 * up anew: what was found before keeps the old number.
+	 */
+	version = bpf_map_lookup_elem(&versions, &key.session);
+	if (!version || *version != key.version)
 		return 0;
 	r->reason = verdict.reason;
 	r->zone = verdict.zone;

@@ -15,13 +15,13 @@ static __always_inline es_u64 started(struct task_struct *task)
 	return GET(leader, start_boottime) / ES_TICK;
 }
 
-/* Makes a task a member. Null where there is no room, or where it is one. */
-static __noinline struct es_member *admit(es_u64 task, es_u32 session)
+/* Makes a task a member. Null where there is no room, or with BPF_NOEXIST where it is one. */
+static __always_inline struct es_member *admit(es_u64 task, es_u32 session, es_u64 flags)
 {
 	es_u32 zero = 0;
 	struct es_member *m = bpf_map_lookup_elem(&blank, &zero);
 
-	if (!m || bpf_map_update_elem(&members, &task, m, BPF_NOEXIST))
+	if (!m || bpf_map_update_elem(&members, &task, m, flags))
 		return NULL;
 	m = bpf_map_lookup_elem(&members, &task);
 	if (m)
@@ -32,14 +32,18 @@ static __noinline struct es_member *admit(es_u64 task, es_u32 session)
 SEC("lsm/task_alloc")
 int BPF_PROG(task_alloc, struct task_struct *task, unsigned long flags, int ret)
 {
+	es_u64 key = (es_u64)task;
 	struct es_member *m;
 
 	if (ret)
 		return ret;
 	m = member();
-	if (!m || admit((es_u64)task, m->session))
-		return 0;
-	return -EAGAIN;
+	if (m)
+		return admit(key, m->session, BPF_ANY) ? 0 : -EAGAIN;
+	/* Somebody's who had this address before, and whose end fell into a moment at which the map was locked. */
+	if (bpf_map_lookup_elem(&members, &key))
+		bpf_map_delete_elem(&members, &key);
+	return 0;
 }
 
 SEC("lsm/task_free")
@@ -102,7 +106,7 @@ int enrol(struct bpf_iter__task *context)
 	joins = bpf_map_lookup_elem(&joining, &tgid);
 	if (!joins || joins->start != started(task))
 		return 0;
-	m = admit((es_u64)task, joins->session);
+	m = admit((es_u64)task, joins->session, BPF_NOEXIST);
 	if (!m)
 		return 0;
 	m->pid = task->pid;

@@ -111,8 +111,13 @@ static long climb(es_u32 step, struct climbing *c)
 		return 0;
 	}
 	if (parent == entry) {
-		/* Not below the root of its mount: what was seen is the path inside the file system, if it is the first. */
-		l->done = !visible || !l->hops;
+		struct super_block *super = GET(entry, d_sb);
+
+		/*
+		 * Not below the root of its mount: what was seen is the path inside the file system, if it is the
+		 * first. A file that was opened by its handle may hang on nothing: then nothing is known.
+		 */
+		l->done = (!visible || !l->hops) && GET(super, s_root) == entry;
 		return 1;
 	}
 	l->below = (es_u64)entry;

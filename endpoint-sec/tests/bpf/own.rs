@@ -1,10 +1,10 @@
 //! What a session has made is its own, and nothing else is.
 
-use crate::world::{World, bare, said, world};
+use crate::world::{Here, bare, said, world};
 use std::path::Path;
 
 /// Runs each of these in one session over one folder, `person:` scripts outside of it, and gives what `last` said.
-fn play(world: &mut World, dir: &Path, scripts: &[&str]) -> Vec<bool> {
+fn play(world: &Here, dir: &Path, scripts: &[&str]) -> Vec<bool> {
     let session = world.session(&[&dir.join("z")], 0);
     let ended = scripts.iter().map(|script| match script.strip_prefix("person: ") {
         Some(script) => {
@@ -15,17 +15,17 @@ fn play(world: &mut World, dir: &Path, scripts: &[&str]) -> Vec<bool> {
         None => world.run(session, dir, script).0.status.success(),
     });
     let ended = ended.collect();
-    world.floor.end(session).unwrap();
+    world.end(session);
     ended
 }
 
 fn plays(scripts: &[&str], succeed: &[bool]) {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let dir = tempfile::tempdir().unwrap();
     assert!(
         bare(dir.path(), "mkdir -p z/d out; echo old >z/f; echo old >z/g; echo old >z/d/f").status.success()
     );
-    assert_eq!(play(&mut world, dir.path(), scripts), succeed, "{scripts:?}");
+    assert_eq!(play(&world, dir.path(), scripts), succeed, "{scripts:?}");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn bpf_lsm_a_directory_is_own_only_with_all_that_is_in_it() {
 
 #[test]
 fn bpf_lsm_another_sessions_is_not_own() {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let dir = tempfile::tempdir().unwrap();
     assert!(bare(dir.path(), "mkdir z").status.success());
     let zone = dir.path().join("z");
@@ -91,8 +91,8 @@ fn bpf_lsm_another_sessions_is_not_own() {
     assert!(world.run(one, dir.path(), "touch z/a z/b").0.status.success());
     assert!(!world.run(other, dir.path(), "rm z/a").0.status.success());
     assert!(world.run(one, dir.path(), "rm z/a").0.status.success());
-    let counted = world.floor.session(one).unwrap().unwrap();
+    let counted = world.counted(one);
     assert_eq!((counted.own, counted.forgotten), (1, 0));
-    world.floor.end(one).unwrap();
-    world.floor.end(other).unwrap();
+    world.end(one);
+    world.end(other);
 }

@@ -1,6 +1,7 @@
 //! What is refused, what is not, and what bare refuses with bare's own error.
 
-use crate::world::{bare, said, text, world};
+use crate::world::{EMPTY, bare, node, said, table, text, world};
+use endpoint_sec::linux::bpf::layout::es_entry;
 use endpoint_sec::linux::bpf::{Op, Reason};
 use std::fs;
 use std::path::Path;
@@ -18,7 +19,7 @@ fn fresh() -> tempfile::TempDir {
 
 /// Succeeds bare, is refused in a session, with this record and nothing else changed.
 fn refused(script: &str, op: Op, reason: Reason, path: &str) {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let dir = fresh();
     let unguarded = bare(dir.path(), script);
     assert!(unguarded.status.success(), "bare: {script}: {}", said(&unguarded));
@@ -39,12 +40,12 @@ fn refused(script: &str, op: Op, reason: Reason, path: &str) {
         "{script}: {whole}"
     );
     assert_eq!(fs::read_to_string(dir.path().join("z/f")).unwrap(), "old\n", "{script}");
-    world.floor.end(session).unwrap();
+    world.end(session);
 }
 
 /// Ends bare and in a session alike, with nothing denied.
 fn alike(script: &str) {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let dir = fresh();
     let unguarded = bare(dir.path(), script);
     let dir = fresh();
@@ -52,7 +53,7 @@ fn alike(script: &str) {
     let (output, denials) = world.run(session, dir.path(), script);
     assert_eq!(said(&output), said(&unguarded), "{script}: {denials:?}");
     assert!(denials.is_empty(), "{script}: {denials:?}");
-    world.floor.end(session).unwrap();
+    world.end(session);
 }
 
 #[test]
@@ -105,13 +106,13 @@ fn bpf_lsm_what_bare_refuses_has_bares_error() {
 
 #[test]
 fn bpf_lsm_others_see_nothing_of_it() {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let dir = fresh();
     let session = world.session(&[&dir.path().join("z")], 0);
     let output = bare(dir.path(), "rm -r z/d z/f && mv z y && rm -r y");
     assert!(output.status.success(), "{}", said(&output));
     assert!(world.denials(session).is_empty());
-    world.floor.end(session).unwrap();
+    world.end(session);
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn bpf_lsm_an_exchange_is_judged_both_ways() {
 
 #[test]
 fn bpf_lsm_a_record_tells_who_it_was() {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let dir = fresh();
     let session = world.session(&[&dir.path().join("z")], 0);
     let (_, denials) =
@@ -160,31 +161,118 @@ fn bpf_lsm_a_record_tells_who_it_was() {
     assert_eq!(first.argv[0], b"perl");
     assert_eq!(first.argv.last().unwrap(), b"argument");
     assert_eq!(first.path.below, Some(2), "d/f lies below the zone");
-    let counted = world.floor.session(session).unwrap().unwrap();
+    let counted = world.counted(session);
     assert_eq!((counted.denied, counted.lost, counted.alive), (2, 0, 0));
-    world.floor.end(session).unwrap();
+    world.end(session);
 }
 
 #[test]
 fn bpf_lsm_a_path_as_long_as_can_be_is_told_whole_or_cut() {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let dir = fresh();
     let session = world.session(&[&dir.path().join("z")], 0);
-    let deep = "mkdir_deep() { for i in $(seq 300); do mkdir \"$1\"; cd \"$1\" || exit; done; }; ";
-    let name = "n".repeat(100);
-    let script = format!("{deep} cd z; mkdir_deep {name}; ");
-    let made = bare(dir.path(), &format!("{script} echo old >f"));
+    let down = |last: &str| {
+        format!(
+            "exec perl -e 'chdir q(z); $n = q(n) x 100; for (1..170) {{ mkdir $n; chdir $n or die }} {last}'"
+        )
+    };
+    let made = bare(dir.path(), &down("open F, q(>), q(f) or die"));
     assert!(made.status.success(), "{}", said(&made));
-    let (output, denials) = world.run(
-        session,
-        dir.path(),
-        &format!("cd z; for i in $(seq 300); do cd {name} || exit; done; rm f"),
-    );
+    let (output, denials) = world.run(session, dir.path(), &down("unlink q(f) or die"));
     assert!(!output.status.success());
     let [denial] = &denials[..] else { panic!("{denials:?}") };
     assert!(denial.is_cut && denial.path.names.len() > 100, "{} names", denial.path.names.len());
     assert_eq!(denial.path.names.last().unwrap(), b"f");
-    world.floor.end(session).unwrap();
-    drop(world);
+    world.end(session);
     assert!(bare(Path::new("/"), &format!("rm -r {}/z", dir.path().display())).status.success());
+}
+
+#[test]
+fn bpf_lsm_deeper_than_can_be_seen_is_refused() {
+    let Some(world) = world() else { return };
+    let dir = fresh();
+    let session = world.session(&[&dir.path().join("z")], 0);
+    let down = |to: u32, more: &str| {
+        format!("exec perl -e 'for (1..{to}) {{ mkdir q(d); chdir q(d) or die }} {more}'")
+    };
+    let made = "open F, q(>), q(f) or die; close F";
+    assert!(bare(&dir.path().join("out/d"), &down(1100, made)).status.success());
+    let remove = "unlink q(f) or die qq($!\n)";
+    let (output, denials) = world.run(session, &dir.path().join("out/d"), &down(1100, remove));
+    assert!(!output.status.success() && denials.len() == 1, "{}", said(&output));
+    assert_eq!((denials[0].reason, denials[0].zone), (Reason::Unclear, None));
+    let (output, denials) =
+        world.run(session, &dir.path().join("out/d"), &down(900, &format!("{made}; {remove}")));
+    assert!(output.status.success() && denials.is_empty(), "{}: {denials:?}", said(&output));
+    world.end(session);
+    assert!(bare(dir.path(), "rm -r out").status.success());
+}
+
+#[test]
+fn bpf_lsm_a_file_system_that_is_mounted_in_a_zone_is_in_it() {
+    let Some(world) = world() else { return };
+    let dir = fresh();
+    let session = world.session(&[&dir.path().join("z")], 0);
+    let mount = "mount -t tmpfs t z/empty && mkdir z/empty/d && echo old >z/empty/d/f";
+    assert!(bare(dir.path(), mount).status.success());
+    let (output, denials) =
+        world.run(session, dir.path(), "touch z/empty/d/own; rm z/empty/d/own; rm z/empty/d/f");
+    assert!(!output.status.success() && denials.len() == 1, "{}: {denials:?}", said(&output));
+    assert_eq!(denials[0].path.below, Some(3));
+    // Its root is told to be in the zone, as the helper does: it then is in it wherever it is mounted.
+    let elsewhere = "mkdir b; unshare -m bash -c 'mount --bind z/empty b; rm b/d/f'";
+    let mut rules = table(&[&dir.path().join("z")], 0);
+    rules.places.push((node(&dir.path().join("z/empty")), es_entry { zones: 1, ..EMPTY }));
+    world.lock().floor.write(session, 2, &rules).unwrap();
+    world.lock().floor.swap(session, 2).unwrap();
+    let (output, denials) = world.run(session, dir.path(), elsewhere);
+    assert!(!output.status.success() && denials.len() == 1, "{}: {denials:?}", said(&output));
+    assert!(bare(dir.path(), "umount z/empty").status.success());
+    world.end(session);
+}
+
+#[test]
+fn bpf_lsm_no_other_user_and_no_other_call_is_a_way_round() {
+    refused(
+        "perl -e '$> = 1000; $> = 0; unlink q(z/f) or die qq($!\\n)'",
+        Op::Unlink,
+        Reason::Removed,
+        "z/f",
+    );
+    // What is owned by root is removed by an ordinary user's root: as sudo does it.
+    refused(
+        "cp $(type -P rm) rm; chmod 4755 rm; chmod 755 . z; exec setpriv --reuid 1000 --clear-groups ./rm -f z/f",
+        Op::Unlink,
+        Reason::Removed,
+        "z/f",
+    );
+    // unlinkat(2) by a descriptor of its directory, found through /proc.
+    let by_descriptor = "exec 9<z; exec perl -e '$f = q(f); syscall(263, 9, $f, 0) == 0 or die qq($!\\n)'";
+    refused(by_descriptor, Op::Unlink, Reason::Removed, "z/f");
+    refused("exec 9<z; rm /proc/self/fd/9/f", Op::Unlink, Reason::Removed, "z/f");
+    // A directory opened by its handle, which no path leads to: name_to_handle_at(2), open_by_handle_at(2).
+    let by_handle = "exec 9<.; exec perl -e '$z = q(z); $h = pack(q(Ii), 120, 0) . qq(\\0) x 120; $m = pack(q(i), 0); \
+                     syscall(303, -100, $z, $h, $m, 0) == 0 or die qq(1 $!\\n); $d = syscall(304, 9, $h, 0x10000); \
+                     $d >= 0 or die qq(2 $!\\n); $f = q(f); syscall(263, $d, $f, 0) == 0 or die qq($!\\n)'";
+    refused(by_handle, Op::Unlink, Reason::Removed, "z/f");
+}
+
+/// Places that become part of a zone, or were, by another way than their path.
+#[test]
+fn bpf_lsm_what_lies_in_a_zone_does_so_by_every_way_to_it() {
+    // A directory moves into the zone, with a mount of a part of the zone below it: that is nobody's own by this.
+    let script = "unshare -m bash -c 'mkdir -p x/m; mount --bind z/d x/m; mv x z/x; rm z/d/f'";
+    refused(script, Op::Unlink, Reason::Removed, "z/d/f");
+    // What is also mounted elsewhere moves into the zone.
+    let script = "mkdir work seen; mount --bind work seen; trap 'umount seen' EXIT; mv work z/work; mv z/g z/work/g; rm seen/g";
+    refused(script, Op::Unlink, Reason::Removed, "z/work/g");
+    // An overlay's upper directory does.
+    let script = "unshare -m bash -c 'mkdir -p x/s/u x/s/w low at; \
+                  mount -t overlay o -o lowerdir=low,upperdir=x/s/u,workdir=x/s/w at; mount -t tmpfs t x/s; mv x z/x; \
+                  umount z/x/s; mv z/g z/x/s/u/g; rm at/g'";
+    refused(script, Op::Unlink, Reason::Removed, "z/x/s/u/g");
+    // Another root.
+    let script = "mkdir -p j/in; mount --bind z j/in; trap 'umount j/in' EXIT; \
+                  perl -e 'chroot q(j) or die; chdir q(/in); unlink q(f) or die qq($!\\n)'";
+    refused(script, Op::Unlink, Reason::Removed, "j/in/f");
 }

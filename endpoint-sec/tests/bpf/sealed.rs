@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Succeeds bare; in a session it is refused as sealed.
 fn sealed(script: &str, op: Op) {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let made = "mkdir -p state/sub out; echo old >state/f; echo old >out/f; mkdir -p mnt";
     let dir = tempfile::tempdir().unwrap();
     assert!(bare(dir.path(), made).status.success());
@@ -20,7 +20,7 @@ fn sealed(script: &str, op: Op) {
     assert!(!output.status.success(), "{script}: {}", said(&output));
     let [denial, ..] = &denials[..] else { panic!("{script}: {}: nothing denied", said(&output)) };
     assert_eq!((denial.op, denial.reason), (op, Reason::Sealed), "{script}: {}", text(&denial.path.names));
-    world.floor.end(session).unwrap();
+    world.end(session);
 }
 
 #[test]
@@ -46,22 +46,22 @@ fn bpf_lsm_nothing_sealed_is_hidden() {
         Op::Cover,
     );
     // Mounts are changed all the time where a namespace is made, and that hides nothing.
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let dir = tempfile::tempdir().unwrap();
     assert!(bare(dir.path(), "mkdir state mnt").status.success());
     let session = world.session(&[&dir.path().join("state")], 1);
     let (output, denials) =
         world.run(session, dir.path(), "unshare -m bash -c 'mount -t tmpfs t mnt && umount mnt && mount -t tmpfs t state && umount -l state'");
     assert!(output.status.success() && denials.is_empty(), "{}: {denials:?}", said(&output));
-    world.floor.end(session).unwrap();
+    world.end(session);
 }
 
 #[test]
 fn bpf_lsm_processes_of_es_guard_are_not_reached() {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let mut ward = Command::new("sleep").arg("600").spawn().unwrap();
     let token = AuditToken::of(ward.id() as i32).unwrap();
-    world.floor.protect(token).unwrap();
+    world.lock().floor.protect(token).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let session = world.session(&[dir.path()], 0);
     let pid = ward.id();
@@ -83,15 +83,15 @@ fn bpf_lsm_processes_of_es_guard_are_not_reached() {
     let (output, denials) = world.run(session, dir.path(), &format!("kill -0 {pid}; sleep 100 & kill $!"));
     assert!(output.status.success() && denials.is_empty(), "{}: {denials:?}", said(&output));
     assert!(ward.try_wait().unwrap().is_none(), "it lives");
-    world.floor.unprotect(token).unwrap();
+    world.lock().floor.unprotect(token).unwrap();
     assert!(world.run(session, dir.path(), &format!("kill -9 {pid}")).0.status.success());
     ward.wait().unwrap();
-    world.floor.end(session).unwrap();
+    world.end(session);
 }
 
 #[test]
 fn bpf_lsm_programs_and_maps_are_not_opened_from_inside() {
-    let Some(mut world) = world() else { return };
+    let Some(world) = world() else { return };
     let dir = tempfile::tempdir().unwrap();
     let session = world.session(&[dir.path()], 0);
     // bpf(2) by its number, with what it takes packed by hand.
@@ -110,5 +110,5 @@ fn bpf_lsm_programs_and_maps_are_not_opened_from_inside() {
     let (output, denials) = world.run(session, dir.path(), each);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "0", "{}", said(&output));
     assert!(denials.len() > 40);
-    world.floor.end(session).unwrap();
+    world.end(session);
 }
