@@ -7,13 +7,17 @@ use std::fs;
 use std::path::Path;
 
 /// `z` is a zone, `out` is not, in a folder that is fresh each time.
-const MADE: &str = "mkdir -p z/d/e z/target/t z/empty out/d; echo old >z/f; echo old >z/g; echo old >z/d/f; \
-                    echo old >z/target/f; echo old >out/f; ln -s f z/l; mkfifo z/p";
-
 fn fresh() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let made = bare(dir.path(), MADE);
-    assert!(made.status.success(), "{}", said(&made));
+    let at = |name: &str| dir.path().join(name);
+    ["z/d/e", "z/target/t", "z/empty", "out/d"]
+        .iter()
+        .for_each(|folder| fs::create_dir_all(at(folder)).unwrap());
+    ["z/f", "z/g", "z/d/f", "z/target/f", "out/f"]
+        .iter()
+        .for_each(|file| fs::write(at(file), "old\n").unwrap());
+    std::os::unix::fs::symlink("f", at("z/l")).unwrap();
+    nix::unistd::mkfifo(&at("z/p"), nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
     dir
 }
 

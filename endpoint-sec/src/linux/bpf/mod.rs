@@ -7,7 +7,7 @@
 //! | [`tree`] | who belongs to a session, and who may not be reached from inside one |
 //! | [`record`] | what the programs tell, read out of its bytes; pure |
 //! | [`records`] | the ring buffer that it comes through |
-//! | [`probe`] | whether this kernel can do all that, and if not, why |
+//! | [`mod@probe`] | whether this kernel can do all that, and if not, why |
 //! | [`layout`] | keys, values and records as in C |
 //!
 //! A session is a number here, a zone a bit: whose they are and what they are for, the caller knows.

@@ -1,10 +1,13 @@
 //! Where programs and maps stay while nobody holds them.
 //!
-//!     PINS/maps-LAYOUT/NAME               the maps; every build of this layout shares them
-//!     PINS/programs-LAYOUT-HASH/NAME      the links of one build's programs, and the iterator `enrol`
-//!     PINS/new-HASH                       the same while it is being made; renamed when it is whole
+//! | below the pins' folder | what |
+//! |---|---|
+//! | `maps-LAYOUT/NAME` | the maps; every build of this layout shares them |
+//! | `programs-LAYOUT-HASH/NAME` | the links of one build's programs, and the iterator `enrol` |
+//! | `new-HASH` | the same while it is being made; renamed when it is whole |
 //!
-//! The bpf file system takes no dots in names. A pin keeps what it names in the kernel: the guard is on while its links are pinned, helper or no helper.
+//! The bpf file system takes no dots in names. A pin keeps what it names in the kernel: the guard is on while its
+//! links are pinned, helper or no helper.
 
 use super::error::Error;
 use super::layout::ES_LAYOUT;
