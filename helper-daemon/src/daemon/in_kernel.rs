@@ -17,6 +17,7 @@ use crate::desk::trees::{Kept, Process};
 use crate::engine::bpf_lsm::places::Machine;
 use crate::engine::bpf_lsm::words;
 use crate::policy::table::{FileId, Looked, Places};
+use endpoint_sec::linux::bpf::layout::es_session;
 use endpoint_sec::linux::bpf::{Floor, Kind, Record, Records};
 use endpoint_sec::linux::token::AuditToken;
 use nix::errno::Errno;
@@ -25,6 +26,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Where what is loaded is pinned, unless `--bpf` says otherwise.
@@ -32,6 +34,10 @@ pub const PINS: &str = "/sys/fs/bpf/es-guard";
 
 /// So many records are passed on in one go: more than the kernel has room for at a time.
 const AT_ONCE: usize = 1 << 17;
+
+/// How often it is looked for a record that is not there yet, and how long apart.
+const TRIES: u32 = 500;
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// What the monitor holds in the kernel.
 pub(super) struct InKernel {
@@ -119,7 +125,7 @@ impl InKernel {
         for _ in 0..AT_ONCE {
             let Some(bytes) = records.next() else { break };
             match Record::head(&bytes) {
-                Some((Kind::Denial, session)) => self.sessions.tell(session, words::Kind::Record, bytes),
+                Some((Kind::Denial, session)) => self.sessions.denied(session, bytes),
                 Some((Kind::TreeEnded, session)) => ended.push(session),
                 None => log::error("the kernel told what nobody understands", &[("bytes", &bytes.len())]),
             }
@@ -128,6 +134,22 @@ impl InKernel {
             self.tree_ended(number);
         }
         self.tell_of_losses();
+    }
+
+    /// The same until everything was read of a session that was denied by now: a record may be hidden for a moment behind
+    /// one that another processor has begun.
+    pub(super) fn pass_all_on(&mut self, number: u32) {
+        for _ in 0..TRIES {
+            let counts = self.floor.as_ref().and_then(|floor| floor.session(number).ok().flatten());
+            self.pass_on();
+            let session = self.sessions.get(number);
+            let read =
+                |counts: es_session| session.is_none_or(|it| it.has_read_all(counts.denied, counts.lost));
+            if counts.is_none_or(read) {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// What had no room in the kernel: told with what had none here.

@@ -31,6 +31,8 @@ pub(in crate::daemon) struct Session {
     pub(super) wards: Vec<AuditToken>,
     /// Its tree has ended, which nobody was there to be told.
     pub(in crate::daemon) is_empty: bool,
+    /// How many of its denials were read; `None`: an earlier monitor has read some.
+    read: Option<u64>,
     waiting: VecDeque<(Kind, Vec<u8>)>,
     /// Records that had no room here, and are not told of yet.
     lost_here: u64,
@@ -58,8 +60,13 @@ impl Sessions {
         child: AuditToken,
         wards: Vec<AuditToken>,
     ) {
-        let session =
-            Session { served: Served::By(worker, link), child: Some(child), wards, ..Session::of(uid) };
+        let session = Session {
+            served: Served::By(worker, link),
+            child: Some(child),
+            wards,
+            read: Some(0),
+            ..Session::of(uid)
+        };
         self.0.insert(number, session);
     }
 
@@ -133,10 +140,11 @@ impl Sessions {
         self.0.iter_mut().map(|(number, session)| (*number, session))
     }
 
-    /// Tells whoever serves it, now or once there is room.
-    pub(super) fn tell(&mut self, number: u32, kind: Kind, bytes: Vec<u8>) {
+    /// A denial's record was read.
+    pub(super) fn denied(&mut self, number: u32, record: Vec<u8>) {
         if let Some(session) = self.0.get_mut(&number) {
-            session.tell(kind, bytes);
+            session.read = session.read.map(|read| read + 1);
+            session.tell(Kind::Record, record);
         }
     }
 }
@@ -151,6 +159,7 @@ impl Session {
             child: None,
             wards: Vec::new(),
             is_empty: false,
+            read: None,
             waiting: VecDeque::new(),
             lost_here: 0,
             lost_there: (0, 0),
@@ -177,6 +186,11 @@ impl Session {
         }
         self.waiting.push_back((kind, bytes));
         self.flush();
+    }
+
+    /// Whether every denial was read of so many, of which for so many there was no room.
+    pub(super) fn has_read_all(&self, denied: u64, lost: u64) -> bool {
+        self.read.is_none_or(|read| read + lost >= denied)
     }
 
     /// So many records had no room in the kernel so far.

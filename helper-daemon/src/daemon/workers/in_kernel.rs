@@ -141,7 +141,7 @@ impl Workers {
                 self.answer(number, done, &[]);
             }
             Kind::Settle => {
-                self.in_kernel.pass_on();
+                self.in_kernel.pass_all_on(number);
                 let is_empty = self.in_kernel.is_empty(number);
                 let armed = |session: &&mut Session| session.child.is_none();
                 if let (true, Some(session)) = (is_empty, self.in_kernel.sessions.get(number).filter(armed)) {

@@ -2,9 +2,9 @@
 //! another one. What it tells is heard on a thread of its own.
 
 use super::words::{self, Kind, MAX_TABLE, MAX_WORD};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::socket::{AddressFamily, Shutdown, SockFlag, SockType, shutdown, socketpair};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -93,7 +93,11 @@ impl Holder {
     pub fn offer(&self) -> io::Result<OwnedFd> {
         let (here, there) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-        *lock(&self.link) = Some(Arc::new(here));
+        let before = lock(&self.link).replace(Arc::new(here));
+        // Whoever hears the one before hears no more of it.
+        if let Some(before) = before {
+            let _ = shutdown(before.as_raw_fd(), Shutdown::Both);
+        }
         self.linked.notify_all();
         Ok(there)
     }
