@@ -14,6 +14,9 @@ use nix::sys::stat::Mode;
 use std::collections::HashMap;
 use std::os::fd::AsFd;
 
+/// The deepest place that is told.
+const DEEPEST: usize = 4096;
+
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mount {
@@ -63,9 +66,22 @@ impl MountTable {
         Ok(table)
     }
 
-    /// The table of a caller's mount namespace, as far as its root reaches.
+    /// The table of a caller's mount namespace, as far as its root reaches. Its points are told from there, and the
+    /// text of a handle is not: see [`levels_of`](Self::levels_of).
     pub fn of(caller: &Caller) -> Result<Self, Unread> {
         caller.mountinfo().map(|text| Self::parse(&text))
+    }
+
+    /// The chain of places of a directory on mount `id`, whatever root the points of this table are told from.
+    ///
+    /// How deep the directory lies below its mount's root is counted on the way up, so that nobody who changes roots
+    /// meanwhile makes another place of it.
+    pub fn levels_of(&self, id: u64, dir: &Handle) -> Option<Vec<Level>> {
+        let (text, missing) = text_of(dir).ok()?;
+        let names: Vec<&[u8]> = text.split(|&b| b == b'/').filter(|name| !name.is_empty()).collect();
+        let names: Vec<&[u8]> = names.into_iter().chain(missing.iter().map(Vec::as_slice)).collect();
+        let inside = names.get(names.len().checked_sub(depth(dir)?)?..)?;
+        self.levels_below(id, &inside.join(&b'/'))
     }
 
     fn parse(text: &[u8]) -> Self {
@@ -85,8 +101,12 @@ impl MountTable {
     /// The chain of places for a handle on mount `id` whose text is `text`; `None` where the text does not
     /// lie below the mount's point (the mount moved meanwhile, is detached, or is hidden from the table).
     pub fn levels(&self, id: u64, text: &[u8]) -> Option<Vec<Level>> {
+        self.levels_below(id, below(text, &self.get(id)?.point)?)
+    }
+
+    /// The chain of places of what lies at `rest` below the root of mount `id`.
+    fn levels_below(&self, id: u64, rest: &[u8]) -> Option<Vec<Level>> {
         let mut mount = self.get(id)?;
-        let rest = below(text, &mount.point)?;
         let mut levels = vec![Level { dev: mount.dev, path: join(&mount.root, rest), tail: Vec::new() }];
         let mut tail = rest.to_vec();
         // A table of n mounts has no chain longer than n, whatever a racing reader was shown.
@@ -177,10 +197,23 @@ fn unescape(field: &[u8]) -> Vec<u8> {
     out
 }
 
+/// How many names below the root of its mount a directory lies.
+fn depth(dir: &Handle) -> Option<usize> {
+    let mut above: Option<Handle> = None;
+    for depth in 0..DEEPEST {
+        let here = above.as_ref().unwrap_or(dir);
+        if here.stat().ok()?.mount_root {
+            return Some(depth);
+        }
+        above = Some(Handle::open_at(here.as_fd(), c"..", OFlag::O_DIRECTORY).ok()?);
+    }
+    None
+}
+
 /// The path of a handle as text, and the names below it that the text lacks, outermost first.
 ///
 /// A path longer than a page has no text: the walk goes up until it has one, and looks each name up in the
-/// directory that holds it. A name that can't be found, as its directory can't be read, is `...`.
+/// directory that holds it. A name that can't be found, as its directory can't be read, is an error.
 pub fn text_of(handle: &Handle) -> Result<(Vec<u8>, Vec<Vec<u8>>), Errno> {
     let mut above: Option<Handle> = None;
     let mut missing = Vec::new();
@@ -198,7 +231,7 @@ pub fn text_of(handle: &Handle) -> Result<(Vec<u8>, Vec<Vec<u8>>), Errno> {
         if up.stat()?.mount != here.stat()?.mount {
             return Err(Errno::EXDEV);
         }
-        missing.push(name_in(&up, here).unwrap_or_else(|| b"...".to_vec()));
+        missing.push(name_in(&up, here).ok_or(Errno::EACCES)?);
         above = Some(up);
     }
 }

@@ -167,14 +167,22 @@ struct Court<'a> {
 impl<'a> Court<'a> {
     /// The zone that guards the place, whatever is there.
     fn guarded(&self, place: &Place) -> Option<&'a Zone> {
-        let Circumstances { now, git, .. } = self.when;
-        let guards = |path: &'_ PathBuf| self.policy.guards_from(path, now, git, Some(self.op));
+        self.guarded_from(place, self.when.git)
+    }
+
+    /// The zone that guards the place from git, or from anyone else.
+    fn guarded_from(&self, place: &Place, git: bool) -> Option<&'a Zone> {
+        let guards = |path: &'_ PathBuf| self.policy.guards_from(path, self.when.now, git, Some(self.op));
         strictest(place.paths.iter().filter_map(guards))
     }
 
     /// The zone that protects what is there.
     fn protected(&self, place: &Place) -> Option<&'a Zone> {
-        if place.kind.is_none() || place.own { None } else { self.guarded(place) }
+        self.protected_from(place, self.when.git)
+    }
+
+    fn protected_from(&self, place: &Place, git: bool) -> Option<&'a Zone> {
+        if place.kind.is_none() || place.own { None } else { self.guarded_from(place, git) }
     }
 
     fn carried(&self, place: &Place) -> Finding<'a> {
@@ -187,11 +195,15 @@ impl<'a> Court<'a> {
         self.protected(place).map(|zone| (zone, Reason::Removed))
     }
 
-    /// Where less is refused, a thing is not protected as it was.
+    /// Where less is refused, a thing is not protected as it was: be it to git alone, which removes in a `.git` as it
+    /// likes, whoever has moved something in.
     fn moved_out(&self, from: &Place, to: &Place) -> Finding<'a> {
-        let zone = self.protected(from)?;
-        let as_strict = |there: &Zone| there.on_delete >= zone.on_delete;
-        (!self.guarded(to).is_some_and(as_strict)).then_some((zone, Reason::MovedOut))
+        let leaves = |git: bool| {
+            let zone = self.protected_from(from, git)?;
+            let as_strict = |there: &Zone| there.on_delete >= zone.on_delete;
+            (!self.guarded_from(to, git).is_some_and(as_strict)).then_some((zone, Reason::MovedOut))
+        };
+        leaves(self.when.git).or_else(|| if self.when.git { None } else { leaves(true) })
     }
 
     /// What es-guard keeps for itself, whatever is overridden.

@@ -15,11 +15,6 @@ pub(super) type DirKey = (u64, u64);
 /// A tree larger than this is not looked through: that would hold up the session.
 const MAX_TREE: usize = 100_000;
 
-/// Whether `each` holds for everything below a directory, and all of it could be looked at.
-pub(super) fn all_below(dir: &Handle, name: &CStr, mut each: impl FnMut(&Stat) -> bool) -> bool {
-    visit(dir, name, |_, _, _, stat| if each(stat) { Next::Deeper } else { Next::Stop })
-}
-
 /// How a visit goes on.
 pub(super) enum Next {
     /// Into it, where it is a directory.
@@ -31,7 +26,8 @@ pub(super) enum Next {
 }
 
 /// Calls `each` for everything below a directory, with the directory that it is in, its path from there, its name and
-/// what it is; `false` as soon as `each` stops, or where the tree can't be read or is too large.
+/// what it is; `false` as soon as `each` stops, or where the tree can't be read, is too large, or something is mounted
+/// in it: that is not what lies there.
 pub(super) fn visit(
     dir: &Handle,
     name: &CStr,
@@ -60,6 +56,9 @@ fn visit_from(
             continue;
         }
         let Ok(stat) = handle.identify(name) else { return false };
+        if stat.mount != here.mount {
+            return false;
+        }
         let Some(rest) = left.checked_sub(1) else { return false };
         *left = rest;
         below.push(OsStr::from_bytes(name.to_bytes()));

@@ -57,6 +57,16 @@ impl ViewKeeper {
         self.view.clone()
     }
 
+    /// The view that held when it was asked for last.
+    pub(super) fn last(&self) -> Arc<View> {
+        self.view.clone()
+    }
+
+    /// What no watch tells has moved: the part of its file system that a mount shows.
+    pub(super) fn look_anew(&mut self) {
+        self.rebuild();
+    }
+
     /// Judges by another policy from the next call on.
     pub(super) fn set_policy(&mut self, policy: Policy) {
         let mut old: Vec<(PathBuf, Vec<Anchor>)> =

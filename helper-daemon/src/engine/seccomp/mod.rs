@@ -81,6 +81,7 @@ use keeper::ViewKeeper;
 use known::Known;
 use nix::errno::Errno;
 use outcome::{Outcome, Reply, Told, incident};
+use overlay::Written;
 use own::Own;
 use settle::Ends;
 use single_use::SingleUses;
@@ -119,7 +120,7 @@ struct Session {
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
     /// What overlays that the session mounted write to.
-    written_to: Mutex<Vec<Stat>>,
+    written_to: Mutex<Vec<Written>>,
     ends: Ends,
     single_uses: SingleUses,
     turns: Turns,
@@ -206,6 +207,11 @@ impl Session {
 
     fn view(&self) -> Arc<View> {
         lock(&self.view).current()
+    }
+
+    /// The view as it was looked up last: what a rename of the tree has changed since is in it.
+    fn same_view(&self) -> Arc<View> {
+        lock(&self.view).last()
     }
 
     fn confined(&self) -> bool {

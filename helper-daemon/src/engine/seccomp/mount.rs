@@ -11,13 +11,22 @@ use endpoint_sec::linux::listener::Answer;
 use endpoint_sec::linux::mounts::Mount;
 use endpoint_sec::linux::resolve::{self, Entry};
 use nix::errno::Errno;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// The upper directory of a mounted overlay, as the caller would find it now.
 pub(super) fn upper(caller: &Caller, mount: &Mount) -> Option<Handle> {
     let upper = overlay_writes(&mount.options).into_iter().next()?;
     upper.path.starts_with(b"/").then_some(())?;
     resolve::directory(caller, upper.dirfd, &upper.path).ok()
+}
+
+/// The same of an overlay that somebody outside has mounted.
+pub(super) fn upper_from_here(mount: &Mount) -> Option<Handle> {
+    let upper = overlay_writes(&mount.options).into_iter().next()?;
+    upper.path.starts_with(b"/").then_some(())?;
+    Handle::open(Path::new(OsStr::from_bytes(&upper.path))).ok()
 }
 
 impl Session {
@@ -34,7 +43,7 @@ impl Session {
                 let zone = self.zone_at(&view, &path);
                 return Ok(self.deny(case, Op::Mount, path, None, zone, Reason::ZoneMoved));
             }
-            self.is_written_to(&dir);
+            self.is_written_to(&view, &case.caller, &dir);
         }
         match over {
             Some(at) => self.cover(case, &view, at),
@@ -102,7 +111,7 @@ impl Session {
         }
     }
 
-    pub(super) fn zone_at(&self, view: &View, path: &std::path::Path) -> std::path::PathBuf {
+    pub(super) fn zone_at(&self, view: &View, path: &Path) -> std::path::PathBuf {
         let zone =
             view.policy.zones.iter().find(|zone| path.starts_with(&zone.path) || zone.path.starts_with(path));
         zone.map_or_else(|| self.first_zone(&view.policy), |zone| zone.path.clone())

@@ -4,29 +4,41 @@
 //! it was mounted with, wherever it has moved since. None that touches a zone can be mounted. So that none comes to
 //! touch one later, neither such a directory nor what holds it or lies in it moves into a zone.
 
-use super::below::all_below;
 use super::{Case, Outcome, Seen, Session, View, lock};
 use crate::policy::judge::Reason;
 use crate::policy::operation::Op;
+use endpoint_sec::linux::caller::Caller;
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use endpoint_sec::linux::identity::identify_fd;
 use nix::fcntl::OFlag;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-/// Directories that are remembered. A session that mounts more moves no directory into its zones any more.
-const MOST: usize = 10_000;
+/// Directories that are remembered, each by a descriptor. A session whose overlays write to more moves no directory
+/// into its zones any more.
+const MOST: usize = 256;
 /// The deepest place that is looked at.
 const DEEPEST: usize = 4096;
 
+/// What an overlay of the session writes to.
+pub(super) struct Written {
+    stat: Stat,
+    /// As it is seen from here, where that can be: then nothing that the tree mounts hides what it lies in.
+    dir: Handle,
+}
+
 impl Session {
     /// An overlay that writes to this directory is about to be mounted.
-    pub(super) fn is_written_to(&self, dir: &Handle) {
+    pub(super) fn is_written_to(&self, view: &View, caller: &Caller, dir: &Handle) {
         let Ok(stat) = identify_fd(dir.as_fd()) else { return };
         let mut all = lock(&self.written_to);
-        if all.len() < MOST && !all.iter().any(|known| known.is_the_same_as(&stat)) {
-            all.push(stat);
+        // Once some had no room it stays so: nobody knows which.
+        if all.len() >= MOST || all.iter().any(|known| known.stat.is_the_same_as(&stat)) {
+            return;
         }
+        all.retain(|known| known.dir.stat().is_ok_and(|stat| stat.nlink > 0));
+        let dir = view.as_seen_here(caller, dir).map_or_else(|| dir.duplicate(), Ok);
+        all.extend(dir.ok().map(|dir| Written { stat, dir }));
     }
 
     /// The refusal, where an overlay would come to write to a zone.
@@ -43,8 +55,11 @@ impl Session {
             return None;
         }
         let dest = dest.iter().find(covers)?;
-        let written = |stat: &Stat| all.iter().any(|known| known.is_the_same_as(stat));
-        if all.len() < MOST && !written(stat) && !lies_in(what, written) && !holds(what, written) {
+        let written = |stat: &Stat| all.iter().any(|known| known.stat.is_the_same_as(stat));
+        let is_it = |met: &Stat| (met.dev, met.ino) == (stat.dev, stat.ino);
+        let touches =
+            || all.iter().any(|known| lies_in(&known.dir, is_it)) || lies_in(&what.entry.dir, written);
+        if all.len() < MOST && !written(stat) && !touches() {
             return None;
         }
         let path = paths.first().cloned().unwrap_or_else(|| view.shown(what));
@@ -53,16 +68,13 @@ impl Session {
     }
 }
 
-fn holds(seen: &Seen, written: impl Fn(&Stat) -> bool) -> bool {
-    !seen.entry.plain_name().is_some_and(|name| all_below(&seen.entry.dir, &name, |stat| !written(stat)))
-}
-
-fn lies_in(seen: &Seen, written: impl Fn(&Stat) -> bool) -> bool {
-    let Ok(mut here) = seen.entry.dir.duplicate() else { return true };
+/// Whether a directory is, or lies in, one that is looked for, as far as that can be told.
+fn lies_in(dir: &Handle, looked_for: impl Fn(&Stat) -> bool) -> bool {
+    let Ok(mut here) = dir.duplicate() else { return true };
     let mut last = None;
     for _ in 0..DEEPEST {
         let Ok(stat) = identify_fd(here.as_fd()) else { return true };
-        if written(&stat) {
+        if looked_for(&stat) {
             return true;
         }
         let place = (stat.dev, stat.ino, stat.mount);

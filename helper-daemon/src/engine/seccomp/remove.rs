@@ -25,6 +25,7 @@ impl Session {
         }
         let mut own = self.own();
         // What was seen before the lock may have moved meanwhile; where it lies is asked under it.
+        let view = self.same_view();
         let paths = match view.locate(&case.caller, &seen) {
             Where::Outside => return Ok(self.perform(&case.caller, &act).into()),
             Where::Unclear => {

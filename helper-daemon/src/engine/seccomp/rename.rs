@@ -7,7 +7,7 @@ use super::moves::{after_exchange, after_rename, deed, only_if_all_below_is_own}
 use super::own::Own;
 use super::rename_kept::Losing;
 use super::view::View;
-use super::{Case, Outcome, Seen, Session, Where, found, incident};
+use super::{Case, Outcome, Seen, Session, Where, found, incident, lock};
 use crate::policy::judge::{Loss, Verdict, moves_out};
 use crate::policy::operation::{Op, Operation, Place};
 use endpoint_sec::linux::act::Act;
@@ -37,9 +37,27 @@ impl Session {
             return Ok(self.perform(&case.caller, &act(&from, &to, flags)).into());
         }
         let mut own = self.own();
-        // A name that is free when it is judged and taken when it is acted on is judged again.
+        let view = self.same_view();
+        let shown_elsewhere = [&from, &to].into_iter().any(|seen| view.shows_elsewhere(&case.caller, seen));
+        let renamed = self.rename_twice(case, &view, &mut own, &from, &to, flags);
+        if shown_elsewhere {
+            lock(&self.view).look_anew();
+        }
+        renamed
+    }
+
+    /// A name that is free when it is judged and taken when it is acted on is judged again.
+    fn rename_twice(
+        &self,
+        case: Case,
+        view: &View,
+        own: &mut Own,
+        from: &Seen,
+        to: &Seen,
+        flags: u32,
+    ) -> Result<Outcome, Unread> {
         for _ in 0..3 {
-            if let Some(outcome) = self.rename_locked(case, &view, &mut own, &from, &to, flags)? {
+            if let Some(outcome) = self.rename_locked(case, view, own, from, to, flags)? {
                 return Ok(outcome);
             }
         }

@@ -9,8 +9,8 @@ use super::mount;
 use crate::policy::Policy;
 use endpoint_sec::linux::caller::Caller;
 use endpoint_sec::linux::handle::{Handle, Stat};
-use endpoint_sec::linux::mounts::{Level, MountTable, below, join, text_of};
-use std::collections::HashSet;
+use endpoint_sec::linux::mounts::{Level, Mount, MountTable, below, join, text_of};
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,10 @@ pub(super) struct View {
     /// Mounts on which nothing is in a zone, holds a zone, or can be mistaken for it.
     plainly_outside: HashSet<u64>,
     first_mounts: HashSet<u64>,
+    /// Mounts that show a part of their file system: which file system, and which part.
+    parts: Vec<(u64, Vec<u8>)>,
+    /// Of overlays that were there when the session began, where their upper directories lie.
+    uppers: HashMap<u64, Vec<Level>>,
 }
 
 /// Where a name lies.
@@ -53,6 +57,8 @@ impl View {
             devices: HashSet::new(),
             plainly_outside: HashSet::new(),
             first_mounts: HashSet::new(),
+            parts: Vec::new(),
+            uppers: HashMap::new(),
         }
     }
 
@@ -73,10 +79,65 @@ impl View {
                 }
             }
         }
+        let parts = view.table.iter().filter(|(_, mount)| mount.root != b"/");
+        view.parts = parts.map(|(_, mount)| (mount.dev, mount.root.clone())).collect();
+        view.add_mounts_in_zones();
+        view.uppers = view.first_uppers();
         if !unclear {
             view.plainly_outside = view.mounts_outside();
         }
         view
+    }
+
+    /// What is mounted in a zone is in it by whatever other mount it is reached.
+    fn add_mounts_in_zones(&mut self) {
+        let mut roots = Vec::new();
+        for (id, mount) in self.table.iter() {
+            let levels = self.table.levels(id, &mount.point).unwrap_or_default();
+            let inside = self.paths(&levels).into_iter().filter(|path| self.policy.covers(path));
+            roots.extend(inside.map(|zone| (mount.dev, Root { zone, levels: levels.clone() })));
+        }
+        self.devices.extend(roots.iter().map(|(dev, _)| dev));
+        self.roots.extend(roots.into_iter().map(|(_, root)| root));
+    }
+
+    /// Their files are those of their upper directories, as far as these can be found from here.
+    fn first_uppers(&self) -> HashMap<u64, Vec<Level>> {
+        let overlays = self
+            .table
+            .iter()
+            .filter(|(id, mount)| mount.fstype == b"overlay" && self.first_mounts.contains(id));
+        let upper = |mount: &Mount| {
+            let upper = mount::upper_from_here(mount)?;
+            self.table.levels(upper.stat().ok()?.mount, &upper.text().ok()?)
+        };
+        overlays.filter_map(|(id, mount)| Some((id, upper(mount)?))).collect()
+    }
+
+    /// Whether some mount shows only a part of its file system, which lies at this name or below: it goes with it.
+    pub(super) fn shows_elsewhere(&self, caller: &Caller, seen: &Seen) -> bool {
+        if self.parts.is_empty() {
+            return false;
+        }
+        let Some(levels) = self.levels(caller, &seen.entry.dir, &seen.dir) else { return true };
+        let place = Level::entry(&levels.levels, seen.entry.bare_name()).into_iter().next();
+        place.is_none_or(|place| {
+            self.parts.iter().any(|(dev, root)| *dev == place.dev && below(root, &place.path).is_some())
+        })
+    }
+
+    /// The same directory as this process sees it, by the mount that shows most of its file system.
+    pub(super) fn as_seen_here(&self, caller: &Caller, dir: &Handle) -> Option<Handle> {
+        let stat = dir.stat().ok()?;
+        let place = self.levels(caller, dir, &stat)?.levels.into_iter().next()?;
+        let shows = |mount: &Mount| {
+            let rest = below(&place.path, &mount.root).filter(|_| mount.dev == place.dev)?;
+            let here = Handle::open(Path::new(OsStr::from_bytes(&join(&mount.point, rest)))).ok()?;
+            here.stat().ok().filter(|found| (found.dev, found.ino) == (stat.dev, stat.ino)).map(|_| here)
+        };
+        let mut mounts: Vec<&Mount> = self.table.iter().map(|(_, mount)| mount).collect();
+        mounts.sort_by_key(|mount| mount.root.len());
+        mounts.into_iter().find_map(shows)
     }
 
     fn mounts_outside(&self) -> HashSet<u64> {
@@ -87,6 +148,7 @@ impl View {
             !zone_devices.contains(&dev)
                 && !levels.is_empty()
                 && self.first_mounts.contains(&id)
+                && !self.uppers.contains_key(&id)
                 && self.paths(&levels).is_empty()
         };
         self.table.iter().filter(|(id, m)| outside(*id, m.dev, &m.point)).map(|(id, _)| id).collect()
@@ -150,34 +212,43 @@ impl View {
     /// that has just come; a few tries settle it.
     fn levels(&self, caller: &Caller, dir: &Handle, stat: &Stat) -> Option<Levels> {
         for _ in 0..3 {
-            let (text, missing) = text_of(dir).ok()?;
             let foreign;
-            let table = match self.table.get(stat.mount) {
-                Some(_) => &self.table,
+            let (table, levels) = match self.table.get(stat.mount) {
+                Some(_) => (&self.table, self.levels_here(dir, stat)),
                 None => {
                     foreign = MountTable::of(caller).ok()?;
-                    &foreign
+                    let levels = foreign.levels_of(stat.mount, dir);
+                    (&foreign, levels)
                 }
             };
-            let Some(mut levels) = table.levels(stat.mount, &text) else { continue };
-            for name in &missing {
-                levels = Level::entry(&levels, name);
-            }
+            let Some(levels) = levels else { continue };
             let mount = table.get(stat.mount)?;
-            let known = std::ptr::eq(table, &self.table) && self.first_mounts.contains(&stat.mount);
-            if known || mount.fstype != b"overlay" {
+            if mount.fstype != b"overlay" {
                 return Some(Levels { levels, also: Vec::new() });
             }
-            // An overlay that the session made: its files are those of its upper directory.
-            let upper = mount::upper(caller, mount)?;
-            let below_root = below(&levels[0].path, &mount.root)?.to_vec();
-            let upper_stat = upper.stat().ok()?;
-            let Levels { levels: upper, .. } = self.levels(caller, &upper, &upper_stat)?;
-            let inside = below_root.split(|&b| b == b'/').filter(|name| !name.is_empty());
+            let upper = if self.first_mounts.contains(&stat.mount) {
+                let Some(upper) = self.uppers.get(&stat.mount) else {
+                    return Some(Levels { levels, also: Vec::new() });
+                };
+                upper.clone()
+            } else {
+                // The session made it.
+                let upper = mount::upper(caller, mount)?;
+                let upper_stat = upper.stat().ok()?;
+                self.levels(caller, &upper, &upper_stat)?.levels
+            };
+            let inside = below(&levels[0].path, &mount.root)?.split(|&b| b == b'/');
+            let inside = inside.filter(|name| !name.is_empty());
             let upper = inside.fold(upper, |levels, name| Level::entry(&levels, name));
             return Some(Levels { levels, also: vec![upper] });
         }
         None
+    }
+
+    fn levels_here(&self, dir: &Handle, stat: &Stat) -> Option<Vec<Level>> {
+        let (text, missing) = text_of(dir).ok()?;
+        let levels = self.table.levels(stat.mount, &text)?;
+        Some(missing.iter().fold(levels, |levels, name| Level::entry(&levels, name)))
     }
 
     /// The paths of a place from the zones' point of view: below a zone, or an ancestor of one.
