@@ -201,7 +201,8 @@ fn answers(questions: &[String]) -> Vec<String> {
 }
 
 fn expected(policy: &Policy, operation: &Operation) -> (u32, Option<PathBuf>) {
-    let when = Circumstances { now: NOW, ..Circumstances::default() };
+    // The kernel knows no git.
+    let when = Circumstances { now: NOW, git_is_nobody: true, ..Circumstances::default() };
     match judge(policy, operation, when) {
         Verdict::Allow => (0, None),
         Verdict::Deny(loss) => {
