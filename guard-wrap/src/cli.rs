@@ -229,6 +229,10 @@ mod tests {
         assert!(asked.takes("seccomp") && !asked.takes("bpf-lsm"));
         assert!(EngineChoice::Auto.takes("seccomp") && EngineChoice::Auto.takes("bpf-lsm"));
         assert_eq!(asked.to_string(), "seccomp");
+        let in_kernel = wrap(&["--engine", "bpf-lsm", "x"]).engine;
+        assert!(
+            in_kernel.takes("bpf-lsm") && in_kernel.takes("bpf-lsm+seccomp") && !in_kernel.takes("seccomp")
+        );
         assert!(parse(["es-guard", "wrap", "--engine", "magic", "x"].map(OsString::from)).is_err());
     }
 

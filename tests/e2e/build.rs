@@ -1,5 +1,6 @@
 //! Compiles the programs that play the agent. They are C: the corpus is about raw system calls, and Rust's
-//! `unsafe` stays out of this package. They make Linux's calls: for another system none are compiled.
+//! `unsafe` stays out of this package. They make Linux's calls: for another system none are compiled. So is what the
+//! kernel decides by, outside of it.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +8,8 @@ use std::process::Command;
 fn main() {
     let variable = |name| std::env::var(name).unwrap_or_default();
     let (out, linux) = (variable("OUT_DIR"), variable("CARGO_CFG_TARGET_OS") == "linux");
-    for dir in ["attacks", "benches"] {
+    println!("cargo::rerun-if-changed=../../endpoint-sec-sys/bpf");
+    for dir in ["attacks", "benches", "kernel"] {
         println!("cargo::rerun-if-changed={dir}");
         let names = if linux { sources(Path::new(dir)) } else { Vec::new() };
         for name in &names {

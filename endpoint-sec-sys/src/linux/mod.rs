@@ -1,5 +1,6 @@
-//! Linux: seccomp user notification, system call numbers, and a few calls that libc does not wrap.
+//! Linux: seccomp user notification, BPF, system call numbers, and a few calls that libc does not wrap.
 
+pub mod bpf;
 pub mod calls;
 pub mod clone;
 pub mod nr;

@@ -8,6 +8,7 @@ pub mod act;
 pub mod act_as;
 pub mod ancestry;
 pub mod arch;
+pub mod bpf;
 pub mod caller;
 pub mod changes;
 pub mod event;

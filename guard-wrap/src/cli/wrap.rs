@@ -69,6 +69,9 @@ pub(crate) enum EngineChoice {
     Auto,
     /// seccomp user notification: Linux 5.19 or later, no root
     Seccomp,
+    /// BPF LSM: decided in the kernel. Linux 6.1 or later with bpf among its security modules, and the system's helper;
+    /// with seccomp above it where the zones have a stash, further replacers or git in them
+    BpfLsm,
 }
 
 impl EngineChoice {
@@ -77,6 +80,8 @@ impl EngineChoice {
         match self {
             EngineChoice::Auto => true,
             EngineChoice::Seccomp => engine == "seccomp",
+            // With or without what can do more above it.
+            EngineChoice::BpfLsm => engine == "bpf-lsm" || engine == "bpf-lsm+seccomp",
         }
     }
 }

@@ -17,12 +17,20 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use std::os::fd::AsFd;
 
+/// The engine that needs nobody.
+const IN_KERNEL: &str = "bpf-lsm";
+
 impl Session {
     /// Whether whoever judges outside this family is still there; notes it when not.
     pub(super) fn note_whether_judged(&mut self) -> bool {
         let judged = self.system.as_ref().is_none_or(is_connected);
         if !judged && !self.deserted {
-            self.notes.push("the system's helper died: from then on every guarded operation failed".into());
+            let note = if self.judged_by == IN_KERNEL {
+                "the system's helper died: the kernel guarded on, unrecorded"
+            } else {
+                "the system's helper died: from then on every guarded operation failed"
+            };
+            self.notes.push(note.into());
         }
         judged
     }

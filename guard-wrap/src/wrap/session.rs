@@ -34,7 +34,10 @@ pub(super) struct Session {
     pub(super) helper: Pid,
     pub(super) pidfd: Held,
     pub(super) id: SessionId,
+    /// The engine's name, and where it is, as it is shown.
     pub(super) engine: String,
+    /// The engine's name.
+    pub(super) judged_by: String,
     pub(super) home: PathBuf,
     pub(super) ledger: PathBuf,
     pub(super) plan: Plan,

@@ -43,6 +43,8 @@ pub(super) enum SessionError {
         "start: this session would be guarded by {found}, and --engine asks for {asked}. Nothing was run; do without --engine, or without the system's helper: --helper none"
     )]
     OtherEngine { found: String, asked: EngineChoice },
+    #[error("start: {0}. Nothing was run")]
+    NotPrepared(#[from] own::NotPrepared),
     #[error("start `{command}`: {detail}")]
     NotExecutable { command: String, detail: String },
     #[error("start `{command}`: {detail}")]
@@ -67,6 +69,8 @@ impl Session {
     ) -> Result<Self, SessionError> {
         let Prepared { id, home, cwd, state, plan, compiled, fingerprint, ledger, denials, stash, canaries } =
             prepared;
+        let wanted =
+            own::prepare_for(args.engine, &judge, &compiled.policy).inspect_err(|_| state.discard(&id))?;
         let (system, judge) = match judge {
             Judge::System(channel) => (Some(channel.another()?), Judge::System(channel)),
             Judge::Here(_) => (None, Judge::Here(door(&state, &id))),
@@ -95,6 +99,7 @@ impl Session {
             control: canaries.free.clone(),
             explain: (!args.no_explain).then(itself::called),
             child: None,
+            engine: wanted,
         };
         channel.send(
             &Request::Register(Box::new(register)),
@@ -106,7 +111,8 @@ impl Session {
             state.discard(&id);
         }
         let Armed { agent, engine, pidfd } = armed?;
-        let engine = if system.is_some() { format!("{engine}, system helper") } else { engine };
+        let judged_by = engine;
+        let engine = if system.is_some() { format!("{judged_by}, system helper") } else { judged_by.clone() };
         drop(canaries);
         let address = match &at {
             Some(door) => Some(Address::Door(door.clone())),
@@ -122,6 +128,7 @@ impl Session {
             helper,
             pidfd,
             engine,
+            judged_by,
             ledger: state.ledger(&id),
             id,
             home,
@@ -146,7 +153,7 @@ impl Session {
             render::note(warning);
         }
         if !self.quiet && !self.json {
-            own::limits().iter().for_each(|limit| render::note(limit));
+            own::limits(&self.judged_by).iter().for_each(|limit| render::note(limit));
             let line =
                 banner::line(self.policy.visible_zones(), &self.engine, self.id.as_str(), Some(&self.home));
             render::tell(&format!("{line}\n"));

@@ -54,6 +54,7 @@ pub fn check(socket: &Path, state: &Path, account: &str) -> Vec<Fact> {
         user(),
         capability_set(capabilities().unwrap_or(0)),
         engine(),
+        in_kernel(),
         service(account),
         socket_folder(socket),
         state_folder(state),
@@ -83,6 +84,19 @@ fn engine() -> Fact {
     let seccomp = probe::seccomp();
     let remedy = || seccomp.remedy.clone().unwrap_or_else(|| "look at: es-guard doctor".into());
     Fact { name: "seccomp", remedy: (!seccomp.available).then(remedy), found: seccomp.reasons.clone() }
+}
+
+/// It is not needed: where it is not there, every session has the other.
+fn in_kernel() -> Fact {
+    let found = probe::bpf_lsm_of_the_kernel();
+    let word = if found.available {
+        "it can be loaded"
+    } else {
+        "not available, and needed by --engine bpf-lsm alone"
+    };
+    let remedy = found.remedy.map(|remedy| format!("for it: {remedy}"));
+    let found = std::iter::once(word.to_owned()).chain(found.reasons).chain(remedy);
+    Fact { name: "bpf-lsm", remedy: None, found: found.collect() }
 }
 
 fn service(name: &str) -> Fact {

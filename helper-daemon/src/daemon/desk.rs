@@ -7,6 +7,7 @@ use super::returning::Home;
 use crate::desk::authority::Relation;
 use crate::desk::counter::{Counter, Reply, fitting, unix_now};
 use crate::desk::waiting::Waiters;
+use crate::engine::bpf_lsm::holder::Holder;
 use crate::guard::Guard;
 use crate::protocol::{Event, Granter, RefusalCode, Request};
 use endpoint_sec::linux::peer::Peer;
@@ -15,7 +16,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a worker without a monitor looks for one.
@@ -30,6 +31,8 @@ pub(super) struct WayBack {
     pub(super) filters: u32,
     /// The child's parent, below which the tree stays.
     pub(super) anchor: PidFd,
+    /// Of a session that is judged in the kernel, what reaches who writes its tables: the monitor.
+    pub(super) holder: Option<Arc<Holder>>,
 }
 
 impl WayBack {
@@ -40,6 +43,16 @@ impl WayBack {
     /// Tells a monitor that there is this session, and what its tree hangs below.
     pub(super) fn tell(&self, monitor: &OwnedFd, name: &str) -> Result<(), Errno> {
         link::send(monitor.as_fd(), Kind::Armed, name.as_bytes(), &[self.anchor.as_fd()])
+    }
+
+    /// The same to another monitor than the one before, which has written the session's tables.
+    fn tell_the_next(&self, monitor: &OwnedFd, name: &str) -> Result<(), Errno> {
+        if let Some(holder) = &self.holder {
+            let link = holder.offer().map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
+            let known_as = holder.known_as().map(u32::to_ne_bytes).concat();
+            link::send(monitor.as_fd(), Kind::InKernel, &known_as, &[link.as_fd()])?;
+        }
+        self.tell(monitor, name)
     }
 }
 
@@ -113,7 +126,7 @@ impl Desk {
         if let Ok(held) = monitor.pidfd.as_fd().try_clone_to_owned() {
             self.counter.guard().defend(monitor.pid, held);
         }
-        if self.way_back.tell(&link, self.counter.name()).is_ok() {
+        if self.way_back.tell_the_next(&link, self.counter.name()).is_ok() {
             *self.link() = Some(link);
         }
     }

@@ -3,6 +3,7 @@
 use super::link;
 use super::log;
 use super::returning::Returned;
+use crate::engine::bpf_lsm::words::Kind as Word;
 use endpoint_sec::linux::station::Identity;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::io;
@@ -27,6 +28,12 @@ pub enum Happened {
     Gone,
     /// One of an earlier monitor's has come back. (Of no worker's number.)
     Returned(Returned),
+    /// The kernel has something to tell. (Of no worker's number, as all that follow.)
+    Recorded,
+    /// What the worker of the session of this number says of the kernel; `None`: no more.
+    SaidOfKernel(u32, Option<(Word, Vec<u8>)>),
+    /// There is room to tell the worker of the session of this number.
+    RoomForKernel(u32),
 }
 
 /// Starts this program again as a worker. A fresh image holds nothing of other sessions.

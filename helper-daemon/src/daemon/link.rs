@@ -34,12 +34,16 @@ pub enum Kind {
     Asked,
     /// Worker: the answer, as [`asking::Answer`](super::asking::Answer). Monitor: its words, passed on.
     Answer,
+    /// Worker: write a session's tables into the kernel. Bytes: none, with a link for that and a pidfd of the child; or of
+    /// a worker that has come back the session's number and the version of its table, four of them each, with the link alone. What follows is said there, in
+    /// [`words`](crate::engine::bpf_lsm::words).
+    InKernel,
     /// Monitor: no answer. Bytes: why, one of [`RefusalCode`](crate::protocol::RefusalCode).
     Refused,
 }
 
 impl Kind {
-    const ALL: [Kind; 13] = [
+    const ALL: [Kind; 14] = [
         Kind::Armed,
         Kind::MayRegister,
         Kind::Where,
@@ -53,6 +57,7 @@ impl Kind {
         Kind::Asked,
         Kind::Answer,
         Kind::Refused,
+        Kind::InKernel,
     ];
 
     fn byte(self) -> u8 {

@@ -9,10 +9,12 @@
 //! to it what it means to the user, and is allowed what the user is.
 
 pub mod account;
+mod arming;
 pub mod asking;
 pub mod check;
 mod desk;
 pub mod hire;
+mod in_kernel;
 pub mod link;
 pub mod log;
 pub mod monitor;
@@ -32,3 +34,5 @@ pub const INSTALLED: &str = "/usr/local/libexec/es-guard/es-guard-helper";
 
 pub use crate::place::SOCKET;
 pub use crate::trust;
+pub use endpoint_sec::linux::bpf::uninstall as unload;
+pub use in_kernel::PINS;

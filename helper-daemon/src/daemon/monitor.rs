@@ -54,6 +54,8 @@ pub struct Settings {
     pub socket: PathBuf,
     /// Where to remember the sessions.
     pub state: PathBuf,
+    /// Where to pin what is loaded into the kernel.
+    pub pins: PathBuf,
     /// The account that [`Settings::service`] is.
     pub account: String,
     /// Whose real and saved ids the workers have.
@@ -76,7 +78,8 @@ async fn listen(settings: &Settings) -> Result<(), MonitorError> {
     let mut stop = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (events, mut happened) = mpsc::unbounded_channel();
-    let mut workers = Workers::new(settings.service.clone(), state, settings.socket.clone(), events);
+    let (service, socket) = (settings.service.clone(), settings.socket.clone());
+    let mut workers = Workers::new(service, state, socket, settings.pins.clone(), events);
     // Until then the record is the earlier one's.
     let returned = tokio::time::sleep(RETURN_WITHIN);
     tokio::pin!(returned);
@@ -100,6 +103,7 @@ async fn listen(settings: &Settings) -> Result<(), MonitorError> {
             () = &mut returned, if waiting => {
                 waiting = false;
                 workers.tell_lost();
+                workers.give_up_in_kernel();
                 workers.remember();
             }
             _ = reload.recv() => workers.reload(&settings.account),

@@ -1,22 +1,19 @@
 //! A session in its worker: armed, served on its owner's connection, described and asked by way of the monitor.
 
+use super::arming::{self, Arms, Watched};
 use super::desk::{Desk, WayBack};
 use super::returning::Home;
 use super::wards;
 use super::worker::taken;
 use crate::desk::counter::Counter;
-use crate::engine::seccomp::Stance;
-use crate::git::clerk::Clerk;
-use crate::guard::{Child, Guard, Local, Post, Records, failed};
+use crate::guard::{Guard, Local, failed};
 use crate::protocol::{
     Channel, Description, Event, Failure, FailureKind, Granter, PROTOCOL_VERSION, Register, Request,
 };
 use endpoint_sec::linux::ancestry;
 use endpoint_sec::linux::caller::Caller;
-use endpoint_sec::linux::listener::Listener;
 use endpoint_sec::linux::peer::Peer;
 use endpoint_sec::linux::process::PidFd;
-use nix::poll::PollTimeout;
 use nix::unistd::Pid;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -33,8 +30,7 @@ pub struct Origin {
 /// A session whose child is armed.
 pub struct Session {
     guard: Arc<Local>,
-    /// A second hold on the listener, to see the tree empty.
-    listener: Listener,
+    tree: Watched,
     name: String,
     child: i32,
     way_back: WayBack,
@@ -45,21 +41,21 @@ pub struct Session {
 
 impl Session {
     /// Takes the registration of a peer that may register.
-    pub fn arm(register: Register, fds: Vec<OwnedFd>, peer: &Peer, origin: Origin) -> Result<Self, Failure> {
+    pub fn arm(
+        register: Register,
+        fds: Vec<OwnedFd>,
+        peer: &Peer,
+        origin: Origin,
+        monitor: &OwnedFd,
+    ) -> Result<Self, Failure> {
         if register.protocol != PROTOCOL_VERSION {
             return Err(failed(format!(
                 "es-guard speaks protocol {}, the system's helper {PROTOCOL_VERSION}: update the older one",
                 register.protocol
             )));
         }
-        let Ok([ledger, denials, index, data, listener, child]) = <[_; Records::COUNT + 2]>::try_from(fds)
-        else {
-            return Err(failed("expected six descriptors"));
-        };
-        let records = Records::received([ledger, denials, index, data]);
-        let child = PidFd::from_fd(child);
+        let (records, listener, child) = arming::received(register.engine, fds)?;
         let (pid, anchor) = belongs(&child, peer)?;
-        let watched = Listener::new(taken(listener.as_fd())?);
         let description = Description {
             session: register.session.clone(),
             user: peer.uid,
@@ -70,16 +66,16 @@ impl Session {
             counts: Default::default(),
         };
         let name = register.session.id.to_string();
-        // Before this process has a second thread.
-        let clerk = Clerk::start().map_err(failed)?;
-        let post = Post { stance: Stance::Withstands, wards: wards::of(pid, peer), clerk };
-        let guard = Local::new(register, records, post);
-        let engine = guard.arm(Child::Filtered { listener, held: taken(child.as_fd())? })?;
+        let wards = wards::of(pid, peer);
+        let arms = Arms { records, listener, child: &child, wards, monitor };
+        let (guard, waits, tree) = arming::guard(register, arms)?;
+        let engine = guard.arm(waits)?;
         let description = Description { engine, ..description };
         let exe = Caller::new(peer.pid.as_raw()).program().exe.to_string_lossy().into_owned();
+        let holder = tree.holder();
         Ok(Self {
             guard: Arc::new(guard),
-            listener: watched,
+            tree,
             name,
             child: pid.as_raw(),
             way_back: WayBack {
@@ -87,6 +83,7 @@ impl Session {
                 registrar: PidFd::from_fd(taken(peer.pidfd.as_fd())?),
                 filters: origin.filters,
                 anchor,
+                holder,
             },
             owner: Granter { uid: peer.uid, pid: peer.pid.as_raw(), exe },
             description,
@@ -147,7 +144,7 @@ impl Session {
         }
         if begun {
             // The owner is gone or done; whatever it left behind stays guarded.
-            while !self.listener.is_deserted(PollTimeout::NONE) {}
+            self.tree.wait_until_empty();
             self.guard.close(status);
         }
         desk.close();

@@ -67,7 +67,7 @@ fn serve(channel: &mut Channel, peer: &Peer, monitor: &OwnedFd, origin: Origin) 
     match request {
         Request::Register(register) => {
             may_register(monitor)?;
-            let session = Session::arm(*register, fds, peer, origin)?;
+            let session = Session::arm(*register, fds, peer, origin, monitor)?;
             log::about("session", &session.name());
             session.tell_monitor(monitor).map_err(failed)?;
             channel.allow(None);

@@ -3,20 +3,23 @@
 //! Of what workers say it reads kinds, heads of a fixed form and sessions' names. What one of them asks about
 //! another's session is the next room's, [`questions`].
 
+mod in_kernel;
 mod questions;
 
 use super::hire::{self, Happened, Id};
+use super::in_kernel::InKernel;
 use super::link::{self, Kind};
 use super::log;
 use super::returning::{self, Returned};
 use super::state::{Remembered, State};
 use super::turned_away::{self, Because};
 use crate::desk::standing::Standing;
-use crate::desk::trees::{Process, Tree, common_filters};
+use crate::desk::trees::{Kept, Process, Tree, common_filters};
 use crate::protocol::RefusalCode;
 use endpoint_sec::linux::station::Identity;
 use nix::errno::Errno;
 use questions::Pending;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -31,6 +34,8 @@ const MAX_OF_ALL: usize = 1024;
 
 struct Worker {
     peer: Process,
+    /// Its process id, where this monitor has started it.
+    process: Option<u32>,
     link: Rc<UnixDatagram>,
     session: Option<Session>,
     /// Who waits for its description.
@@ -60,6 +65,9 @@ pub struct Workers {
     expected: Vec<Remembered>,
     /// Where this monitor listens, and the next one will.
     home: PathBuf,
+    in_kernel: InKernel,
+    /// The highest number that a session has had in the kernel.
+    last_in_kernel: Cell<u32>,
 }
 
 impl Workers {
@@ -68,11 +76,24 @@ impl Workers {
         service: Identity,
         state: State,
         home: PathBuf,
+        pins: PathBuf,
         events: mpsc::UnboundedSender<(Id, Happened)>,
     ) -> Self {
-        let (of, orphans, pending) = Default::default();
         let (common_filters, expected) = (common_filters(), state.left());
-        Self { service, of, orphans, pending, last: 0, events, common_filters, state, expected, home }
+        Self {
+            service,
+            of: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            last: 0,
+            in_kernel: InKernel::new(pins, events.clone()),
+            last_in_kernel: Cell::new(0),
+            events,
+            common_filters,
+            state,
+            expected,
+            home,
+        }
     }
 
     /// The sessions that were expected to come back, and have not.
@@ -110,10 +131,13 @@ impl Workers {
     /// Gives a connection its worker, if its user may have another one.
     pub fn admit(&mut self, connection: UnixStream) {
         let peer = match Process::of(connection.as_fd()) {
-            Ok(peer) => peer,
+            Ok(peer) => {
+                let kept = self.in_kernel.kept(&peer);
+                peer.known(kept)
+            }
             Err(errno) => return turned_away::tell(connection, &Because::Kernel(&errno.into())),
         };
-        if returning::is_worker(&peer, &self.service) {
+        if peer.kept() == Kept::Outside && returning::is_worker(&peer, &self.service) {
             let heard = returning::hear(connection, peer.uid(), self.events.clone());
             tokio::task::spawn_local(heard);
             return;
@@ -137,8 +161,10 @@ impl Workers {
     fn add(&mut self, peer: Process, link: UnixDatagram, child: Option<Child>) {
         let id = self.number();
         let link = Rc::new(link);
+        let process = child.as_ref().and_then(Child::id);
         tokio::task::spawn_local(hire::follow(id, link.clone(), child, self.events.clone()));
-        self.of.insert(id, Worker { peer, link, session: None, asked_by: Vec::new(), awaits: 0 });
+        let worker = Worker { peer, process, link, session: None, asked_by: Vec::new(), awaits: 0 };
+        self.of.insert(id, worker);
     }
 
     /// Takes up a worker of the monitor before this one: what session it has it says next.
@@ -160,6 +186,9 @@ impl Workers {
         match happened {
             Happened::Gone => self.gone(id),
             Happened::Returned(returned) => self.welcome(returned),
+            Happened::Recorded => self.recorded(),
+            Happened::SaidOfKernel(number, said) => self.said_of_kernel(number, said),
+            Happened::RoomForKernel(number) => self.room_for_kernel(number),
             Happened::Said(message) => match message.kind {
                 Kind::MayRegister => self.may_register(id),
                 Kind::Where => self.inside(id),
@@ -170,6 +199,7 @@ impl Workers {
                 Kind::End => self.awaits(id, 0),
                 Kind::Ask => self.ask(id, &message.bytes),
                 Kind::Answer => self.answered(id, &message.bytes),
+                Kind::InKernel => self.in_kernel(id, message),
                 Kind::Describe | Kind::Inside | Kind::Asked | Kind::Refused => {}
             },
         }
@@ -206,7 +236,10 @@ impl Workers {
             let what = if back.is_some() { "session taken up again" } else { "session armed" };
             log::info(what, &[("session", &name), ("user", &user)]);
             back.map(|at| self.expected.swap_remove(at));
-            let tree = Tree::new(&worker.peer, message.fds.pop());
+            let tree = match self.in_kernel.sessions.of(id) {
+                Some(number) => Tree::in_kernel(&worker.peer, number),
+                None => Tree::new(&worker.peer, message.fds.pop()),
+            };
             worker.session = Some(Session { name: message.bytes, tree });
             self.remember();
         }
@@ -219,14 +252,19 @@ impl Workers {
             log::info("session ended", &[("session", &name), ("user", &user)]);
             self.remember();
         }
+        self.over_in_kernel(id);
     }
 
     fn gone(&mut self, id: Id) {
         let Some(worker) = self.of.remove(&id) else { return };
         self.answers_no_more(id, worker.asked_by);
+        self.over_in_kernel(id);
         if let Some(session) = worker.session {
             let (name, user) = (printable(&session.name), worker.peer.uid());
-            let message = "session without its worker: its guarded operations fail until its tree is gone";
+            let message = match session.tree.number() {
+                None => "session without its worker: its guarded operations fail until its tree is gone",
+                Some(_) => "session without its worker: it stays guarded, and is recorded no more",
+            };
             log::error(message, &[("session", &name), ("user", &user)]);
             // Of those that nothing but filters tell of, the widest says it all.
             self.orphans.retain(|_, orphan| !session.tree.covers(orphan));

@@ -61,7 +61,7 @@ impl Trees for Enrolled {
         // Last: what was found of it was found of this one only if it is still this one now.
         let gone = self.framework.token_of(who.pid()) != Some(who);
         let inside = if of_it || gone { vec![()] } else { Vec::new() };
-        Standing { uid, inside, confined: self.is_below_an_es_guard(&above) }
+        Standing { uid, inside, unknown: false, confined: self.is_below_an_es_guard(&above) }
     }
 }
 

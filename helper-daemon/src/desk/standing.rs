@@ -36,6 +36,8 @@ pub trait Visiting {
 pub struct Standing<K> {
     pub(super) uid: u32,
     pub(super) inside: Vec<K>,
+    /// Whether it is in a tree that nobody here knows.
+    pub(super) unknown: bool,
     pub(super) confined: bool,
 }
 
@@ -52,7 +54,7 @@ impl<K: PartialEq> Standing<K> {
 
     /// Whether it is in any tree, or can't be told from one that is.
     pub fn is_inside(&self) -> bool {
-        !self.inside.is_empty()
+        self.unknown || !self.inside.is_empty()
     }
 
     /// How it stands to the session of this name and user.

@@ -7,6 +7,9 @@
 //! agent's seccomp filter. A process that carries fewer filters than the agent began with is not of the tree;
 //! any other one is taken to be.
 //!
+//! Where the kernel judges a session by itself, it is asked ([`Kept`]): nothing else is needed, and nothing else tells, as
+//! such processes carry no filter.
+//!
 //! There may be trees that this helper knows nothing of: of sessions with a helper of their own, and of an
 //! earlier system helper's. So whoever carries a filter that not every process here has is *confined*: not
 //! known to be in a tree, and not known to be in none.
@@ -15,6 +18,7 @@ use super::standing::{Standing, Trees, Visiting};
 use endpoint_sec::linux::ancestry::{Lost, ancestors, filters, is_whole};
 use endpoint_sec::linux::peer::Peer;
 use endpoint_sec::linux::process::PidFd;
+use endpoint_sec::linux::token::AuditToken;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -27,6 +31,19 @@ pub struct Process {
     uid: u32,
     /// How many filters it carried when it connected; it may only get more.
     filters: u32,
+    kept: Kept,
+}
+
+/// What the kernel knows of a process by itself, where it judges sessions by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// It is in none of those sessions.
+    #[default]
+    Outside,
+    /// It is in the session of this number, and will be for ever.
+    Inside(u32),
+    /// The process has ended, or the kernel tells nothing.
+    Untold,
 }
 
 impl Process {
@@ -35,13 +52,29 @@ impl Process {
         let peer = Peer::of(connection)?;
         // One that has ended already can't be looked at: it is taken to be in every tree that it could be in.
         let filters = filters(peer.pid, &peer.pidfd).unwrap_or(u32::MAX);
-        Ok(Self { pid: peer.pid, pidfd: peer.pidfd, uid: peer.uid, filters })
+        Ok(Self { pid: peer.pid, pidfd: peer.pidfd, uid: peer.uid, filters, kept: Kept::Outside })
     }
 
     /// A process that an earlier monitor had connected to it, and that carried this many filters then.
     pub fn returned(pidfd: PidFd, uid: u32, filters: u32) -> Self {
         // One that has ended meanwhile has no number any more.
-        Self { pid: pidfd.pid().unwrap_or(Pid::from_raw(0)), pidfd, uid, filters }
+        let (pid, kept) = (pidfd.pid().unwrap_or(Pid::from_raw(0)), Kept::Outside);
+        Self { pid, pidfd, uid, filters, kept }
+    }
+
+    /// The same, of which the kernel knows this.
+    pub fn known(self, kept: Kept) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// What the kernel knows of it by itself.
+    pub fn kept(&self) -> Kept {
+        self.kept
+    }
+
+    /// What names it for ever; `None` once it has ended.
+    pub fn token(&self) -> Option<AuditToken> {
+        AuditToken::of(self.pid.as_raw()).filter(|_| !self.pidfd.has_ended())
     }
 
     /// How many filters it carried when it connected.
@@ -79,6 +112,9 @@ pub struct Tree {
     anchor: Option<(Pid, PidFd)>,
     /// The least that any of its processes carries.
     filters: u32,
+    /// Its number in the kernel, where that judges it by itself. Then its processes carry no filter, and may become
+    /// other users.
+    number: Option<u32>,
 }
 
 impl Tree {
@@ -88,7 +124,17 @@ impl Tree {
         let anchor = anchor.map(PidFd::from_fd).and_then(|held| Some((held.pid()?, held)));
         // The agent has inherited its registrar's, and has one of its own.
         let filters = registrar.filters.checked_add(1).unwrap_or(1);
-        Self { user: registrar.uid, anchor, filters }
+        Self { user: registrar.uid, anchor, filters, number: None }
+    }
+
+    /// The tree of an agent that the kernel judges by itself, as the session of this number.
+    pub fn in_kernel(registrar: &Process, number: u32) -> Self {
+        Self { user: registrar.uid, anchor: None, filters: u32::MAX, number: Some(number) }
+    }
+
+    /// Its number in the kernel.
+    pub fn number(&self) -> Option<u32> {
+        self.number
     }
 
     /// The tree of agents that this very process forks: it adopts what they leave behind.
@@ -97,12 +143,13 @@ impl Tree {
         let held = PidFd::open(me)?;
         // Where nobody tells, any process with a filter could be in it.
         let filters = filters(me, &held).unwrap_or(0).saturating_add(1);
-        Ok(Self { user: nix::unistd::geteuid().as_raw(), anchor: Some((me, held)), filters })
+        Ok(Self { user: nix::unistd::geteuid().as_raw(), anchor: Some((me, held)), filters, number: None })
     }
 
     /// Whether every process that is taken to be in the other is taken to be in this one, for ever.
     pub fn covers(&self, other: &Tree) -> bool {
-        !self.has_anchor() && self.concerns(other.user) && self.filters <= other.filters
+        let of_filters = self.number.is_none() && other.number.is_none();
+        of_filters && !self.has_anchor() && self.concerns(other.user) && self.filters <= other.filters
     }
 
     fn has_anchor(&self) -> bool {
@@ -127,15 +174,26 @@ impl<K: PartialEq> Standing<K> {
         let uid = process.uid;
         let now = filters(process.pid, &process.pidfd).map(|now| now.max(process.filters));
         let confined = now.is_ok_and(|now| now > common);
-        let concern: Vec<_> = trees.filter(|(_, tree)| tree.concerns(uid)).collect();
+        let (told, trees): (Vec<_>, Vec<_>) = trees.partition(|(_, tree)| tree.number.is_some());
+        let of_number = |tree: &Tree| match process.kept {
+            Kept::Outside => false,
+            Kept::Inside(number) => tree.number == Some(number),
+            Kept::Untold => true,
+        };
+        let mut inside: Vec<K> =
+            told.into_iter().filter(|(_, tree)| of_number(tree)).map(|(key, _)| key).collect();
+        let concern: Vec<_> = trees.into_iter().filter(|(_, tree)| tree.concerns(uid)).collect();
+        // Of a session that nobody here has (yet), or of one that can't be told.
+        let unknown = process.kept != Kept::Outside && inside.is_empty();
         if let Ok(now) = now
             && concern.iter().all(|(_, tree)| now < tree.filters)
         {
-            return Self { uid, inside: Vec::new(), confined };
+            return Self { uid, inside, unknown, confined };
         }
         let line = now.and_then(|_| ancestors(process.pid, &process.pidfd));
-        let inside = concern.into_iter().filter(|(_, tree)| is_inside(tree, now, &line)).map(|(key, _)| key);
-        Self { uid, inside: inside.collect(), confined: confined || now.is_err() }
+        inside
+            .extend(concern.into_iter().filter(|(_, tree)| is_inside(tree, now, &line)).map(|(key, _)| key));
+        Self { uid, inside, unknown, confined: confined || now.is_err() }
     }
 }
 
@@ -195,96 +253,4 @@ fn is_inside(tree: &Tree, filters: Result<u32, Lost>, line: &Result<Vec<Pid>, Lo
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::desk::authority::Relation;
-    use std::os::fd::AsFd;
-    use std::os::unix::net::UnixStream;
-    use std::process::Command;
-
-    fn this_process() -> Process {
-        Process::of(UnixStream::pair().unwrap().0.as_fd()).unwrap()
-    }
-
-    fn held(pid: u32) -> OwnedFd {
-        PidFd::open(Pid::from_raw(pid as i32)).unwrap().as_fd().try_clone_to_owned().unwrap()
-    }
-
-    fn tree(anchor: u32, filters: u32) -> Tree {
-        Tree { filters, ..Tree::new(&this_process(), Some(held(anchor))) }
-    }
-
-    fn standing(trees: &[Tree]) -> Standing<usize> {
-        Standing::of(&this_process(), trees.iter().enumerate(), this_process().filters)
-    }
-
-    #[test]
-    fn while_the_anchor_lives_the_line_of_ancestors_tells() {
-        let above = nix::unistd::getppid().as_raw() as u32;
-        let mut beside = Command::new("sleep").arg("600").spawn().unwrap();
-        let standing = standing(&[tree(above, 0), tree(beside.id(), 0)]);
-        assert_eq!((standing.to(&0, 4711), standing.to(&1, 4711)), (Relation::Tree, Relation::OtherTree));
-        beside.kill().unwrap();
-        beside.wait().unwrap();
-    }
-
-    #[test]
-    fn when_the_anchor_is_dead_the_filters_tell() {
-        let mine = this_process().filters;
-        let mut anchor = Command::new("sleep").arg("600").spawn().unwrap();
-        let trees = [tree(anchor.id(), mine), tree(anchor.id(), mine + 1)];
-        anchor.kill().unwrap();
-        anchor.wait().unwrap();
-        let standing = standing(&trees);
-        assert_eq!((standing.to(&0, 4711), standing.to(&1, 4711)), (Relation::Tree, Relation::OtherTree));
-    }
-
-    #[test]
-    fn a_process_with_fewer_filters_than_any_agent_is_outside() {
-        let above = nix::unistd::getppid().as_raw() as u32;
-        let standing = standing(&[tree(above, this_process().filters + 1)]);
-        assert!(!standing.is_inside());
-        let me = nix::unistd::geteuid().as_raw();
-        assert_eq!(standing.to(&0, me), Relation::Person);
-        let other = if me == 0 { Relation::Root } else { Relation::Stranger };
-        assert_eq!(standing.to(&0, me + 1), other);
-    }
-
-    #[test]
-    fn a_process_with_a_filter_that_not_everybody_has_is_confined() {
-        let mut process = this_process();
-        process.filters += 1;
-        let common = this_process().filters;
-        let none = || std::iter::empty::<(usize, &Tree)>();
-        let me = process.uid;
-        assert_eq!(Standing::of(&process, none(), common).to(&0, me), Relation::Confined);
-        assert_eq!(Standing::of(&process, none(), common + 1).to(&0, me), Relation::Person);
-    }
-
-    #[test]
-    fn a_process_that_has_ended_is_inside() {
-        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
-        let pidfd = PidFd::from_fd(held(child.id()));
-        let pid = Pid::from_raw(child.id() as i32);
-        let process = Process { pid, pidfd, uid: nix::unistd::geteuid().as_raw(), filters: 0 };
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let trees = [tree(std::process::id(), 5)];
-        assert!(Standing::of(&process, trees.iter().enumerate(), 0).is_inside());
-    }
-
-    #[test]
-    fn a_tree_that_only_filters_tell_of_covers_what_has_as_many() {
-        let [wide, narrow] = [3, 4].map(|filters| Tree { filters, ..Tree::new(&this_process(), None) });
-        assert!(wide.covers(&narrow) && wide.covers(&wide) && !narrow.covers(&wide));
-        let lives = tree(std::process::id(), 1);
-        assert!(!lives.covers(&narrow) && wide.covers(&tree(std::process::id(), 5)));
-    }
-
-    #[test]
-    fn the_tree_of_another_user_is_no_matter() {
-        let above = nix::unistd::getppid().as_raw() as u32;
-        let other = Tree { user: 4711, ..tree(above, 0) };
-        assert!(!standing(&[other]).is_inside());
-    }
-}
+mod tests;

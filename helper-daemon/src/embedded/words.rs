@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 /// What the child tells, and what it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
-    /// Child: armed; the listener comes along.
+    /// Child: armed; the listener comes along. Without one: it waits to be armed by the kernel.
     Armed,
     /// Child: arming failed, with this error and kind.
     NotArmed(i32, i32),

@@ -3,6 +3,8 @@
 //! One folder an engine. An engine gathers the facts of an operation, has [`judge`](crate::policy::judge)
 //! make the verdict and answers the kernel. What it denied it tells a [`Witness`], afterwards.
 
+#[cfg(target_os = "linux")]
+pub mod bpf_lsm;
 pub mod endpoint_security;
 pub mod probe;
 #[cfg(target_os = "linux")]
@@ -25,4 +27,6 @@ pub trait Witness: Send + Sync {
     fn used_up(&self, what: Override);
     /// Nothing has happened for a while.
     fn rests(&self);
+    /// So many operations were denied of which nothing more is known, as there was no room to tell.
+    fn lost(&self, count: u64);
 }

@@ -210,6 +210,19 @@ impl Witness for Books {
             pages.write(Record::Own(due));
         }
     }
+
+    fn lost(&self, count: u64) {
+        let mut pages = self.pages();
+        if pages.proof.is_some() {
+            return;
+        }
+        pages.counts.denied += count;
+        pages.counts.lost += count;
+        let detail = format!(
+            "operations that were denied faster than they could be told of, and are not listed: {count}"
+        );
+        pages.write(Record::Policy(PolicyRecord { change: "incident".into(), detail }));
+    }
 }
 
 #[cfg(test)]
@@ -284,6 +297,22 @@ mod tests {
         assert_eq!((contents.lines.len(), contents.end().unwrap().1.counts.own_removed), (3, 2));
         let account = contents.own();
         assert_eq!((account.left.len(), account.taken.len(), account.short_lived), (0, 1, 1));
+    }
+
+    #[test]
+    fn what_was_denied_and_could_not_be_told_of_is_counted_and_said() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let session = SessionId::parse("20260102-030405-abcd").unwrap();
+        let books =
+            Books::new(file.reopen().unwrap(), tempfile::tempfile().unwrap(), session, "/z/canary".into());
+        books.lost(1);
+        books.end_proof();
+        books.denied(denial("/z/a", Reason::Removed));
+        books.lost(7);
+        assert_eq!((books.counts().denied, books.counts().lost), (8, 7));
+        let lines = crate::ledger::read(std::io::BufReader::new(file)).unwrap().lines;
+        let told = |record: &Record| matches!(record, Record::Policy(told) if told.detail.ends_with(": 7"));
+        assert_eq!((lines.len(), told(&lines[1].record)), (2, true));
     }
 
     #[test]

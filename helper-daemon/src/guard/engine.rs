@@ -53,6 +53,11 @@ pub enum Child {
         /// A pidfd.
         held: OwnedFd,
     },
+    /// Linux: it waits, and the kernel is to be told of it.
+    Waiting {
+        /// A pidfd.
+        held: OwnedFd,
+    },
     /// macOS: it was started suspended.
     Suspended(AuditToken),
 }

@@ -5,6 +5,8 @@
 
 mod asked;
 mod books;
+#[cfg(target_os = "linux")]
+mod bpf_lsm;
 pub mod endpoint_security;
 pub mod engine;
 mod grants;
@@ -17,6 +19,8 @@ mod requests;
 mod seccomp;
 
 pub use asked::Asked;
+#[cfg(target_os = "linux")]
+pub use bpf_lsm::{InKernel, Layers};
 pub use engine::Child;
 pub use local::Local;
 pub use remote::{Remote, silent};

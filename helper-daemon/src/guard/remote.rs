@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// How long the helper may take to begin with a session. It has to start a process and to look at the zones.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The same where it may have to load programs into the kernel first, which checks each of their paths.
+const PATIENCE_TO_LOAD: Duration = Duration::from_secs(120);
 
 /// A guard behind a socket.
 pub struct Remote {
@@ -26,8 +28,9 @@ pub struct Remote {
 impl Remote {
     /// A guard for the session that asks to be registered, by the helper that `channel` is connected to.
     pub fn new(channel: Channel, register: Register, records: Records) -> Self {
+        let patience = if register.engine.is_some() { PATIENCE_TO_LOAD } else { PATIENCE };
         let (channel, registration) = (Mutex::new(channel), Mutex::new(Some((register, records))));
-        Self { channel, patience: PATIENCE, registration }
+        Self { channel, patience, registration }
     }
 
     fn channel(&self) -> MutexGuard<'_, Channel> {
@@ -67,6 +70,7 @@ impl Guard for Remote {
         let mut fds = records.fds().to_vec();
         match &child {
             Child::Filtered { listener, held } => fds.extend([listener.as_fd(), held.as_fd()]),
+            Child::Waiting { held } => fds.push(held.as_fd()),
             Child::Suspended(token) => register.child = Some(token.raw().val),
         }
         let mut channel = self.channel();

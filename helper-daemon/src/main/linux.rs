@@ -7,7 +7,7 @@ use helper_daemon::daemon::monitor::MonitorError;
 use helper_daemon::daemon::returning::Home;
 use helper_daemon::daemon::session::Origin;
 use helper_daemon::daemon::state::STATE;
-use helper_daemon::daemon::{SOCKET, check, log, monitor, worker};
+use helper_daemon::daemon::{PINS, SOCKET, check, log, monitor, worker};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -23,6 +23,9 @@ struct Cli {
     /// Remember the sessions here: a folder that is root's alone
     #[arg(long, value_name = "DIR", default_value = STATE)]
     state: PathBuf,
+    /// Pin what guards sessions in the kernel here: a folder of a bpf file system
+    #[arg(long, value_name = "DIR", default_value = PINS)]
+    bpf: PathBuf,
     /// The account that nobody uses: workers have its real and saved ids, so that no user may signal them
     #[arg(long, value_name = "NAME", default_value = ACCOUNT)]
     account: String,
@@ -118,6 +121,6 @@ fn run(cli: Cli) -> Result<(), Problem> {
         return Err(Problem::NotRoot(uid.as_raw()));
     }
     let service = account::ids(&cli.account)?;
-    let Cli { socket, state, account, .. } = cli;
-    monitor::run(&monitor::Settings { socket, state, account, service }).map_err(Problem::from)
+    let Cli { socket, state, bpf: pins, account, .. } = cli;
+    monitor::run(&monitor::Settings { socket, state, pins, account, service }).map_err(Problem::from)
 }

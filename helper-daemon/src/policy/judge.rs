@@ -81,6 +81,8 @@ pub struct Circumstances {
     pub replacer: bool,
     /// Whether it is git that asks, for something that its repository tracks.
     pub tracked: bool,
+    /// Whether nobody is git here, and what would be left to it is protected from it as from anyone.
+    pub git_is_nobody: bool,
 }
 
 /// Judges one operation.
@@ -203,7 +205,8 @@ impl<'a> Court<'a> {
             let as_strict = |there: &Zone| there.on_delete >= zone.on_delete;
             (!self.guarded_from(to, git).is_some_and(as_strict)).then_some((zone, Reason::MovedOut))
         };
-        leaves(self.when.git).or_else(|| leaves(!self.when.git))
+        let as_the_other_would = || if self.when.git_is_nobody { None } else { leaves(!self.when.git) };
+        leaves(self.when.git).or_else(as_the_other_would)
     }
 
     /// What es-guard keeps for itself, whatever is overridden.

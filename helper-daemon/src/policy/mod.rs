@@ -1,7 +1,8 @@
 //! What is protected, and the one place a verdict is made.
 //!
 //! [`Policy`] is the compiled form: absolute, resolved paths. [`mod@file`] parses what a person writes; [`judge`]
-//! makes verdicts from a policy and an [`Operation`](operation::Operation), opens no file and knows no engine.
+//! makes verdicts from a policy and an [`Operation`](operation::Operation), opens no file and knows no engine; [`table`]
+//! is the policy for an engine that judges by itself, in the kernel.
 
 mod asking;
 pub mod check;
@@ -9,6 +10,7 @@ pub mod file;
 pub mod judge;
 pub mod operation;
 mod replacers;
+pub mod table;
 
 pub use asking::{Asking, Requests};
 pub use replacers::REPLACERS;

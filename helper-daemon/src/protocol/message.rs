@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Raised whenever a message changes its meaning.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// What `wrap` asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum Request {
     /// Begin a session. Comes with descriptors: the ledger, the shared file of denials, the index of the session's
-    /// stash and its folder `data`; to the system's helper also the listener of the armed child and a pidfd of it.
+    /// stash and its folder `data`; to the system's helper also the listener of the armed child (none where `engine` is
+    /// `bpf-lsm`) and a pidfd of it.
     Register(Box<Register>),
     /// The child has tried the canaries: what was recorded of it? To the system's helper only.
     Proof,
@@ -220,4 +221,18 @@ pub struct Register {
     /// embedded helper, which starts it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<[u32; 8]>,
+    /// The engine, where it is not the usual one: then it is this one or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Wanted>,
+}
+
+/// An engine that is asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wanted {
+    /// Decided in the kernel: by the system's helper alone.
+    BpfLsm,
+    /// The same, and above it what needs an answer from a helper: a stash, git, programs that replace.
+    #[serde(rename = "bpf-lsm+seccomp")]
+    BpfLsmAndSeccomp,
 }

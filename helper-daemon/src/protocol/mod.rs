@@ -13,7 +13,7 @@ mod requests;
 pub use authority::{Granter, LiveOverride, MAX_GRANTS, MAX_REASON, Refusal, RefusalCode};
 pub use event::{Description, Event, ExitStatus, Failure, FailureKind};
 pub use frame::{Channel, ChannelError, MAX_FRAME, encode};
-pub use message::{PROTOCOL_VERSION, Register, Request};
+pub use message::{PROTOCOL_VERSION, Register, Request, Wanted};
 pub use requests::{
     AccessRequest, Decision, MAX_PENDING, MAX_READER, MAX_READERS, MAX_REMEMBERED, MAX_WAIT, MAX_WAITING,
     NumberedDenial, ONCE_WITHIN, RequestState,

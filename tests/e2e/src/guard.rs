@@ -38,6 +38,8 @@ pub struct Stage {
     dir: tempfile::TempDir,
     engine: Option<String>,
     system: Option<SystemHelper>,
+    /// `--engine`, where it is asked for.
+    asked: Option<&'static str>,
 }
 
 impl Stage {
@@ -50,7 +52,7 @@ impl Stage {
         for attack in env!("E2E_ATTACKS_NAMES").split(' ') {
             publish(&attacks().join(attack), &dir.path().join(attack));
         }
-        let mut stage = Self { dir, engine: None, system: None };
+        let mut stage = Self { dir, engine: None, system: None, asked: None };
         stage.engine = stage.try_engine(&sandbox).err();
         stage
     }
@@ -89,10 +91,25 @@ impl Stage {
         stage.system.is_some().then_some(stage)
     }
 
-    /// Starts the system helper anew, where the last one has been killed.
+    /// The same whose sessions are judged in the kernel. `None`, noted as a skip, without root or where this kernel can't.
+    pub fn with_bpf_lsm() -> Option<Self> {
+        let kernel = helper_daemon::engine::probe::bpf_lsm_of_the_kernel();
+        if is_root() && !kernel.available {
+            require::skip("bpf-lsm", &kernel.reasons.join("; "));
+            return None;
+        }
+        let mut stage = Self::with_system_helper()?;
+        stage.asked = Some("bpf-lsm");
+        Some(stage)
+    }
+
+    /// Starts the system helper anew, where the last one has been killed; over what that has pinned.
     pub fn start_system_helper(&mut self) {
-        let socket = self.program("helper.sock");
-        self.system = Some(SystemHelper::start(&self.program("es-guard-helper"), &socket));
+        let (socket, program) = (self.program("helper.sock"), self.program("es-guard-helper"));
+        self.system = Some(match self.system.as_mut().map(SystemHelper::leave) {
+            Some(pins) => SystemHelper::start_over(&program, &socket, pins),
+            None => SystemHelper::start(&program, &socket),
+        });
     }
 
     /// Whether sessions have helpers of their own.
@@ -159,7 +176,11 @@ impl Stage {
     pub fn guard(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
         let mut guard = Command::new(self.program("es-guard"));
         if let Some((&"wrap", rest)) = args.split_first().filter(|_| !args.contains(&"--helper")) {
-            guard.args(["wrap", "--helper"]).arg(self.helper()).args(rest);
+            guard.args(["wrap", "--helper"]).arg(self.helper());
+            if let Some(engine) = self.asked.filter(|_| !args.contains(&"--engine")) {
+                guard.args(["--engine", engine]);
+            }
+            guard.args(rest);
         } else {
             guard.args(args);
         }
@@ -206,6 +227,11 @@ impl Default for Stage {
 /// account, a virtual machine.
 fn prebuilt() -> Option<PathBuf> {
     std::env::var_os("ES_GUARD_TEST_BIN").map(PathBuf::from)
+}
+
+/// The kernel's decision, as a program of its own.
+pub fn judge_of_the_kernel() -> PathBuf {
+    prebuilt().unwrap_or_else(|| env!("E2E_KERNEL").into()).join("judge")
 }
 
 fn attacks() -> PathBuf {

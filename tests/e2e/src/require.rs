@@ -1,5 +1,5 @@
 //! What this machine must have. A test that can't run says so loudly and passes, unless
-//! `ES_GUARD_TEST_REQUIRE` names what is missing (`seccomp`, `tools`, `agents`, `cargo`, `npm`, `root`, `systemd`, `landlock`, `chattr`, `fuse`, `lease`, `umount`, `endpoint-security`, `macos-27`): then it fails.
+//! `ES_GUARD_TEST_REQUIRE` names what is missing (`seccomp`, `bpf-lsm`, `tools`, `agents`, `cargo`, `npm`, `root`, `systemd`, `landlock`, `chattr`, `fuse`, `lease`, `umount`, `endpoint-security`, `macos-27`): then it fails.
 //!
 //! `ES_GUARD_TEST_BIN` names a directory with es-guard and the attacks, already built (see
 //! [`Stage`](crate::guard::Stage)), `ES_GUARD_TEST_HELPER` the socket of a system helper that runs already; `ES_GUARD_TEST_PACE` is `long` or `slow`, see [`Pace`]; `ES_GUARD_TEST_ROWS`

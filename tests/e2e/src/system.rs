@@ -6,6 +6,7 @@ use nix::unistd::Pid;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// An account that every Debian has and nobody uses.
 pub const ACCOUNT: &str = "daemon";
@@ -17,23 +18,36 @@ pub struct SystemHelper {
     pub socket: PathBuf,
     /// `None`: it is not the test's own.
     child: Option<Child>,
+    /// Where it pins what it loads into the kernel.
+    pub pins: PathBuf,
 }
+
+/// Each helper of a test's own pins in a folder of its own.
+static PINS: AtomicU32 = AtomicU32::new(0);
 
 impl SystemHelper {
     /// The one that `ES_GUARD_TEST_HELPER` names, which is there already.
     pub fn named() -> Option<Self> {
         let socket = std::env::var_os("ES_GUARD_TEST_HELPER")?.into();
-        Some(Self { socket, child: None })
+        Some(Self { socket, child: None, pins: "/sys/fs/bpf/es-guard".into() })
     }
 
     /// Starts one and waits until it answers.
     pub fn start(program: &Path, socket: &Path) -> Self {
+        let (pid, number) = (std::process::id(), PINS.fetch_add(1, Ordering::SeqCst));
+        Self::start_over(program, socket, format!("/sys/fs/bpf/es-guard-test-{pid}-{number}").into())
+    }
+
+    /// The same, over what an earlier one has pinned there.
+    pub fn start_over(program: &Path, socket: &Path, pins: PathBuf) -> Self {
         let mut child = Command::new(program)
             .arg("--socket")
             .arg(socket)
             .args(["--account", ACCOUNT])
             .arg("--state")
             .arg(socket.with_extension("state"))
+            .arg("--bpf")
+            .arg(&pins)
             .env_clear()
             .stdin(Stdio::null())
             .stderr(Stdio::null())
@@ -43,7 +57,7 @@ impl SystemHelper {
             assert!(child.try_wait().expect("its status").is_none(), "the helper has ended");
             UnixStream::connect(socket).is_ok()
         });
-        Self { socket: socket.to_owned(), child: Some(child) }
+        Self { socket: socket.to_owned(), child: Some(child), pins }
     }
 
     /// Its process id.
@@ -68,6 +82,13 @@ impl SystemHelper {
         }
     }
 
+    /// What it has pinned is another one's from now on.
+    pub fn leave(&mut self) -> PathBuf {
+        self.kill();
+        self.child = None;
+        std::mem::take(&mut self.pins)
+    }
+
     /// Kills every process of it.
     pub fn kill_all(&mut self) {
         let workers = self.child.as_ref().map(|child| children(child.id())).unwrap_or_default();
@@ -86,7 +107,11 @@ pub fn children(pid: u32) -> Vec<i32> {
 
 impl Drop for SystemHelper {
     fn drop(&mut self) {
+        let own = self.is_own();
         self.kill_all();
+        if own && let Err(error) = helper_daemon::daemon::unload(&self.pins) {
+            eprintln!("{}: {error}", self.pins.display());
+        }
     }
 }
 

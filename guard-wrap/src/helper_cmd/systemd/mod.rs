@@ -12,7 +12,7 @@ use super::step::{Step, is_program};
 use crate::cli::HelperInstallArgs;
 use helper_daemon::daemon::account::ACCOUNT;
 pub(super) use helper_daemon::daemon::state::FILES;
-use helper_daemon::daemon::{INSTALLED, SOCKET, UNIT};
+use helper_daemon::daemon::{INSTALLED, PINS, SOCKET, UNIT};
 use nix::unistd::{Group, User};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -30,7 +30,7 @@ pub(super) const STATE_MODE: u32 = 0o700;
 /// What is done where it does not run the machine.
 pub(super) const WITHOUT: &str = "systemd does not run this machine. Start the helper by hand (README), or write its files for an image with --root";
 /// What sessions lose that lose it.
-pub(super) const LOSE: &str = "their guarded operations would fail";
+pub(super) const LOSE: &str = "their guarded operations would fail, and those of bpf-lsm be guarded no more";
 /// What is said once it is removed.
 pub(super) const REMOVED: &str =
     "the helper is removed. es-guard wrap starts one of its own for each session";
@@ -186,6 +186,10 @@ pub(super) fn stop(live: usize) -> Vec<Step> {
     }
     // There may be no unit any more, where this was begun before.
     steps.push(Step::TryToRun(&["systemctl", "disable", "--now", SERVICE]));
+    // What it has loaded into the kernel is on without it.
+    if Path::new(PINS).is_dir() {
+        steps.push(Step::Run(&["rm", "-r", PINS]));
+    }
     // It is kept from one helper to the next, and empty without one.
     let folder = Path::new(SOCKET).parent().filter(|folder| folder.is_dir());
     steps.extend(folder.map(|folder| Step::RemoveDirectory(folder.to_owned())));

@@ -1,11 +1,16 @@
 //! What Linux has for a process that stands in for another.
 
 use super::SessionError;
+use crate::cli::EngineChoice;
 use endpoint_sec::unix::held::Held;
-use helper_daemon::protocol::ChannelError;
+use helper_daemon::embedded::Judge;
+use helper_daemon::engine::bpf_lsm;
+use helper_daemon::policy::{GIT_DIR, Policy};
+use helper_daemon::protocol::{ChannelError, Wanted};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 
 /// Should the helper die, the agent becomes this process's child, and its end is still seen.
 pub(super) fn adopt_whom_the_helper_leaves() -> Result<(), Errno> {
@@ -23,7 +28,48 @@ pub(super) fn held(_: Pid, fds: Vec<OwnedFd>) -> Result<Held, SessionError> {
     Ok(Held::from_fd(held))
 }
 
-/// What this system's engines refuse that others let through.
-pub(super) fn limits() -> &'static [&'static str] {
-    &[]
+/// What this engine refuses that others let through.
+pub(super) fn limits(engine: &str) -> &'static [&'static str] {
+    if engine == bpf_lsm::NAME { &bpf_lsm::LIMITS } else { &[] }
+}
+
+/// Why an engine can't be asked for.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::wrap) enum NotPrepared {
+    #[error(
+        "the engine {0} is the system's helper's alone, as loading it needs root, and no such helper is used. Install it (sudo es-guard helper install), or take another engine: --engine seccomp"
+    )]
+    NeedsTheSystemsHelper(EngineChoice),
+    #[error("make the folder {path}, so that what is to be kept in it is guarded: {source}")]
+    Folder { path: PathBuf, source: std::io::Error },
+}
+
+/// What must be so before a session is asked for, and what a helper is then asked for.
+pub(super) fn prepare_for(
+    engine: EngineChoice,
+    judge: &Judge,
+    policy: &Policy,
+) -> Result<Option<Wanted>, NotPrepared> {
+    if engine != EngineChoice::BpfLsm {
+        return Ok(None);
+    }
+    if let Judge::Here(_) = judge {
+        return Err(NotPrepared::NeedsTheSystemsHelper(engine));
+    }
+    // What is to be guarded before it is there is guarded by its name in its directory.
+    for zone in policy.zones.iter().filter(|zone| zone.internal) {
+        let above = zone.path.parent().unwrap_or(&zone.path);
+        let failed = |source| NotPrepared::Folder { path: above.to_owned(), source };
+        std::fs::create_dir_all(above).map_err(failed)?;
+    }
+    let can_alone =
+        bpf_lsm::supports(policy).is_ok() && !policy.visible_zones().any(|zone| has_git(&zone.path));
+    Ok(Some(if can_alone { Wanted::BpfLsm } else { Wanted::BpfLsmAndSeccomp }))
+}
+
+/// Whether a zone lies in a git work tree, is one, or has one in it at once.
+fn has_git(zone: &Path) -> bool {
+    let is_git = |folder: &Path| folder.join(GIT_DIR).symlink_metadata().is_ok();
+    let mut below = std::fs::read_dir(zone).into_iter().flatten().flatten();
+    zone.ancestors().any(is_git) || below.any(|entry| is_git(&entry.path()))
 }

@@ -1,7 +1,11 @@
 //! What macOS has for a process that stands in for another: little.
 
 use super::SessionError;
+use crate::cli::EngineChoice;
 use endpoint_sec::unix::held::Held;
+use helper_daemon::embedded::Judge;
+use helper_daemon::policy::Policy;
+use helper_daemon::protocol::Wanted;
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
@@ -22,6 +26,22 @@ pub(super) fn held(agent: Pid, _: Vec<OwnedFd>) -> Result<Held, SessionError> {
 }
 
 /// What this system's engine refuses that others let through.
-pub(super) fn limits() -> &'static [&'static str] {
+pub(super) fn limits(_: &str) -> &'static [&'static str] {
     &helper_daemon::engine::endpoint_security::LIMITS
+}
+
+/// Why an engine can't be asked for.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::wrap) enum NotPrepared {
+    #[error("the engine {0} is there on Linux only. Do without --engine")]
+    OnlyLinux(EngineChoice),
+}
+
+/// What must be so before a session is asked for.
+pub(super) fn prepare_for(
+    engine: EngineChoice,
+    _: &Judge,
+    _: &Policy,
+) -> Result<Option<Wanted>, NotPrepared> {
+    if engine == EngineChoice::Auto { Ok(None) } else { Err(NotPrepared::OnlyLinux(engine)) }
 }

@@ -19,15 +19,15 @@ pub(super) mod kind {
     pub(in super::super) const UNSUPPORTED: i32 = 2;
 }
 
-/// Arms this process, proves it, and executes the command. Returns only if that failed.
+/// Arms this process, where it does that itself, proves it, and executes the command. Returns only if that failed.
 pub(super) fn run(
     socket: &UnixStream,
-    program: &Program,
+    program: Option<&Program>,
     canary: &Path,
     control: &Path,
     command: &Command,
 ) -> i32 {
-    let listener = match filter::install(program) {
+    let listener = match program.map(filter::install).transpose() {
         Ok(listener) => listener,
         Err(error) => {
             let word = match error {
@@ -43,7 +43,7 @@ pub(super) fn run(
             return 125;
         }
     };
-    if say(socket, Word::Armed, Some(&listener)).is_err() {
+    if say(socket, Word::Armed, listener.as_ref()).is_err() {
         return 125;
     }
     drop(listener);

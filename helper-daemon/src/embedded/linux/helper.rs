@@ -14,7 +14,7 @@ use crate::embedded::{Command, Door, Judge, porter};
 use crate::engine::seccomp::{Stance, Ward};
 use crate::git::clerk::Clerk;
 use crate::guard::{Child, Guard, Local, Post, Records, Remote, failed};
-use crate::protocol::{Channel, Description, Event, Failure, FailureKind, Request};
+use crate::protocol::{Channel, Description, Event, Failure, FailureKind, Request, Wanted};
 use endpoint_sec::linux::filter::Program;
 use endpoint_sec::linux::process::{PidFd, close_all_but, fork};
 use nix::errno::Errno;
@@ -36,15 +36,18 @@ fn begin(
     door: Option<&Arc<Door>>,
 ) -> Result<Session, Failure> {
     let (register, records) = registration(channel)?;
-    let options = match &judge {
-        Judge::Here(_) => Post::filter_options()?,
-        Judge::System(_) => Post::filter_options_of_the_system(),
+    let program = match (&judge, register.engine) {
+        (Judge::System(_), Some(Wanted::BpfLsm)) => None,
+        (Judge::Here(_), Some(_)) => return Err(needs_the_systems_helper()),
+        (Judge::Here(_), None) => Some(Program::new(Post::filter_options()?)),
+        (Judge::System(_), None | Some(Wanted::BpfLsmAndSeccomp)) => {
+            Some(Program::new(Post::filter_options_of_the_system()))
+        }
     };
-    let program = Program::new(options);
     nix::sys::prctl::set_child_subreaper(true).map_err(failed)?;
     let (here, there) = UnixStream::pair().map_err(failed)?;
     // Forked before this process makes itself unreadable, or the child would be so until it executes.
-    let agent = fork(|| child::run(&there, &program, &register.canary, &register.control, command))
+    let agent = fork(|| child::run(&there, program.as_ref(), &register.canary, &register.control, command))
         .map_err(failed)?;
     drop(there);
     let done = retreat(channel, &here, &records, (&judge, door)).map_err(failed).and_then(|()| {
@@ -64,7 +67,7 @@ fn begin(
             }
             Judge::System(system) => Arc::new(Remote::new(system, register, records)),
         };
-        let (stops, engine) = arm(channel, &here, &*guard, agent)?;
+        let (stops, engine) = arm(channel, &here, &*guard, agent, program.is_some())?;
         if let Some((door, local, description)) = asked {
             let counter = Counter::new(local, Description { engine, ..description });
             porter::open(door, counter, Line::below_this_process).map_err(failed)?;
@@ -99,15 +102,19 @@ fn arm(
     child: &UnixStream,
     guard: &dyn Guard,
     agent: Pid,
+    filtered: bool,
 ) -> Result<(Stops, String), Failure> {
     let listener = match words::hear_awake(child, agent) {
-        Some((Word::Armed, Some(listener))) => listener,
+        Some((Word::Armed, listener)) if listener.is_some() == filtered => listener,
         Some((Word::NotArmed(errno, kind), _)) => return Err(not_armed(errno, kind)),
         _ => return Err(failed("the armed process has died")),
     };
     let pidfd = PidFd::open(agent).map_err(failed)?;
     let held = pidfd.as_fd().try_clone_to_owned().map_err(failed)?;
-    let engine = guard.arm(Child::Filtered { listener, held })?;
+    let engine = guard.arm(match listener {
+        Some(listener) => Child::Filtered { listener, held },
+        None => Child::Waiting { held },
+    })?;
     prove(child, agent, guard)?;
     let wrap = PidFd::open(nix::unistd::getppid()).ok();
     let event = Event::Armed { pid: agent.as_raw(), engine: engine.clone() };
@@ -121,6 +128,13 @@ fn arm(
         Some(Word::NotExecuted(errno)) => Err(not_executed(guard, Errno::from_raw(errno))),
         Some(_) => Err(failed("the armed process spoke out of turn")),
     }
+}
+
+fn needs_the_systems_helper() -> Failure {
+    let detail = "the engine bpf-lsm is the system's helper's alone, as loading it needs root: install it (sudo es-guard \
+                  helper install), or take another engine: --engine seccomp"
+        .to_owned();
+    Failure { kind: FailureKind::Engine, detail }
 }
 
 fn not_armed(errno: i32, why: i32) -> Failure {

@@ -1,6 +1,10 @@
 //! Which engines a Linux machine has. A filter that can't be taken off again is tried in a child.
 
-use super::{EngineReport, NOT_BUILT, version};
+mod bpf_lsm;
+
+pub use bpf_lsm::bpf_lsm_of_the_kernel;
+
+use super::{EngineReport, version};
 use endpoint_sec::linux::{filter, process};
 use nix::errno::Errno;
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -16,7 +20,7 @@ const LISTENED_TO: &str = "this process already runs under a seccomp listener";
 
 /// Looks at every engine there is.
 pub(super) fn probe() -> Vec<EngineReport> {
-    vec![seccomp(), bpf_lsm(), EngineReport::elsewhere("endpoint-security", "macOS")]
+    vec![seccomp(), bpf_lsm::bpf_lsm(), EngineReport::elsewhere("endpoint-security", "macOS")]
 }
 
 /// Yama's `ptrace_scope` (Documentation/admin-guide/LSM/Yama.rst); `None` where there is no Yama.
@@ -166,17 +170,6 @@ impl Outcome {
             errno => Outcome::Refused(Errno::from_raw(errno)),
         }
     }
-}
-
-fn bpf_lsm() -> EngineReport {
-    let on = match std::fs::read_to_string("/sys/kernel/security/lsm") {
-        Ok(list) if list.trim().split(',').any(|lsm| lsm == "bpf") => {
-            "the kernel has bpf in its list of security modules".to_owned()
-        }
-        Ok(list) => format!("the kernel has no bpf in its list of security modules ({})", list.trim()),
-        Err(e) => format!("the kernel's list of security modules can't be read: {e}"),
-    };
-    EngineReport { name: "bpf-lsm", available: false, reasons: vec![NOT_BUILT.to_owned(), on], remedy: None }
 }
 
 #[cfg(test)]

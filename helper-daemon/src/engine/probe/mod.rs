@@ -10,15 +10,11 @@ mod macos;
 #[cfg(target_os = "linux")]
 use linux as machine;
 #[cfg(target_os = "linux")]
-pub use linux::{listened_to, ptrace_scope, seccomp};
+pub use linux::{bpf_lsm_of_the_kernel, listened_to, ptrace_scope, seccomp};
 #[cfg(target_os = "macos")]
 use macos as machine;
 
 use serde::Serialize;
-
-/// Of an engine that is not there yet.
-#[cfg(target_os = "linux")]
-const NOT_BUILT: &str = "not built into this version of es-guard";
 
 /// What is known about one engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

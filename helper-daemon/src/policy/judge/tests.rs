@@ -137,7 +137,8 @@ fn git_works_in_its_own_directory() {
     assert_eq!(reason, Reason::MovedOut);
 }
 
-const REPLACER: Circumstances = Circumstances { now: 0, git: false, replacer: true, tracked: false };
+const REPLACER: Circumstances =
+    Circumstances { now: 0, git: false, replacer: true, tracked: false, git_is_nobody: false };
 
 fn by_replacer(operation: Operation) -> Verdict {
     judge(&policy(), &operation, REPLACER)

@@ -55,6 +55,7 @@ impl Witness for Told {
     }
 
     fn rests(&self) {}
+    fn lost(&self, _: u64) {}
 }
 
 impl Alarm for Told {

@@ -1,0 +1,121 @@
+//! The BPF LSM engine as a guard starts it.
+
+use super::engine::{Beginning, Child, Engine, Starter};
+use super::{Post, failed};
+use crate::engine::bpf_lsm::holder::Holder;
+use crate::engine::bpf_lsm::{BpfLsm, NAME, Settings, WITH_SECCOMP, floor_of};
+use crate::explain::Wording;
+use crate::policy::Policy;
+use crate::policy::table::FileId;
+use crate::protocol::{Failure, FailureKind};
+use nix::unistd::Pid;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A session that is judged in the kernel.
+pub struct InKernel {
+    /// The one who writes its tables, and was told of the child.
+    pub holder: Arc<Holder>,
+    /// Files that es-guard records the session in.
+    pub kept: Vec<FileId>,
+}
+
+impl Starter for InKernel {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure> {
+        let Child::Waiting { .. } = child else { return Err(failed("the child has armed itself")) };
+        let InKernel { holder, kept } = *self;
+        let Beginning { policy, witness, .. } = session;
+        let engine = BpfLsm::start(holder, Settings { policy, kept }, witness)
+            .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
+        Ok(Box::new(engine))
+    }
+}
+
+/// A session that is judged by a helper, and in the kernel below that: what gets past the one meets the other.
+pub struct Layers {
+    /// The kernel.
+    pub floor: InKernel,
+    /// Who is asked.
+    pub post: Post,
+}
+
+/// Both of them.
+struct Both {
+    floor: BpfLsm,
+    above: Box<dyn Engine>,
+}
+
+impl Starter for Layers {
+    fn name(&self) -> &'static str {
+        WITH_SECCOMP
+    }
+
+    fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure> {
+        let Layers { floor: InKernel { holder, kept }, post } = *self;
+        let policy = floor_of(&session.policy);
+        let floor = BpfLsm::start(holder, Settings { policy, kept }, session.witness.clone())
+            .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
+        let above = Box::new(post).start(child, session)?;
+        Ok(Box::new(Both { floor, above }))
+    }
+}
+
+impl Engine for Both {
+    fn set_policy(&self, policy: Policy) -> Result<(), String> {
+        Engine::set_policy(&self.floor, floor_of(&policy))?;
+        self.above.set_policy(policy)
+    }
+
+    fn explain(&self, wording: Wording) {
+        self.above.explain(wording);
+    }
+
+    fn catch_up(&self, patience: Duration) {
+        self.above.catch_up(patience);
+        self.floor.settle();
+    }
+
+    fn settle(&self) {
+        self.above.settle();
+        self.floor.settle();
+    }
+
+    fn owns(&self, path: &Path) -> bool {
+        self.above.owns(path)
+    }
+
+    fn defend(&self, process: Pid, held: OwnedFd) {
+        self.above.defend(process, held);
+    }
+}
+
+impl Engine for BpfLsm {
+    fn set_policy(&self, policy: Policy) -> Result<(), String> {
+        self.set_policy(policy).map_err(|error| error.to_string())
+    }
+
+    /// Whoever is refused something has its answer before anybody here knows: it asks `es-guard why`.
+    fn explain(&self, _: Wording) {}
+
+    fn catch_up(&self, _: Duration) {
+        self.settle();
+    }
+
+    fn settle(&self) {
+        self.settle();
+    }
+
+    /// Only the kernel knows.
+    fn owns(&self, _: &Path) -> bool {
+        false
+    }
+
+    /// Whoever holds the tables sees to that.
+    fn defend(&self, _: Pid, _: OwnedFd) {}
+}

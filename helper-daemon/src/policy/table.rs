@@ -1,0 +1,263 @@
+//! The policy lowered to what an engine in the kernel can look up: places by number instead of by path.
+//!
+//! A kernel that refuses by itself sees no paths. It walks from a name upwards, and asks of each step: is this a zone's
+//! root, does it hold one, is it let through? So every path of a policy is looked up once, here, and said by the directory
+//! that is there, or, where what is there may be replaced or is not there yet, by its name in its directory. Pure: who
+//! looks is given ([`Places`]). What can't be said so is an error, never a silent cut.
+
+mod error;
+
+pub use error::NotLowered;
+
+use super::{EXEMPT_NAMES, EXEMPT_PREFIXES, Override, Policy, Zone};
+use crate::policy::operation::Op;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A file as its kernel numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId {
+    /// The super block's device, as the kernel has it: the major number above 20 bits of the minor.
+    pub device: u32,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// A directory.
+    Directory(FileId),
+    /// Anything else.
+    Other(FileId),
+    /// Something on a file system that numbers several files alike.
+    Alike,
+    /// Nothing, or nothing that can be looked at.
+    Nothing,
+}
+
+/// Who looks at paths.
+pub trait Places {
+    /// What is at an absolute, resolved path.
+    fn look(&self, path: &Path) -> Looked;
+
+    /// Where something is mounted.
+    fn mounts(&self) -> Vec<PathBuf>;
+}
+
+/// What an entry of a table is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Spot {
+    /// A file, whatever it is called; in most cases a directory.
+    File(FileId),
+    /// A name in a directory, whatever is there.
+    Name(FileId, Vec<u8>),
+}
+
+/// Zones: a bit for each, by its number.
+pub type Zones = u64;
+
+/// An end of time that never comes.
+pub const FOREVER: u64 = u64::MAX;
+
+/// The operations that an override may be for.
+pub const OPERATIONS: [Op; 4] = [Op::Unlink, Op::Rmdir, Op::Rename, Op::Exchange];
+
+/// Until when each of [`OPERATIONS`] is let through, in Unix seconds; 0: it is not.
+pub type Ends = [u64; OPERATIONS.len()];
+
+/// What a table says of a spot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Says {
+    /// Zones whose root it is.
+    pub zones: Zones,
+    /// Zones whose root it is, or is below it.
+    pub carried: Zones,
+    /// Zones that end here.
+    pub exempts: Zones,
+    /// Zones from which what is here and below is let through.
+    pub opens: Zones,
+    /// Until when.
+    pub until: Ends,
+}
+
+/// A policy, lowered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// The zones that numbers mean.
+    pub zones: Vec<PathBuf>,
+    /// Those that es-guard keeps for itself.
+    pub sealed: Zones,
+    /// Until when a zone's root is let through.
+    pub freed: Vec<Ends>,
+    /// What is said of what.
+    pub entries: BTreeMap<Spot, Says>,
+    /// The names that are exempt.
+    pub exempt_names: BTreeSet<Vec<u8>>,
+    /// From which zones.
+    pub exempt_from: Zones,
+    /// The file systems that zones lie on.
+    pub devices: BTreeSet<u32>,
+}
+
+/// The most zones of a table, es-guard's own included.
+pub const MAX_ZONES: usize = 64;
+/// The most file systems that zones lie on.
+pub const MAX_DEVICES: usize = 16;
+/// The longest exempt name, in bytes.
+pub const MAX_NAME: usize = 63;
+
+impl Table {
+    /// Lowers a policy of one layer, of which nothing is for a single use.
+    pub fn lower(policy: &Policy, places: &impl Places) -> Result<Self, NotLowered> {
+        if policy.zones.len() > MAX_ZONES {
+            return Err(NotLowered::TooManyZones(policy.zones.len()));
+        }
+        let mut table = Self { exempt_names: exempt_names(policy)?, ..Self::default() };
+        for (at, zone) in policy.zones.iter().enumerate() {
+            table.zone(1 << at, zone, places)?;
+            let mut free = Ends::default();
+            let covers = |what: &&Override| zone.path.starts_with(&what.path) && what.may_open(zone);
+            policy.overrides.iter().filter(covers).for_each(|what| open(&mut free, what));
+            table.freed.push(free);
+            table.zones.push(zone.path.clone());
+        }
+        table.sealed = all(policy, |zone| zone.internal);
+        table.exempt_from = all(policy, |zone| !zone.internal);
+        for prefix in EXEMPT_PREFIXES.map(Path::new) {
+            let above = |zone: &Zone| !zone.internal && zone.path != prefix && prefix.starts_with(&zone.path);
+            if let (ended @ 1.., Some(spot)) = (all(policy, above), spot(prefix, places)) {
+                table.says(spot).exempts |= ended;
+            }
+        }
+        for what in &policy.overrides {
+            if let Some(spot) = spot(&what.path, places) {
+                let says = table.says(spot);
+                says.opens |= all(policy, |zone| what.may_open(zone));
+                open(&mut says.until, what);
+            }
+        }
+        table.mounts(policy, places);
+        if table.devices.len() > MAX_DEVICES {
+            return Err(NotLowered::TooManyDevices(table.devices.len()));
+        }
+        Ok(table)
+    }
+
+    /// What is mounted in a zone is in the zone, by whatever other mount it is seen.
+    fn mounts(&mut self, policy: &Policy, places: &impl Places) {
+        for point in places.mounts() {
+            let within = all(policy, |zone| {
+                point.strip_prefix(&zone.path).is_ok_and(|below| {
+                    !below.as_os_str().is_empty() && !policy.exempt(zone, &point, below, false)
+                })
+            });
+            if let (1.., Looked::Directory(id)) = (within, places.look(&point)) {
+                self.says(Spot::File(id)).zones |= within;
+                self.devices.insert(id.device);
+            }
+        }
+    }
+
+    fn says(&mut self, spot: Spot) -> &mut Says {
+        self.entries.entry(spot).or_default()
+    }
+
+    fn zone(&mut self, number: Zones, zone: &Zone, places: &impl Places) -> Result<(), NotLowered> {
+        let found = places.look(&zone.path);
+        let name = name(&zone.path, places);
+        match (found, &name) {
+            (Looked::Alike, _) => return Err(NotLowered::Alike(zone.path.clone())),
+            // One that a person asked for is taken up once its directory is there.
+            (Looked::Other(_) | Looked::Nothing, None) if zone.internal => {
+                return Err(NotLowered::NoDirectory(zone.path.clone()));
+            }
+            _ => {}
+        }
+        // What is no directory holds it by its name, should a directory take its place.
+        let above = zone.path.ancestors().skip(1).filter_map(|path| match places.look(path) {
+            Looked::Directory(id) => Some(Spot::File(id)),
+            Looked::Other(_) => self::name(path, places),
+            Looked::Alike | Looked::Nothing => None,
+        });
+        above.for_each(|spot| self.says(spot).carried |= number);
+        let itself = match found {
+            Looked::Directory(id) => Some(Spot::File(id)),
+            // What es-guard keeps is the same file under whatever name.
+            Looked::Other(id) if zone.internal => Some(Spot::File(id)),
+            _ => None,
+        };
+        // By its name as well, where it is removed and made again.
+        for spot in itself.into_iter().chain(name) {
+            let (Spot::File(id) | Spot::Name(id, _)) = spot;
+            self.devices.insert(id.device);
+            let says = self.says(spot);
+            says.zones |= number;
+            says.carried |= number;
+        }
+        Ok(())
+    }
+
+    /// Says of files, whatever they are called, that they are es-guard's own: as its first zone of its own.
+    pub fn seal(&mut self, files: impl IntoIterator<Item = FileId>) {
+        let first = self.sealed & self.sealed.wrapping_neg();
+        for file in files {
+            self.says(Spot::File(file)).zones |= first;
+        }
+    }
+
+    /// A directory that was a zone's root when a person moved it away is so still, wherever it is now; `above` are those
+    /// that hold it there.
+    pub fn follow(&mut self, zone: &Path, moved: FileId, above: &[FileId]) {
+        let of_path = |(at, path): (usize, &PathBuf)| if path == zone { 1u64 << at } else { 0 };
+        let number = self.zones.iter().enumerate().map(of_path).fold(0, |zones, zone| zones | zone);
+        let says = self.says(Spot::File(moved));
+        says.zones |= number;
+        says.carried |= number;
+        for id in above {
+            self.says(Spot::File(*id)).carried |= number;
+        }
+        self.devices.insert(moved.device);
+    }
+}
+
+fn all(policy: &Policy, wanted: impl Fn(&Zone) -> bool) -> Zones {
+    let wanted = policy.zones.iter().enumerate().filter(|(_, zone)| wanted(zone));
+    wanted.fold(0, |zones, (at, _)| zones | 1 << at)
+}
+
+/// What a path is said by: a directory by itself, anything else by its name. `None`: its directory is not there.
+fn spot(path: &Path, places: &impl Places) -> Option<Spot> {
+    match places.look(path) {
+        Looked::Directory(id) => Some(Spot::File(id)),
+        Looked::Alike => None,
+        Looked::Other(_) | Looked::Nothing => name(path, places),
+    }
+}
+
+fn name(path: &Path, places: &impl Places) -> Option<Spot> {
+    let Looked::Directory(above) = places.look(path.parent()?) else { return None };
+    Some(Spot::Name(above, path.file_name()?.as_bytes().to_vec()))
+}
+
+fn open(ends: &mut Ends, what: &Override) {
+    let end = what.expires_at.unwrap_or(FOREVER);
+    for (known, op) in ends.iter_mut().zip(OPERATIONS) {
+        if what.op.is_none_or(|only| only == op) {
+            *known = end.max(*known);
+        }
+    }
+}
+
+fn exempt_names(policy: &Policy) -> Result<BTreeSet<Vec<u8>>, NotLowered> {
+    let further = policy.exempt_names.iter().map(String::as_str);
+    let bytes = |name: &str| match name.as_bytes() {
+        bytes if bytes.len() > MAX_NAME => Err(NotLowered::LongName(name.to_owned())),
+        bytes => Ok(bytes.to_vec()),
+    };
+    EXEMPT_NAMES.into_iter().chain(further).filter(|name| !name.is_empty()).map(bytes).collect()
+}
+
+#[cfg(test)]
+mod tests;

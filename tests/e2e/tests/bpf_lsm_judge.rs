@@ -1,0 +1,261 @@
+//! What the kernel decides by a policy's table is what the judge decides by the policy: for random policies, trees and
+//! operations. The kernel's decision is compiled here without the kernel.
+//!
+//! `ES_GUARD_TEST_SEED` is the number that they are made from.
+#![cfg(target_os = "linux")]
+
+use e2e::guard::judge_of_the_kernel;
+use e2e::require::{Pace, pace};
+use helper_daemon::policy::judge::{Circumstances, Reason, Verdict, judge};
+use helper_daemon::policy::operation::{Kind, Op, Operation, Place};
+use helper_daemon::policy::table::{FOREVER, FileId, Looked, Places, Says, Spot, Table};
+use helper_daemon::policy::{Override, Policy, Zone};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+const NOW: u64 = 1000;
+const NAMES: [&str; 7] = ["a", "b", "target", "out", ".git", "tmp", "f"];
+
+/// Numbers that look random (xorshift64*).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end
+    }
+
+    fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())].clone()
+    }
+}
+
+/// A tree of directories and files.
+struct Tree {
+    found: HashMap<PathBuf, Looked>,
+    directories: Vec<PathBuf>,
+}
+
+impl Places for Tree {
+    fn look(&self, path: &Path) -> Looked {
+        self.found.get(path).copied().unwrap_or(Looked::Nothing)
+    }
+
+    fn mounts(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+}
+
+impl Tree {
+    fn grown(random: &mut Random) -> Self {
+        let mut tree = Self { found: HashMap::new(), directories: Vec::new() };
+        tree.add("/".into(), true);
+        for _ in 0..4 + random.below(12) {
+            let path = random.one(&tree.directories).join(random.one(&NAMES));
+            if tree.directories.len() < 2 || !tree.found.contains_key(&path) && path.components().count() < 7
+            {
+                tree.add(path, tree.directories.len() < 2 || !random.once_in(3));
+            }
+        }
+        tree
+    }
+
+    fn add(&mut self, path: PathBuf, directory: bool) {
+        let id = FileId { device: 1, inode: self.found.len() as u64 + 1 };
+        if directory {
+            self.directories.push(path.clone());
+        }
+        self.found.insert(path, if directory { Looked::Directory(id) } else { Looked::Other(id) });
+    }
+
+    /// Something that is there, or could be.
+    fn path(&self, random: &mut Random) -> PathBuf {
+        if random.once_in(4) {
+            return random.one(&self.directories);
+        }
+        random.one(&self.directories).join(random.one(&NAMES))
+    }
+
+    /// A name for an operation. `there`: one of something, as what is not there is removed or moved by nobody.
+    fn place(&self, random: &mut Random, there: bool) -> Place {
+        let path = loop {
+            let path = self.path(random);
+            // The root has no name to remove or rename.
+            if path != Path::new("/") && (!there || self.look(&path) != Looked::Nothing) {
+                break path;
+            }
+        };
+        let kind = match self.look(&path) {
+            Looked::Directory(_) => Some(Kind::Directory),
+            Looked::Other(_) if path.ends_with("b") => Some(Kind::Other),
+            Looked::Other(_) => Some(Kind::Regular),
+            Looked::Alike | Looked::Nothing => None,
+        };
+        let own = kind.is_some() && random.once_in(3);
+        Place { paths: vec![path], kind, own }
+    }
+}
+
+fn policy(tree: &Tree, random: &mut Random) -> Policy {
+    let mut policy = Policy::default();
+    for _ in 0..1 + random.below(4) {
+        let mut path = tree.path(random);
+        if random.once_in(6) {
+            path.push("later");
+        }
+        let internal = random.once_in(4);
+        // As of compiled policies, no two alike.
+        if policy.zones.iter().all(|zone| zone.path != path || zone.internal != internal) {
+            policy.zones.push(Zone { internal, ..Zone::new(path) });
+        }
+    }
+    for _ in 0..random.below(4) {
+        let expires_at = random.one(&[None, None, Some(NOW - 1), Some(NOW), Some(NOW + 1)]);
+        let op = random.one(&[
+            None,
+            None,
+            Some(Op::Unlink),
+            Some(Op::Rmdir),
+            Some(Op::Rename),
+            Some(Op::Exchange),
+        ]);
+        let path = tree.path(random);
+        policy.overrides.push(Override { path, expires_at, op, ..Override::default() });
+    }
+    if random.once_in(2) {
+        policy.exempt_names.push("out".into());
+    }
+    policy
+}
+
+fn operation(tree: &Tree, random: &mut Random) -> (u32, Operation) {
+    let mut place = |there| tree.place(random, there);
+    let [first, second, maybe] = [place(true), place(true), place(false)];
+    match random.below(6) {
+        0 => (0, Operation::Unlink(first)),
+        1 => (1, Operation::Rmdir(first)),
+        2 => (2, Operation::Rename { from: first, to: maybe }),
+        3 => (3, Operation::Exchange { first, second }),
+        4 => (4, Operation::Cover(first)),
+        _ => (5, Operation::Write(maybe)),
+    }
+}
+
+/// The question, as the kernel would come to it.
+fn question(number: u32, operation: &Operation, table: &Table, tree: &Tree) -> String {
+    let mut out = format!("{number} {NOW} {} {}", table.sealed, table.freed.len());
+    table.freed.iter().flatten().for_each(|end| write!(out, " {end}").expect("room"));
+    let places: Vec<_> = operation.places().collect();
+    for place in [places[0], places[places.len() - 1]] {
+        let kind = match place.kind {
+            None => 0,
+            Some(Kind::Regular) => 1,
+            Some(Kind::Directory) => 2,
+            Some(Kind::Other) => 3,
+        };
+        let path = &place.paths[0];
+        write!(out, " {kind} {} {}", u8::from(place.own), path.ancestors().count()).expect("room");
+        for step in path.ancestors() {
+            let id = |path| match tree.look(path) {
+                Looked::Directory(id) | Looked::Other(id) => Some(id),
+                Looked::Alike | Looked::Nothing => None,
+            };
+            said(&mut out, id(step).and_then(|id| table.entries.get(&Spot::File(id))));
+            let (Some(name), Some(above)) = (step.file_name(), step.parent()) else { continue };
+            let spot = id(above).map(|id| Spot::Name(id, name.as_bytes().to_vec()));
+            said(&mut out, spot.and_then(|spot| table.entries.get(&spot)));
+            let exempt = table.exempt_names.contains(name.as_bytes());
+            write!(out, " {}", if exempt { table.exempt_from } else { 0 }).expect("room");
+        }
+    }
+    out
+}
+
+fn said(out: &mut String, says: Option<&Says>) {
+    let Some(says) = says else { return out.push_str(" 0") };
+    write!(out, " 1 {} {} {} {}", says.zones, says.carried, says.exempts, says.opens).expect("room");
+    says.until.iter().for_each(|end| write!(out, " {end}").expect("room"));
+}
+
+/// Each question's answer: the reason and the zone.
+fn answers(questions: &[String]) -> Vec<String> {
+    let mut judge = Command::new(judge_of_the_kernel());
+    let mut judge = judge.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the kernel's judge");
+    let mut asked = judge.stdin.take().expect("a pipe");
+    let text = questions.join("\n");
+    let asks = std::thread::spawn(move || asked.write_all(text.as_bytes()));
+    let output = judge.wait_with_output().expect("its answers");
+    asks.join().expect("a thread").expect("all questions are read");
+    assert!(output.status.success(), "{}", output.status);
+    String::from_utf8(output.stdout).expect("numbers").lines().map(str::to_owned).collect()
+}
+
+fn expected(policy: &Policy, operation: &Operation) -> (u32, Option<PathBuf>) {
+    // The kernel knows no git.
+    let when = Circumstances { now: NOW, git_is_nobody: true, ..Circumstances::default() };
+    match judge(policy, operation, when) {
+        Verdict::Allow => (0, None),
+        Verdict::Deny(loss) => {
+            let reason = match loss.reason {
+                Reason::Removed => 1,
+                Reason::MovedOut => 2,
+                Reason::ZoneMoved => 3,
+                Reason::Clobbered => 4,
+                Reason::Sealed => 5,
+                other => panic!("{other:?}"),
+            };
+            (reason, Some(loss.zone))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_kernel_decides_by_the_table_what_the_judge_decides_by_the_policy() {
+    let seed = std::env::var("ES_GUARD_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or(0x5eed_0000_0000_0001u64 ^ u64::from(std::process::id()));
+    let mut random = Random(seed | 1);
+    let count = match pace() {
+        Pace::Slow => 2_000,
+        Pace::Normal => 40_000,
+        Pace::Long => 1_000_000,
+    };
+    let mut cases = Vec::new();
+    while cases.len() < count {
+        let tree = Tree::grown(&mut random);
+        let policy = policy(&tree, &mut random);
+        // es-guard's own has a directory to be in.
+        let Ok(table) = Table::lower(&policy, &tree) else { continue };
+        assert!(table.freed.iter().flatten().all(|end| *end == FOREVER || *end <= NOW + 1));
+        for _ in 0..8 {
+            let (number, operation) = operation(&tree, &mut random);
+            let question = question(number, &operation, &table, &tree);
+            cases.push((policy.clone(), operation, table.zones.clone(), question));
+        }
+    }
+    let questions: Vec<_> = cases.iter().map(|(.., question)| question.clone()).collect();
+    let answers = answers(&questions);
+    assert_eq!(answers.len(), cases.len());
+    let mut seen = HashMap::new();
+    for ((policy, operation, zones, question), answer) in cases.iter().zip(&answers) {
+        let (reason, zone) = answer.split_once(' ').expect("two numbers");
+        let zone =
+            usize::try_from(zone.parse::<i64>().expect("a number")).ok().map(|zone| zones[zone].clone());
+        let told = (reason.parse().expect("a number"), zone);
+        let expected = expected(policy, operation);
+        assert_eq!(told, expected, "seed {seed}: {operation:#?} by {policy:#?}\n{question}");
+        *seen.entry(expected.0).or_insert(0) += 1;
+    }
+    // Every verdict was among them, often enough to say something.
+    assert!((0..=5).all(|reason| seen.get(&reason).is_some_and(|count| *count > 20)), "{seen:?}");
+}
