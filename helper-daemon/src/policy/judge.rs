@@ -231,6 +231,8 @@ impl<'a> Court<'a> {
 
     fn rename(&self, from: &Place, to: &Place) -> Finding<'a> {
         self.carried(from)
+            // Also where a zone of the person's is around it, in which it would stay.
+            .or_else(|| from.kind.and_then(|_| self.sealed(from)))
             .or_else(|| self.moved_out(from, to))
             .or_else(|| self.sealed(to))
             .or_else(|| self.clobbered(from, to))

@@ -32,7 +32,8 @@ impl Approver {
     /// # Panics
     /// When it can't be started.
     pub fn of(play: &Play, options: &[&str]) -> Self {
-        let args = [&["approve", "--helper", &play.helper()], options].concat();
+        let helper = play.helper();
+        let args = [&["approve", "--helper", helper.as_str()], options].concat();
         let mut command = play.stage.guard(&play.sandbox, &args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("an approver");
