@@ -28,6 +28,7 @@ fn tries(flip: &str, take: &str, who: Who) -> u32 {
     match (pace(), flip, take, who) {
         (Pace::Long, "bytes", "unlink", Who::User) => 1_000_000,
         (Pace::Long, ..) => 50_000,
+        (Pace::Normal, "bytes", "unlink", Who::User) => 100_000,
         (Pace::Normal, ..) => 3_000,
         (Pace::Slow, ..) => 300,
     }
