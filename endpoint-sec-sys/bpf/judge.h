@@ -147,6 +147,10 @@ ES_INLINE struct es_verdict es_judge_rename(const struct es_table *table, const 
 
 	if (lost)
 		return es_deny(ES_ZONE_MOVED, lost);
+	/* Also where a zone of the person's is around it, in which it would stay. */
+	lost = from->kind == ES_NOTHING ? 0 : from->within & table->sealed;
+	if (lost)
+		return es_deny(ES_SEALED, lost);
 	lost = es_moved_out(from, to);
 	if (lost)
 		return es_deny(ES_MOVED_OUT, lost);
@@ -206,6 +210,21 @@ ES_INLINE struct es_verdict es_judge_one(const struct es_table *table, const str
 	return es_deny(lost ? ES_SEALED : ES_ALLOWED, lost);
 }
 
+/** What is refused for the sake of what es-guard keeps is called so, also where a zone of the person's is around it. */
+ES_INLINE struct es_verdict es_called(const struct es_table *table, const struct es_place *from,
+				      const struct es_place *to, struct es_verdict verdict)
+{
+	es_u64 kept = from->within & table->sealed;
+
+	if (!kept)
+		kept = to->within & table->sealed;
+	if (kept)
+		return es_deny(ES_SEALED, kept);
+	if (verdict.zone < ES_ZONES && table->sealed >> verdict.zone & 1)
+		verdict.reason = ES_SEALED;
+	return verdict;
+}
+
 /**
  * The verdict. `from` is the one name, or the first of two; `to` is the second, or the first again. `now` is
  * CLOCK_BOOTTIME in nanoseconds, the walks' too.
@@ -221,7 +240,9 @@ ES_INLINE struct es_verdict es_judge(const struct es_table *table, const struct 
 		verdict = es_judge_exchange(table, from, to, now);
 	else
 		verdict = es_judge_one(table, from, op, now);
-	if (verdict.reason == ES_ALLOWED && (from->unclear || to->unclear))
+	if (verdict.reason != ES_ALLOWED)
+		verdict = es_called(table, from, to, verdict);
+	else if (from->unclear || to->unclear)
 		verdict = es_deny(ES_UNCLEAR, 0);
 	return verdict;
 }
