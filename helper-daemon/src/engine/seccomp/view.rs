@@ -167,7 +167,6 @@ impl View {
         }
         match self.levels(caller, &seen.entry.dir, &seen.dir) {
             None if self.devices.contains(&seen.dir.dev) => Where::Unclear,
-            None if self.is_overlay_of_the_session(caller, seen.dir.mount) => Where::Unclear,
             None => Where::Outside,
             Some(Levels { levels, also }) => {
                 let mut paths = self.paths(&Level::entry(&levels, seen.entry.bare_name()));
@@ -221,13 +220,6 @@ impl View {
     pub(super) fn shown(&self, seen: &Seen) -> PathBuf {
         let text = seen.entry.dir.text().unwrap_or_default();
         PathBuf::from(OsStr::from_bytes(&join(&text, seen.entry.bare_name())))
-    }
-
-    /// Whether a mount is an overlay that the session made, which writes to who knows what.
-    fn is_overlay_of_the_session(&self, caller: &Caller, mount: u64) -> bool {
-        let foreign = || MountTable::of(caller).ok()?.get(mount).cloned();
-        let mount = self.table.get(mount).cloned().or_else(foreign);
-        mount.is_some_and(|mount| mount.fstype == b"overlay" && !self.first_overlays.contains_key(&mount.dev))
     }
 
     /// The chain of places of a directory, as the caller's mounts tell it. A table may be older than a mount
