@@ -19,7 +19,7 @@ fn doctor_names_every_engine_with_its_reasons() {
     for part in [
         "seccomp: ",
         "bpf-lsm: not available",
-        "not built into this version",
+        "endpoint-security: not available\n  only macOS has it",
         "state folder: ok",
         "policy file: ok",
     ] {
