@@ -45,7 +45,8 @@ impl Session {
 fn depth_in_git_dir(policy: &Policy, path: &Path) -> Option<usize> {
     let below = policy.zones.iter().filter_map(|zone| path.strip_prefix(&zone.path).ok());
     let names: Vec<_> = below.max_by_key(|below| below.as_os_str().len())?.iter().collect();
-    Some(names.len() - 1 - names.iter().position(|name| *name == GIT_DIR)?)
+    let git_dir = names.iter().position(|name| *name == GIT_DIR)?;
+    Some(names.len() - 1 - git_dir)
 }
 
 /// The directory that has the `.git`, for a name in `dir` that lies so far below that.
