@@ -173,7 +173,9 @@ fn bpf_lsm_nobody_reaches_who_guards_nor_what_is_loaded() {
             Who::User => std::os::unix::process::CommandExt::uid(command, e2e::sandbox::USER).spawn(),
             Who::Root => command.spawn(),
         };
-        for attack in ON_PROCESSES {
+        // Yama lets an ordinary user trace nobody but its own descendants, guarded or not.
+        let traces = |attack: &str| attack.contains(" trace ") || attack.contains(" read ");
+        for attack in ON_PROCESSES.into_iter().filter(|attack| who == Who::Root || !traces(attack)) {
             let like_it = Other(user(Command::new("sleep").arg("600")).expect("a process"));
             let on = |pid: i32| attack.replace('@', &pid.to_string());
             assert_eq!(agent.does(&on(like_it.0.id() as i32)), 0, "as {who:?}: {attack} of another");
