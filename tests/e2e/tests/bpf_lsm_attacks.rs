@@ -5,10 +5,11 @@
 use e2e::agent::Agent;
 use e2e::guard::{Mode, Stage, denials, ledgers};
 use e2e::row::Who;
-use e2e::sandbox::{Sandbox, everyone};
+use e2e::sandbox::{Sandbox, USER, everyone};
 use e2e::system::children;
 use helper_daemon::policy::judge::Reason;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
@@ -170,7 +171,7 @@ fn bpf_lsm_nobody_reaches_who_guards_nor_what_is_loaded() {
         let wrap = agent.pid() as i32;
         let beside = children(wrap as u32)[0];
         let user = |command: &mut Command| match who {
-            Who::User => std::os::unix::process::CommandExt::uid(command, e2e::sandbox::USER).spawn(),
+            Who::User => command.uid(USER).gid(USER).spawn(),
             Who::Root => command.spawn(),
         };
         // Yama lets an ordinary user trace nobody but its own descendants, guarded or not.
