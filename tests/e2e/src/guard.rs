@@ -92,6 +92,7 @@ impl Stage {
     }
 
     /// The same whose sessions are judged in the kernel. `None`, noted as a skip, without root or where this kernel can't.
+    #[cfg(target_os = "linux")]
     pub fn with_bpf_lsm() -> Option<Self> {
         let kernel = helper_daemon::engine::probe::bpf_lsm_of_the_kernel();
         if is_root() && !kernel.available {

@@ -107,8 +107,10 @@ pub fn children(pid: u32) -> Vec<i32> {
 
 impl Drop for SystemHelper {
     fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
         let own = self.is_own();
         self.kill_all();
+        #[cfg(target_os = "linux")]
         if own && let Err(error) = helper_daemon::daemon::unload(&self.pins) {
             eprintln!("{}: {error}", self.pins.display());
         }
