@@ -59,6 +59,14 @@ impl Session {
         if view.plainly_outside(seen.dir.mount) {
             return None;
         }
+        // What is mounted over the name lies elsewhere.
+        if seen.entry.stat().is_ok_and(|stat| stat.mount_root)
+            && let Some(name) = seen.entry.plain_name()
+            && let Ok(object) = Handle::open_at(seen.entry.dir.as_fd(), &name, OFlag::O_NOFOLLOW)
+            && let Some(refused) = self.sealed_object(case, view, &object)
+        {
+            return Some(refused);
+        }
         let shown = || view.shown(seen);
         match view.locate(&case.caller, seen) {
             Where::Known(paths) => {
