@@ -39,7 +39,7 @@ impl Session {
         let mut own = self.own();
         let view = self.same_view();
         let shown_elsewhere = [&from, &to].into_iter().any(|seen| view.shows_elsewhere(&case.caller, seen));
-        let renamed = self.rename_twice(case, &view, &mut own, &from, &to, flags);
+        let renamed = self.rename_in_a_few_tries(case, &view, &mut own, &from, &to, flags);
         if shown_elsewhere {
             lock(&self.view).look_anew();
         }
@@ -47,7 +47,7 @@ impl Session {
     }
 
     /// A name that is free when it is judged and taken when it is acted on is judged again.
-    fn rename_twice(
+    fn rename_in_a_few_tries(
         &self,
         case: Case,
         view: &View,
