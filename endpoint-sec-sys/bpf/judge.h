@@ -32,7 +32,8 @@ ES_INLINE void es_begin(struct es_walk *walk, es_u32 op, es_u64 now)
 	walk->zero = 0;
 	walk->guarding = 0;
 	walk->within = 0;
-	walk->opened = 0;
+	for (int each = 0; each < ES_OPS; each++)
+		walk->opened[each] = 0;
 	walk->exempted = 0;
 	walk->exempting = 0;
 	walk->carried = 0;
@@ -49,8 +50,8 @@ ES_INLINE void es_met(struct es_walk *walk, const struct es_entry *entry)
 {
 	walk->within |= entry->zones;
 	walk->guarding |= entry->zones & ~walk->exempted;
-	if (walk->op < ES_OPS)
-		walk->opened |= entry->opens & -es_less(walk->now, entry->until[walk->op & (ES_OPS - 1)]);
+	for (int each = 0; each < ES_OPS; each++)
+		walk->opened[each] |= entry->opens & -es_less(walk->now, entry->until[each]);
 }
 
 /** What the table says of the directory that a name stands for, or null. `first`: the walk begins here. */
@@ -78,7 +79,9 @@ ES_INLINE void es_named(struct es_walk *walk, const struct es_entry *named, es_u
 /** The end of one path of a name: it is guarded where any of its paths is. */
 ES_INLINE void es_end(const struct es_walk *walk, struct es_place *place)
 {
-	place->guarding |= walk->guarding & ~walk->opened;
+	place->guarding |= walk->guarding & (walk->op < ES_OPS ? ~walk->opened[walk->op & (ES_OPS - 1)] : ~0ULL);
+	for (int each = 0; each < ES_OPS; each++)
+		place->from[each] |= walk->guarding & ~walk->opened[each];
 	place->within |= walk->within;
 	place->carried |= walk->carried;
 }
@@ -122,10 +125,16 @@ ES_INLINE struct es_verdict es_deny(es_u32 reason, es_u64 zones)
 	return verdict;
 }
 
-/** Out of protection: protected here, and not guarded there. */
+/** Out of protection: protected here, and there not guarded from something that it is guarded from here. */
 ES_INLINE es_u64 es_moved_out(const struct es_place *from, const struct es_place *to)
 {
-	return to->guarding ? 0 : es_protected(from);
+	int less = 0;
+
+	for (int each = 0; each < ES_OPS; each++)
+		/* What is no directory nobody removes as one. */
+		if (each != ES_RMDIR || from->kind == ES_DIRECTORY)
+			less |= from->from[each] && !to->from[each];
+	return less ? es_protected(from) : 0;
 }
 
 /** One regular file is the session's own, in a protected place, and takes the place of another, which takes its. */

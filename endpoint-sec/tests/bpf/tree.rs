@@ -251,12 +251,12 @@ fn bpf_lsm_another_build_takes_over_without_a_moment_between() {
     // What is pinned passes for an earlier build's.
     let programs = || {
         let all = std::fs::read_dir(pins()).unwrap().map(|entry| entry.unwrap().path());
-        let mut of_it: Vec<_> = all.filter(|path| path.to_string_lossy().contains("/programs-1-")).collect();
+        let mut of_it: Vec<_> = all.filter(|path| path.to_string_lossy().contains("/programs-2-")).collect();
         assert_eq!(of_it.len(), 1, "{of_it:?}");
         of_it.remove(0)
     };
     let ours = programs();
-    let earlier = pins().join("programs-1-0000000000000000");
+    let earlier = pins().join("programs-2-0000000000000000");
     std::fs::rename(&ours, &earlier).unwrap();
     reopen(&world);
     assert_eq!(programs(), ours, "the earlier ones are gone");

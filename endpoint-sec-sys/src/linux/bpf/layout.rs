@@ -1,4 +1,4 @@
-pub const ES_LAYOUT: u32 = 1;
+pub const ES_LAYOUT: u32 = 2;
 pub const ES_ZONES: u32 = 64;
 pub const ES_DEVICES: u32 = 16;
 pub const ES_DEPTH: u32 = 1024;
@@ -180,8 +180,8 @@ pub struct es_walk {
     pub guarding: es_u64,
     #[doc = " Zones that were met."]
     pub within: es_u64,
-    #[doc = " Zones that an override on the way opens."]
-    pub opened: es_u64,
+    #[doc = " Zones that an override on the way opens, for each operation that one may be for."]
+    pub opened: [es_u64; 4usize],
     #[doc = " Zones that something exempt on the way ends."]
     pub exempted: es_u64,
     #[doc = " The same of the step that is not done yet."]
@@ -193,8 +193,10 @@ pub struct es_walk {
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone, PartialEq)]
 pub struct es_place {
-    #[doc = " Zones that guard it, whatever is there."]
+    #[doc = " Zones that guard it from what is about to be done, whatever is there."]
     pub guarding: es_u64,
+    #[doc = " Zones that guard it from each operation that an override may be for."]
+    pub from: [es_u64; 4usize],
     #[doc = " Zones that it lies in, whatever is exempt or overridden."]
     pub within: es_u64,
     #[doc = " Zones that are it, or below it."]
