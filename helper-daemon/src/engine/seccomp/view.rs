@@ -3,10 +3,12 @@
 //! A view is made once and read by every call until something moves: a mount, a zone, one of its ancestors
 //! ([`keeper`](super::keeper) says when). It knows paths, mounts and zones, but no operation and nothing of what is the session's own.
 
+mod overlays;
+
 use super::Seen;
 use super::keeper::Anchor;
 use super::mount;
-use super::overlay::{AllWritten, really_written_to};
+use super::overlay::AllWritten;
 use crate::policy::Policy;
 use endpoint_sec::linux::caller::Caller;
 use endpoint_sec::linux::handle::{Handle, Stat};
@@ -105,17 +107,6 @@ impl View {
         }
         self.devices.extend(roots.iter().map(|(dev, _)| dev));
         self.roots.extend(roots.into_iter().map(|(_, root)| root));
-    }
-
-    /// Their files are those of their upper directories, as far as these can be found from here.
-    fn overlays_from_before(&self) -> HashMap<u64, Option<Vec<Level>>> {
-        let overlays =
-            self.table.iter().filter(|(id, m)| m.fstype == b"overlay" && self.first_mounts.contains(id));
-        let upper = |mount: &Mount| {
-            let upper = mount::upper_from_here(mount)?;
-            self.table.levels(upper.stat().ok()?.mount, &upper.text().ok()?)
-        };
-        overlays.map(|(_, mount)| (mount.dev, upper(mount))).collect()
     }
 
     /// Whether some mount shows only a part of its file system, which lies at this name or below: it goes with it.
@@ -251,10 +242,7 @@ impl View {
             }
             let upper = match self.first_overlays.get(&mount.dev) {
                 // The session made it.
-                None if mount.root == b"/" => {
-                    self.levels_written_to(caller, dir, mount::upper(caller, mount))
-                }
-                None => None,
+                None => self.levels_of_upper(caller, mount, dir),
                 Some(None) => return Some(alone(levels)),
                 Some(Some(upper)) => Some(upper.clone()),
             };
@@ -264,25 +252,6 @@ impl View {
             return Some(Levels { also: vec![upper], ..alone(levels) });
         }
         dir.is_in_an_overlay().then(|| self.levels_in_an_overlay(caller, dir))
-    }
-
-    /// Of an overlay whose mount is in no table, as it is detached or belongs to others, only what it writes to is told.
-    fn levels_in_an_overlay(&self, caller: &Caller, dir: &Handle) -> Levels {
-        let looked = || {
-            let upper = self.levels_written_to(caller, dir, None)?;
-            let (_, inside) = from_mount_root(dir)?;
-            let inside = inside.split(|&b| b == b'/').filter(|name| !name.is_empty());
-            Some(inside.fold(upper, |levels, name| Level::entry(&levels, name)))
-        };
-        let levels = looked();
-        Levels { writes_unseen: levels.is_none(), levels: levels.unwrap_or_default(), also: Vec::new() }
-    }
-
-    /// Where an overlay that somebody has mounted since the session began really writes to.
-    fn levels_written_to(&self, caller: &Caller, dir: &Handle, called: Option<Handle>) -> Option<Vec<Level>> {
-        let upper = really_written_to(dir, called, &self.written_to)?;
-        let upper_stat = upper.stat().ok()?;
-        Some(self.levels(caller, &upper, &upper_stat)?.levels)
     }
 
     /// Where a directory lies whose mount is in no table: below a `chroot(2)` to what is no mount point, no table tells of
