@@ -131,6 +131,12 @@ impl Handle {
         Ok(found.filesystem_type() == nix::sys::statfs::PROC_SUPER_MAGIC)
     }
 
+    /// Whether the place is in an overlay.
+    pub fn is_in_an_overlay(&self) -> bool {
+        nix::sys::statfs::fstatfs(&self.0)
+            .is_ok_and(|found| found.filesystem_type() == nix::sys::statfs::OVERLAYFS_SUPER_MAGIC)
+    }
+
     /// Whether a process serves the file system.
     pub fn is_in_user_space(&self) -> bool {
         nix::sys::statfs::fstatfs(&self.0)

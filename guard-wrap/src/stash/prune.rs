@@ -80,9 +80,14 @@ pub(crate) fn tidy(state: &StateFolder) {
             items.push(item);
         }
     }
-    for item in beyond(&items, OLDEST, LARGEST).into_iter().filter(|item| item.age >= YOUNGEST.as_secs()) {
+    for item in unasked(&items) {
         let _ = let_go(state, item);
     }
+}
+
+/// What goes though nobody has asked for it.
+fn unasked(items: &[Item]) -> impl Iterator<Item = &Item> {
+    beyond(items, OLDEST, LARGEST).into_iter().filter(|item| item.age >= YOUNGEST.as_secs())
 }
 
 /// What goes, of stashes that are sorted by age, the oldest session first. A live session's stash stays and
@@ -148,6 +153,17 @@ mod tests {
         assert_eq!(going(&items, 30, 19), ["a", "b"]);
         assert_eq!(going(&items, 50, 30), [""; 0]);
         assert_eq!(going(&items, 0, 100), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn what_was_used_within_a_day_goes_for_nobody_who_has_not_asked() {
+        let large = 6 << 30;
+        let hours = |hours: u64| Item { age: hours * 3600, ..item("b", large, 0, false) };
+        let sessions = |items: &[Item]| unasked(items).map(|item| item.session.clone()).collect::<Vec<_>>();
+        assert_eq!(sessions(&[item("a", 10, 40, false), hours(23)]), ["a"]);
+        assert_eq!(sessions(&[item("a", large, 2, false), hours(23)]), ["a"]);
+        assert_eq!(sessions(&[hours(25)]), ["b"]);
+        assert_eq!(going(&[hours(23)], 30, LARGEST), ["b"], "who asks");
     }
 
     #[test]

@@ -252,6 +252,23 @@ static long overlay(const char *lower, const char *upper, const char *work, cons
 	return result(mount("overlay", at, "overlay", 0, options));
 }
 
+/* The same, mounted nowhere: its root is a descriptor. */
+static long detached_overlay(const char *slot, const char *lower, const char *upper, const char *work)
+{
+	const char *const options[][2] = {{"lowerdir", lower}, {"upperdir", upper}, {"workdir", work}};
+	int fs = (int)syscall(SYS_fsopen, "overlay", 0), fd = -1;
+
+	for (int i = 0; i < 3; i++)
+		if (syscall(SYS_fsconfig, fs, 1 /* a string */, options[i][0], options[i][1], 0))
+			return -errno;
+	if (!syscall(SYS_fsconfig, fs, 6 /* make it */, NULL, NULL, 0))
+		fd = (int)syscall(SYS_fsmount, fs, 0, 0);
+	long r = fd < 0 || dup2(fd, number_of_fd(slot)) < 0 ? -errno : 0;
+	close(fd);
+	close(fs);
+	return r;
+}
+
 /* As a container's first process: DIR becomes the root, and nothing of the old one stays in sight. */
 static long pivot(const char *dir)
 {
@@ -551,6 +568,8 @@ static long perform(int n, char **w)
 		return result(mount(w[1], w[2], NULL, MS_BIND | MS_REC, NULL));
 	if (IS("tmpfs", 1))
 		return result(mount("tmpfs", w[1], "tmpfs", 0, NULL));
+	if (IS("detached_overlay", 4))
+		return detached_overlay(w[1], w[2], w[3], w[4]);
 	if (IS("overlay", 4))
 		return overlay(w[1], w[2], w[3], w[4]);
 	if (IS("undumpable", 0))

@@ -6,7 +6,8 @@
  *
  * Run by root. Flat: files and directories in one directory, in memory, OWNER's (the user's) at first; the
  * kernel checks owners and modes. Says "ready" when it is mounted. Removing or opening a name that begins with "stall" is
- * answered only when a line comes on standard input, or its end; "stalled" is said meanwhile. Ends with its mount.
+ * answered only when a line comes on standard input, or its end; "stalled" is said meanwhile. Ends with its mount. With
+ * NLINK in the environment that is how many names everything is told to have.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,6 +31,7 @@ static struct file {
 } files[FILES + 2];
 
 static int device;
+static uint32_t names = 1;
 static char buffer[BUFFER];
 
 static void reply(uint64_t unique, int error, const void *data, size_t size)
@@ -46,7 +48,7 @@ static void reply(uint64_t unique, int error, const void *data, size_t size)
 static struct fuse_attr attributes(uint64_t id)
 {
 	struct file *f = &files[id];
-	return (struct fuse_attr){.ino = id, .size = f->size, .mode = f->mode, .nlink = 1, .uid = f->uid, .gid = f->gid,
+	return (struct fuse_attr){.ino = id, .size = f->size, .mode = f->mode, .nlink = names, .uid = f->uid, .gid = f->gid,
 				  .blksize = 4096};
 }
 
@@ -233,6 +235,8 @@ static void fill(struct fuse_in_header owner)
 
 int main(int argc, char **argv)
 {
+	if (getenv("NLINK"))
+		names = atoi(getenv("NLINK"));
 	char options[128];
 	if (argc < 4)
 		return fprintf(stderr, "usage: fuse MOUNTPOINT UID GID [OWNER]\n"), 98;

@@ -82,3 +82,34 @@ fn seccomp_what_moves_into_a_zone_is_in_it_where_a_mount_shows_it_elsewhere() {
         denied: 1,
     });
 }
+
+/// A container's root is an overlay, of whose upper directory nothing is in sight from inside.
+#[test]
+fn seccomp_inside_of_a_container_whose_root_is_an_overlay_a_session_is_as_anywhere() {
+    if !is_root() {
+        return require::skip("root", "mounting is root's");
+    }
+    let stage = Stage::new();
+    let container = "mkdir up ct; mount -t tmpfs none up; mkdir up/u up/w; \
+        mount -t overlay overlay -o lowerdir=/,upperdir=$PWD/up/u,workdir=$PWD/up/w ct; cd ct; \
+        mkdir -p old es/zone es/home .$STAGE; echo old > es/zone/a; chown -R 1000:1000 es; \
+        mount -t proc proc proc; mount --rbind /dev dev; mount --bind $STAGE .$STAGE; \
+        pivot_root . old; umount -l /old; cd /es; export HOME=/es/home; unset ES_GUARD_HOME; \
+        exec setpriv --reuid=1000 --regid=1000 --clear-groups";
+    let tried = "echo x > zone/n && rm zone/n && echo own; rm -f zone/a; \
+        unshare -Urm sh -c 'for dir in . zone; do echo x > $dir/n && rm $dir/n && mkdir $dir/d && rmdir $dir/d; done \
+        && echo inner; rm -f zone/a'; test -e zone/a && echo kept";
+    for guarded in [false, true] {
+        if guarded && !stage.has_engine() {
+            continue;
+        }
+        let sandbox = Sandbox::new(Who::Root);
+        let by = if guarded { "$STAGE/es-guard wrap --quiet --helper none --zone /es/zone --" } else { "" };
+        let mut command = stage.command(&sandbox, &Mode::Bare, "unshare".as_ref());
+        let script = format!("{container} {by} sh -c \"$1\"");
+        command.args(["--mount", "--propagation", "private", "sh", "-ec", &script, "sh", tried]);
+        let outcome = run(&sandbox, command);
+        let expected = if guarded { "own\ninner\nkept\n" } else { "own\ninner\n" };
+        assert_eq!(outcome.stdout, expected, "guarded: {guarded}: {}", outcome.stderr);
+    }
+}

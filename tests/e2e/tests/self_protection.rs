@@ -209,6 +209,37 @@ fn seccomp_nothing_is_mounted_over_what_es_guard_keeps() {
     }
 }
 
+#[test]
+fn seccomp_a_file_that_es_guard_keeps_is_not_written_under_the_name_that_it_is_mounted_over() {
+    let attack = "unshare -Urm sh -c ': > x; $STAGE/assault bind @ x && WAY'";
+    let ways =
+        ["echo forged > x", "echo forged >> x", "$STAGE/assault truncate x", "$STAGE/assault open rdwr x"];
+    let attacks = || ways.iter().map(|way| attack.replace("WAY", way));
+    for (stage, who) in
+        Stage::of_every_helper().iter().flat_map(|stage| everyone().into_iter().map(move |who| (stage, who)))
+    {
+        let scene = Scene::new(who);
+        let mut agent = scene.agent(stage, false);
+        for attack in attacks() {
+            assert_eq!(agent.does(&on(&attack, &scene.policy)), 0, "as {who:?}, bare: {attack}");
+        }
+        agent.ends();
+        let scene = Scene::new(who);
+        let mut agent = scene.agent(stage, true);
+        assert_eq!(agent.does("rm ../zone/a"), 1);
+        for file in [&scene.policy, &ledgers(&scene.sandbox)[0]] {
+            for attack in attacks() {
+                assert_ne!(agent.does(&on(&attack, file)), 0, "as {who:?}: {attack}");
+                let now = std::fs::read_to_string(file).expect("a file that is there");
+                assert!(!now.is_empty() && !now.lines().any(|line| line == "forged"), "{attack}: {now}");
+            }
+        }
+        agent.ends();
+        let sealed = denials(&scene.sandbox).iter().filter(|denial| denial.reason == Reason::Sealed).count();
+        assert!(sealed >= 2 * ways.len(), "as {who:?}: {sealed}");
+    }
+}
+
 /// Bare the other file is opened within a few tries.
 #[test]
 fn seccomp_a_race_for_a_writing_open_is_lost() {

@@ -36,6 +36,12 @@ impl Caller {
         self.link("exe")
     }
 
+    /// The environment that the program was started with; empty where it can't be read. It is the caller's to write.
+    pub fn environment(&self) -> Vec<Vec<u8>> {
+        let text = self.text("environ").unwrap_or_default();
+        text.split(|&b| b == 0).map(Vec::from).collect()
+    }
+
     fn command_line(&self) -> io::Result<Vec<u8>> {
         let mut file = File::open(format!("/proc/{}/cmdline", self.tid))?;
         let mut text = vec![0; AT_ONCE];

@@ -2,11 +2,14 @@
 //!
 //! git may do in a `.git` what it likes, as that is how it works. `git clean -ffdx` takes whole repositories with it that
 //! lie in the work tree, and for what is in those no repository has an object. A submodule's history lies in the
-//! outer `.git`, and a `.git` that is a file has none.
+//! outer `.git`, and a `.git` that is a file has none. Which one it works on is told by where it is, as it goes to the
+//! top of its work tree first; where no `.git` is found from there, it was told (`--git-dir`), and if not of this one, it
+//! is another.
 
 use super::view::View;
 use super::{Case, Seen, Session};
 use crate::policy::{GIT_DIR, Policy};
+use endpoint_sec::linux::caller::Caller;
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -34,11 +37,29 @@ impl Session {
         }
         let look = || {
             let work_tree = work_tree(&seen.entry.dir, depth)?;
-            let cwd = case.caller.cwd().map_err(|_| Errno::ESRCH)?;
-            works_on_an_outer_one(&work_tree, cwd)
+            let cwd = || case.caller.cwd().map_err(|_| Errno::ESRCH);
+            Ok::<_, Errno>(
+                works_on_an_outer_one(&work_tree, cwd()?)? && !is_told_of(&case.caller, &cwd()?, &work_tree),
+            )
         };
         look().unwrap_or(false)
     }
+}
+
+/// Whether git was told to work on the repository of this work tree, by its command line or by who has started it.
+fn is_told_of(caller: &Caller, cwd: &Handle, work_tree: &Handle) -> bool {
+    let Ok(git_dir) = work_tree.stat_entry(&git_name()) else { return false };
+    let is_it = |path: &[u8]| {
+        let path = CString::new(path).unwrap_or_default();
+        let found = Handle::open_at(cwd.as_fd(), &path, OFlag::O_DIRECTORY).and_then(|dir| dir.stat());
+        found.is_ok_and(|found| place(&found) == place(&git_dir))
+    };
+    let argv = caller.program().argv;
+    let apart = argv.windows(2).filter(|pair| pair[0] == b"--git-dir").map(|pair| pair[1].as_slice());
+    let joined = argv.iter().filter_map(|arg| arg.strip_prefix(b"--git-dir="));
+    let environment = caller.environment();
+    let by_parent = environment.iter().filter_map(|entry| entry.strip_prefix(b"GIT_DIR="));
+    apart.chain(joined).chain(by_parent).any(is_it)
 }
 
 /// How far a name lies below the outermost `.git` of its path, below the zone; zero is the `.git` itself.
@@ -65,9 +86,11 @@ fn work_tree(dir: &Handle, depth: usize) -> Result<Handle, Errno> {
     }
 }
 
-/// Whether the nearest repository that holds `cwd` is another one than that of `work_tree`, and holds it.
+/// Whether the nearest repository that holds `cwd` is another one than that of `work_tree`, and holds it; where there is
+/// none, whether `cwd` does.
 fn works_on_an_outer_one(work_tree: &Handle, cwd: Handle) -> Result<bool, Errno> {
     let inner = place(&work_tree.stat()?);
+    let from = place(&cwd.stat()?);
     let mut here = cwd;
     let mut nearest = None;
     for _ in 0..MOST_LEVELS {
@@ -84,7 +107,7 @@ fn works_on_an_outer_one(work_tree: &Handle, cwd: Handle) -> Result<bool, Errno>
         }
         here = above;
     }
-    let Some(nearest) = nearest else { return Ok(false) };
+    let nearest = nearest.unwrap_or(from);
     let mut here = up(work_tree, 1)?;
     for _ in 0..MOST_LEVELS {
         let key = place(&here.stat()?);
@@ -132,7 +155,7 @@ mod tests {
     fn only_a_repository_that_holds_the_other_is_an_outer_one() {
         let dir = tempfile::tempdir().unwrap();
         let top = dir.path().canonicalize().unwrap();
-        for git in ["o/.git", "o/n/.git/objects/ab", "o/m/.git", "o/sub", "o/n/src", "beside/.git"] {
+        for git in ["o/.git", "o/n/.git/objects/ab", "o/m/.git", "o/sub", "o/n/src", "beside/.git", "aside"] {
             std::fs::create_dir_all(top.join(git)).unwrap();
         }
         let open = |path: &str| Handle::open(&top.join(path)).unwrap();
@@ -148,7 +171,8 @@ mod tests {
                 ("o/n/.git", false),
                 ("o/m", false),
                 ("beside", false),
-                ("", false),
+                ("aside", false),
+                ("", true),
             ] {
                 assert_eq!(asks(dir, depth, cwd), outer, "{dir} from {cwd:?}");
             }

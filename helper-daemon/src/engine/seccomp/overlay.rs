@@ -14,7 +14,7 @@ use crate::policy::operation::Op;
 use endpoint_sec::linux::caller::Caller;
 use endpoint_sec::linux::handle::{Handle, Kind, Stat};
 use endpoint_sec::linux::identity::identify_fd;
-use endpoint_sec::linux::mounts::{Mount, mount_root};
+use endpoint_sec::linux::mounts::mount_root;
 use nix::fcntl::OFlag;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -41,15 +41,10 @@ pub(super) struct Written {
 pub(super) type AllWritten = Arc<Mutex<Vec<Written>>>;
 
 /// The directory that an overlay writes to, by a directory in it: the one that it is `called`, if that is it, or one of
-/// those that were looked at. `None`: it is none of them, or that can't be told.
-pub(super) fn really_written_to(
-    mount: &Mount,
-    dir: &Handle,
-    called: Option<Handle>,
-    all: &AllWritten,
-) -> Option<Handle> {
-    // Of a part of an overlay nobody knows whether it is in the upper directory at all.
-    let root = mount_root(dir).filter(|_| mount.root == b"/")?;
+/// those that were looked at. `None`: it is none of them, or that can't be told, as where the mount shows but a part of
+/// the overlay.
+pub(super) fn really_written_to(dir: &Handle, called: Option<Handle>, all: &AllWritten) -> Option<Handle> {
+    let root = mount_root(dir)?;
     for _ in 0..LOOKS {
         let shown = root.stat().ok()?;
         let is_it = |upper: &Handle| upper.stat().is_ok_and(|stat| shows_its_times(&shown, &stat));

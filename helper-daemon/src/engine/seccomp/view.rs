@@ -251,7 +251,10 @@ impl View {
             }
             let upper = match self.first_overlays.get(&mount.dev) {
                 // The session made it.
-                None => self.levels_written_to(caller, mount, dir),
+                None if mount.root == b"/" => {
+                    self.levels_written_to(caller, dir, mount::upper(caller, mount))
+                }
+                None => None,
                 Some(None) => return Some(alone(levels)),
                 Some(Some(upper)) => Some(upper.clone()),
             };
@@ -260,12 +263,24 @@ impl View {
             let upper = inside.fold(upper, |levels, name| Level::entry(&levels, name));
             return Some(Levels { also: vec![upper], ..alone(levels) });
         }
-        None
+        dir.is_in_an_overlay().then(|| self.levels_in_an_overlay(caller, dir))
+    }
+
+    /// Of an overlay whose mount is in no table, as it is detached or belongs to others, only what it writes to is told.
+    fn levels_in_an_overlay(&self, caller: &Caller, dir: &Handle) -> Levels {
+        let looked = || {
+            let upper = self.levels_written_to(caller, dir, None)?;
+            let (_, inside) = from_mount_root(dir)?;
+            let inside = inside.split(|&b| b == b'/').filter(|name| !name.is_empty());
+            Some(inside.fold(upper, |levels, name| Level::entry(&levels, name)))
+        };
+        let levels = looked();
+        Levels { writes_unseen: levels.is_none(), levels: levels.unwrap_or_default(), also: Vec::new() }
     }
 
     /// Where an overlay that somebody has mounted since the session began really writes to.
-    fn levels_written_to(&self, caller: &Caller, mount: &Mount, dir: &Handle) -> Option<Vec<Level>> {
-        let upper = really_written_to(mount, dir, mount::upper(caller, mount), &self.written_to)?;
+    fn levels_written_to(&self, caller: &Caller, dir: &Handle, called: Option<Handle>) -> Option<Vec<Level>> {
+        let upper = really_written_to(dir, called, &self.written_to)?;
         let upper_stat = upper.stat().ok()?;
         Some(self.levels(caller, &upper, &upper_stat)?.levels)
     }

@@ -125,7 +125,7 @@ impl Player {
                 }
             }
             b"i386" | b"x32" => return Err(Cant::Play("there is one entry to the kernel")),
-            b"unshare" | b"bind_mount" | b"tmpfs" | b"overlay" | b"pivot_root" => {
+            b"unshare" | b"bind_mount" | b"tmpfs" | b"overlay" | b"detached_overlay" | b"pivot_root" => {
                 return Err(Cant::Play("there are no namespaces, and only root mounts"));
             }
             b"chroot" => {
