@@ -5,6 +5,8 @@
  *
  *     es_begin; es_here and es_named for the name, for its directory, …; es_here for the root; es_end
  *                                                                      … for each path that a name has
+ *     es_hop                                                           … where one goes on above a mount
+ *     es_lie                                                           of two names
  *     es_judge                                                         of one name or two
  *
  * It decides what `judge` in helper-daemon decides, for zones whose removals are denied; a property test holds both
@@ -29,8 +31,9 @@ ES_INLINE void es_begin(struct es_walk *walk, es_u32 op, es_u64 now)
 {
 	walk->now = now;
 	walk->op = op;
-	walk->zero = 0;
+	walk->hopped = 0;
 	walk->guarding = 0;
+	walk->lies = 0;
 	walk->within = 0;
 	walk->opened = 0;
 	walk->exempted = 0;
@@ -75,10 +78,21 @@ ES_INLINE void es_named(struct es_walk *walk, const struct es_entry *named, es_u
 	walk->exempting = 0;
 }
 
+/** The path goes on above a mount: what was met by now is where the name lies, the rest is where it is seen. */
+ES_INLINE void es_hop(struct es_walk *walk)
+{
+	if (!walk->hopped)
+		walk->lies = walk->guarding & ~walk->opened;
+	walk->hopped = 1;
+}
+
 /** The end of one path of a name: it is guarded where any of its paths is. */
 ES_INLINE void es_end(const struct es_walk *walk, struct es_place *place)
 {
-	place->guarding |= walk->guarding & ~walk->opened;
+	es_u64 guarding = walk->guarding & ~walk->opened;
+
+	place->guarding |= guarding;
+	place->lies |= walk->hopped ? walk->lies : guarding;
 	place->within |= walk->within;
 	place->carried |= walk->carried;
 }
@@ -113,6 +127,20 @@ ES_INLINE es_u64 es_kept(const struct es_table *table, es_u64 carried, es_u32 op
 	for (es_u32 zone = 0; zone < ES_ZONES; zone++)
 		kept &= ~(es_less(now, table->freed[zone].until[op & (ES_OPS - 1)]) << zone);
 	return kept;
+}
+
+/**
+ * What lies in a zone, and is not only seen in one, is to lie in one afterwards: the other name's place is where it
+ * lies, as what a mount shows of it in a zone is gone with the mount.
+ */
+ES_INLINE void es_lie(struct es_place *from, struct es_place *to, es_u32 op)
+{
+	es_u64 here = from->guarding & from->lies, there = to->guarding & to->lies;
+
+	if (here)
+		to->guarding = there;
+	if (there && op == ES_EXCHANGE)
+		from->guarding = here;
 }
 
 ES_INLINE struct es_verdict es_deny(es_u32 reason, es_u64 zones)

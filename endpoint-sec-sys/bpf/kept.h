@@ -48,9 +48,12 @@ struct es_directory {
 struct es_walk {
 	es_u64 now;
 	es_u32 op;
-	es_u32 zero;
+	/** 1: it has left the file system of its name. */
+	es_u32 hopped;
 	/** Zones that were met with nothing exempt below them. */
 	es_u64 guarding;
+	/** Those of them that were met in the file system of the name, and are opened by nothing there. */
+	es_u64 lies;
 	/** Zones that were met. */
 	es_u64 within;
 	/** Zones that an override on the way opens. */
@@ -67,6 +70,8 @@ struct es_walk {
 struct es_place {
 	/** Zones that guard it, whatever is there. */
 	es_u64 guarding;
+	/** Zones that would guard it without any mount but the person's. */
+	es_u64 lies;
 	/** Zones that it lies in, whatever is exempt or overridden. */
 	es_u64 within;
 	/** Zones that are it, or below it. */

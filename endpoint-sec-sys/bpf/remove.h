@@ -53,6 +53,7 @@ SEPARATE int consider_once(struct es_member *m, es_u64 first, es_u64 second, es_
 		other = &m->found[1];
 		look(m, other, second, mount, table);
 		identify(m, other, second);
+		es_lie(&m->found[0].place, &other->place, op);
 	}
 	verdict = es_judge(table, &m->found[0].place, &other->place, op, l->now);
 	/*

@@ -100,6 +100,7 @@ static long climb(es_u32 step, struct climbing *c)
 			l->done = !!above;
 			return 1;
 		}
+		es_hop(&l->walk);
 		/* The directory that is mounted on is the same component of the path: no name lies between. */
 		entry = GET(mount, mnt_mountpoint);
 		super = GET(entry, d_sb);
@@ -193,8 +194,11 @@ SEPARATE int look(struct es_member *m, struct es_found *found, es_u64 entry_at, 
 	found->key.dev = dev;
 	m->look.partial = 0;
 	seen = walk(m, found, entry_at, mount, dev);
-	if (m->look.partial)
+	if (m->look.partial) {
+		/* What it shows is not all of where the name lies. */
+		found->place.lies = 0;
 		seen &= walk(m, found, entry_at, 0, dev);
+	}
 	found->place.unclear = !seen && holds_zones(table, dev);
 	return 0;
 }

@@ -1,4 +1,4 @@
-pub const ES_LAYOUT: u32 = 1;
+pub const ES_LAYOUT: u32 = 2;
 pub const ES_ZONES: u32 = 64;
 pub const ES_DEVICES: u32 = 16;
 pub const ES_DEPTH: u32 = 1024;
@@ -175,9 +175,12 @@ pub struct es_directory {
 pub struct es_walk {
     pub now: es_u64,
     pub op: es_u32,
-    pub zero: es_u32,
+    #[doc = " 1: it has left the file system of its name."]
+    pub hopped: es_u32,
     #[doc = " Zones that were met with nothing exempt below them."]
     pub guarding: es_u64,
+    #[doc = " Those of them that were met in the file system of the name, and are opened by nothing there."]
+    pub lies: es_u64,
     #[doc = " Zones that were met."]
     pub within: es_u64,
     #[doc = " Zones that an override on the way opens."]
@@ -195,6 +198,8 @@ pub struct es_walk {
 pub struct es_place {
     #[doc = " Zones that guard it, whatever is there."]
     pub guarding: es_u64,
+    #[doc = " Zones that would guard it without any mount but the person's."]
+    pub lies: es_u64,
     #[doc = " Zones that it lies in, whatever is exempt or overridden."]
     pub within: es_u64,
     #[doc = " Zones that are it, or below it."]
