@@ -5,7 +5,7 @@
  *     remove.h   path_ and inode_ unlink, rmdir, rename     what may be removed, moved, exchanged
  *     make.h     path_mknod, mkdir, symlink, link, truncate; inode_init_security, d_instantiate, file_open
  *                                                           what a session makes is its own; es-guard's own is not written
- *     cover.h    sb_mount, move_mount, sb_umount            es-guard's own is not hidden
+ *     cover.h    sb_mount, move_mount, sb_umount            es-guard's own is not hidden or moved
  *     reach.h    task_kill, ptrace_access_check, task_setrlimit, bpf, bpf_map, bpf_prog
  *                                                           nor its processes, programs and maps
  *     tree.h     task_alloc, task_free, fork, exit; enrol   who belongs to a session

@@ -4,6 +4,7 @@
  *   assault open FLAGS PATH       wronly, rdwr, trunc, creat, append, nofollow: joined by commas
  *   assault openat2 FLAGS PATH    the same by the newer call
  *   assault truncate PATH         assault link FROM TO        assault bind FROM OVER
+ *   assault move FROM TO          a mount, by move_mount(2)
  *   assault race PATH DECOY TRIES writing opens while another thread rewrites the path
  *   assault turn PATH LINK TRIES  the same with a symlink that is turned
  *   assault plant PATH DECOY TRIES symlinks at a path that another thread rewrites, until there is one at PATH
@@ -181,6 +182,8 @@ int main(int argc, char **argv)
 		return done(link(argv[2], argv[3]));
 	if (argc == 4 && !strcmp(what, "bind"))
 		return done(mount(argv[2], argv[3], NULL, MS_BIND, NULL));
+	if (argc == 4 && !strcmp(what, "move"))
+		return done(syscall(SYS_move_mount, AT_FDCWD, argv[2], AT_FDCWD, argv[3], 0));
 	if (argc == 5 && !strcmp(what, "race")) {
 		sides[0] = argv[2], sides[1] = argv[3];
 		strcpy(flipped, argv[3]);

@@ -185,11 +185,19 @@ fn bpf_lsm_nobody_reaches_who_guards_nor_what_is_loaded() {
             }
         }
         if who == Who::Root {
+            // What the kernel tells only the old name of is refused for any mount; made unguarded it comes to something.
+            let by_name = "mount -t bpf b b && mount --move b c && umount c";
+            let mut bare = scene.agent(&stage, false);
+            assert_eq!(bare.does(&format!("mkdir b c && {by_name} && rmdir b c")), 0);
+            assert!(bare.ends().0.success());
             let pins = stage.system_helper().expect("a helper").pins.display().to_string();
             // The same on a bpf file system of the agent's own.
             for line in [
                 "mkdir b && mount -t bpf b b && mkdir b/x && rmdir b/x && umount -l b",
                 "mount -t tmpfs t b && umount b",
+                "mkdir c && mount -t tmpfs t b && $STAGE/assault move b c && umount c",
+                // In a namespace of the tree's own nothing is hidden from anybody.
+                "unshare -m sh -c 'mount -t tmpfs t b && mount --move b c && mount --move /sys/fs/bpf b'",
             ] {
                 assert_eq!(agent.does(line), 0, "{line}");
             }
@@ -199,9 +207,14 @@ fn bpf_lsm_nobody_reaches_who_guards_nor_what_is_loaded() {
                 format!("rm {pins}/*/*"),
                 "umount -l /sys/fs/bpf".to_owned(),
                 "mount -t tmpfs t /sys/fs/bpf".to_owned(),
+                "mount --move /sys/fs/bpf b".to_owned(),
+                "$STAGE/assault move /sys/fs/bpf b".to_owned(),
+                "$STAGE/assault move /sys b".to_owned(),
+                "mount -t tmpfs t b && mount --move b c".to_owned(),
             ] {
                 assert_ne!(agent.does(&line), 0, "{line}");
             }
+            assert_eq!(agent.does("umount b"), 0);
         }
         assert_ne!(agent.does("rm zone/a"), 0);
         assert!(scene.is_there());
