@@ -9,6 +9,7 @@
  *     reach.h    task_kill, ptrace_access_check, task_setrlimit, bpf, bpf_map, bpf_prog
  *                                                           nor its processes, programs and maps
  *     tree.h     task_alloc, task_free, fork, exit; enrol   who belongs to a session
+ *     plain.h    vfs_rename                                 what was found out once, and how long it holds
  *     walk.h, judge.h, own.h, tell.h                        how it is decided, and recorded
  *
  * For a process outside every session a hook is one look-up. An earlier module's refusal stands.

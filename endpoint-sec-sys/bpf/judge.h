@@ -82,17 +82,15 @@ ES_INLINE void es_named(struct es_walk *walk, const struct es_entry *named, es_u
 ES_INLINE void es_hop(struct es_walk *walk)
 {
 	if (!walk->hopped)
-		walk->lies = walk->guarding & ~walk->opened;
+		walk->lies = walk->guarding;
 	walk->hopped = 1;
 }
 
 /** The end of one path of a name: it is guarded where any of its paths is. */
 ES_INLINE void es_end(const struct es_walk *walk, struct es_place *place)
 {
-	es_u64 guarding = walk->guarding & ~walk->opened;
-
-	place->guarding |= guarding;
-	place->lies |= walk->hopped ? walk->lies : guarding;
+	place->guarding |= walk->guarding & ~walk->opened;
+	place->lies |= walk->hopped ? walk->lies : walk->guarding;
 	place->within |= walk->within;
 	place->carried |= walk->carried;
 }

@@ -52,7 +52,7 @@ struct es_walk {
 	es_u32 hopped;
 	/** Zones that were met with nothing exempt below them. */
 	es_u64 guarding;
-	/** Those of them that were met in the file system of the name, and are opened by nothing there. */
+	/** Those of them that were met in the file system of the name. */
 	es_u64 lies;
 	/** Zones that were met. */
 	es_u64 within;
@@ -70,7 +70,7 @@ struct es_walk {
 struct es_place {
 	/** Zones that guard it, whatever is there. */
 	es_u64 guarding;
-	/** Zones that would guard it without any mount but the person's. */
+	/** Zones that it lies in without any mount but the person's, and with nothing exempt between. */
 	es_u64 lies;
 	/** Zones that it lies in, whatever is exempt or overridden. */
 	es_u64 within;
@@ -106,6 +106,10 @@ struct es_look {
 	es_u32 partial;
 	es_u32 hops;
 	es_u32 version;
+	/** 1: the table has names in the directory of the name. */
+	es_u32 named;
+	/** 1: every path of the name was seen to the top. */
+	es_u32 seen;
 	struct es_exempt_key exempt;
 	struct es_name_key name;
 };
@@ -160,6 +164,24 @@ struct es_birth {
 	es_u32 guarded;
 };
 
+/** The directory that was last found to lie in no zone, and what shows that it is so still. */
+struct es_plain {
+	/** The mount it was looked at through; 0: there is none. */
+	es_u64 mount;
+	es_u64 ino;
+	es_u32 dev;
+	es_u32 generation;
+	es_u64 tables;
+	es_u64 moves;
+	es_u64 mounts;
+	/** The entry whose removal is let through; 0: none. */
+	es_u64 entry;
+	/** Scratch. */
+	es_u64 now;
+	/** The table's. */
+	es_u64 roots[ES_ROOTS];
+};
+
 /** A thread of a session. Value of the map `members`, whose key is the address of its task. */
 struct es_member {
 	es_u32 session;
@@ -175,6 +197,7 @@ struct es_member {
 	struct es_found found[2];
 	struct es_removal removal;
 	struct es_birth birth;
+	struct es_plain plain;
 };
 
 #endif

@@ -248,9 +248,13 @@ fn both_agree(seed: u64, cases: &[Case]) -> HashMap<u32, usize> {
         let (reason, zone) = answer.split_once(' ').expect("two numbers");
         let zone =
             usize::try_from(zone.parse::<i64>().expect("a number")).ok().map(|zone| zones[zone].clone());
-        let told = (reason.parse().expect("a number"), zone);
+        let told: (u32, _) = (reason.parse().expect("a number"), zone);
         let expected = expected(policy, operation);
-        assert_eq!(told, expected, "seed {seed}: {operation:#?} by {policy:#?}\n{question}");
+        assert_eq!(told.0, expected.0, "seed {seed}: {operation:#?} by {policy:#?}\n{question}");
+        // By one path more another zone may be called.
+        if operation.places().all(|place| place.paths.len() == 1) {
+            assert_eq!(told.1, expected.1, "seed {seed}: {operation:#?} by {policy:#?}\n{question}");
+        }
         *seen.entry(expected.0).or_insert(0) += 1;
     }
     seen
