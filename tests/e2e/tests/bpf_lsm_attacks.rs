@@ -3,18 +3,20 @@
 #![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
-use e2e::guard::{Mode, Stage, denials, ledgers};
+use e2e::guard::{Mode, Stage, denials, ledgers, read};
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, USER, everyone};
 use e2e::system::children;
 use helper_daemon::policy::judge::Reason;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
 /// Ways to take `zone/a`, in an empty directory beside the zone.
-const ON_THE_ZONE: [&str; 9] = [
+const ON_THE_ZONE: [&str; 11] = [
     "$STAGE/uring unlink ../zone/a",
     "$STAGE/uring rename ../zone/a a",
     "setsid -w sh -c 'rm ../zone/a'",
@@ -26,6 +28,11 @@ const ON_THE_ZONE: [&str; 9] = [
      'mount -t overlay x -o lowerdir=low,upperdir=up,workdir=work at && mv up ../zone/up && mv ../zone/a ../zone/up/a && rm at/a'",
     "mkdir low work at && unshare -Urm sh -c \
      'mount -t overlay x -o lowerdir=low,upperdir=../zone,workdir=work at && rm at/a'",
+    // A container: a root, processes and mounts of its own, with the zone in it by another name.
+    "mkdir r && unshare -Urmpf sh -c 'mount -t tmpfs r r && cd r && mkdir usr w old && ln -s usr/bin usr/lib usr/lib64 . && \
+     mount --rbind /usr usr && mount --bind ../../zone w && pivot_root . old && umount -l old && cd / && rm w/a'",
+    // Only root opens by a handle.
+    "$STAGE/assault handle ../zone a",
     // Whoever becomes root stays in the tree.
     "../suid-rm ../zone/a",
 ];
@@ -95,7 +102,8 @@ impl Scene {
 fn bpf_lsm_no_other_way_takes_what_is_in_the_zone() {
     let Some(stage) = Stage::with_bpf_lsm() else { return };
     for who in everyone() {
-        for attack in ON_THE_ZONE {
+        let may = |attack: &&str| who == Who::Root || !attack.contains("assault handle");
+        for attack in ON_THE_ZONE.into_iter().filter(may) {
             for guarded in [false, true] {
                 let scene = Scene::new(who);
                 let mut agent = scene.agent(&stage, guarded);
@@ -112,6 +120,32 @@ fn bpf_lsm_no_other_way_takes_what_is_in_the_zone() {
             }
         }
     }
+}
+
+/// While nobody reads what the kernel tells there is no room left at some time: what is refused is refused all the same,
+/// counted to the last, and that it is not listed is said.
+#[test]
+fn bpf_lsm_what_had_no_room_is_refused_and_counted() {
+    const TRIES: usize = 7000;
+    let Some(mut stage) = Stage::with_bpf_lsm() else { return };
+    let scene = Scene::new(Who::User);
+    let mut agent = scene.agent(&stage, true);
+    let monitor = Pid::from_raw(stage.system_helper().expect("a helper").pid() as i32);
+    kill(monitor, Signal::SIGSTOP).expect("it stops");
+    // Each record has the arguments in it: a kilobyte and more, of four megabytes.
+    let arguments = "y".repeat(900);
+    let line = format!("perl -e '$n += unlink q(zone/a) for 1..{TRIES}; exit $n' {arguments}");
+    let status = agent.does(&line);
+    kill(monitor, Signal::SIGCONT).expect("it goes on");
+    assert_eq!(status, 0);
+    let (status, stderr) = agent.ends();
+    assert!(status.success(), "{stderr}");
+    let end = read(&ledgers(&scene.sandbox)[0]).end().expect("an end").1.counts;
+    let told = denials(&scene.sandbox).len();
+    assert_eq!((end.denied as usize, told + end.lost as usize), (TRIES, TRIES));
+    assert!(told > 100 && end.lost > 100, "{end:?}");
+    assert!(stderr.contains(&format!("{} records NOT WRITTEN", end.lost)), "{stderr}");
+    assert!(scene.is_there());
 }
 
 #[test]
