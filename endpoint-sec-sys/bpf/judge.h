@@ -35,7 +35,8 @@ ES_INLINE void es_begin(struct es_walk *walk, es_u32 op, es_u64 now)
 	walk->guarding = 0;
 	walk->lies = 0;
 	walk->within = 0;
-	walk->opened = 0;
+	for (int each = 0; each < ES_OPS; each++)
+		walk->opened[each] = 0;
 	walk->exempted = 0;
 	walk->exempting = 0;
 	walk->carried = 0;
@@ -52,8 +53,8 @@ ES_INLINE void es_met(struct es_walk *walk, const struct es_entry *entry)
 {
 	walk->within |= entry->zones;
 	walk->guarding |= entry->zones & ~walk->exempted;
-	if (walk->op < ES_OPS)
-		walk->opened |= entry->opens & -es_less(walk->now, entry->until[walk->op & (ES_OPS - 1)]);
+	for (int each = 0; each < ES_OPS; each++)
+		walk->opened[each] |= entry->opens & -es_less(walk->now, entry->until[each]);
 }
 
 /** What the table says of the directory that a name stands for, or null. `first`: the walk begins here. */
@@ -89,8 +90,10 @@ ES_INLINE void es_hop(struct es_walk *walk)
 /** The end of one path of a name: it is guarded where any of its paths is. */
 ES_INLINE void es_end(const struct es_walk *walk, struct es_place *place)
 {
-	place->guarding |= walk->guarding & ~walk->opened;
 	place->lies |= walk->hopped ? walk->lies : walk->guarding;
+	place->guarding |= walk->guarding & (walk->op < ES_OPS ? ~walk->opened[walk->op & (ES_OPS - 1)] : ~0ULL);
+	for (int each = 0; each < ES_OPS; each++)
+		place->from[each] |= walk->guarding & ~walk->opened[each];
 	place->within |= walk->within;
 	place->carried |= walk->carried;
 }
@@ -127,6 +130,13 @@ ES_INLINE es_u64 es_kept(const struct es_table *table, es_u64 carried, es_u32 op
 	return kept;
 }
 
+ES_INLINE void es_only(struct es_place *place, es_u64 zones)
+{
+	place->guarding &= zones;
+	for (int each = 0; each < ES_OPS; each++)
+		place->from[each] &= zones;
+}
+
 /**
  * What lies in a zone, and is not only seen in one, is to lie in one afterwards: the other name's place is where it
  * lies, as what a mount shows of it in a zone is gone with the mount.
@@ -136,9 +146,9 @@ ES_INLINE void es_lie(struct es_place *from, struct es_place *to, es_u32 op)
 	es_u64 here = from->guarding & from->lies, there = to->guarding & to->lies;
 
 	if (here)
-		to->guarding = there;
+		es_only(to, to->lies);
 	if (there && op == ES_EXCHANGE)
-		from->guarding = here;
+		es_only(from, from->lies);
 }
 
 ES_INLINE struct es_verdict es_deny(es_u32 reason, es_u64 zones)
@@ -148,10 +158,16 @@ ES_INLINE struct es_verdict es_deny(es_u32 reason, es_u64 zones)
 	return verdict;
 }
 
-/** Out of protection: protected here, and not guarded there. */
+/** Out of protection: protected here, and there not guarded from something that it is guarded from here. */
 ES_INLINE es_u64 es_moved_out(const struct es_place *from, const struct es_place *to)
 {
-	return to->guarding ? 0 : es_protected(from);
+	int less = 0;
+
+	for (int each = 0; each < ES_OPS; each++)
+		/* What is no directory nobody removes as one. */
+		if (each != ES_RMDIR || from->kind == ES_DIRECTORY)
+			less |= from->from[each] && !to->from[each];
+	return less ? es_protected(from) : 0;
 }
 
 /** One regular file is the session's own, in a protected place, and takes the place of another, which takes its. */

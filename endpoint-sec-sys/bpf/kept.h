@@ -56,8 +56,8 @@ struct es_walk {
 	es_u64 lies;
 	/** Zones that were met. */
 	es_u64 within;
-	/** Zones that an override on the way opens. */
-	es_u64 opened;
+	/** Zones that an override on the way opens, for each operation that one may be for. */
+	es_u64 opened[ES_OPS];
 	/** Zones that something exempt on the way ends. */
 	es_u64 exempted;
 	/** The same of the step that is not done yet. */
@@ -68,10 +68,12 @@ struct es_walk {
 
 /** What is known of a name. */
 struct es_place {
-	/** Zones that guard it, whatever is there. */
+	/** Zones that guard it from what is about to be done, whatever is there. */
 	es_u64 guarding;
 	/** Zones that it lies in without any mount but the person's, and with nothing exempt between. */
 	es_u64 lies;
+	/** Zones that guard it from each operation that an override may be for. */
+	es_u64 from[ES_OPS];
 	/** Zones that it lies in, whatever is exempt or overridden. */
 	es_u64 within;
 	/** Zones that are it, or below it. */

@@ -96,8 +96,8 @@ pub(crate) enum Command {
     /// Print the manual page
     #[command(after_help = MAN_EXAMPLES)]
     Man {
-        /// Of this command, instead of es-guard itself
-        command: Option<String>,
+        /// Of this command, such as `wrap` or `sessions restore`, instead of es-guard itself
+        command: Vec<String>,
     },
 }
 
@@ -163,23 +163,26 @@ fn with_one_name(script: &[u8]) -> Vec<u8> {
 }
 
 /// Prints the manual page of es-guard, or of one of its commands.
-pub(crate) fn man(command: Option<&str>) -> ExitCode {
+pub(crate) fn man(command: &[String]) -> ExitCode {
     let mut all = Cli::command();
     all.build();
-    let page = match command {
-        None => all,
-        Some(name) => match all.find_subcommand(name) {
-            Some(found) => found.clone(),
-            None => {
-                let names: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
-                let names = names.join(", ");
-                crate::render::note(&format!("there is no command `{name}`. Name one of: {names}"));
-                return ExitCode::from(USAGE);
-            }
-        },
-    };
+    let mut page = &all;
+    for name in command {
+        let Some(found) = page.find_subcommand(name) else {
+            let names: Vec<&str> = page.get_subcommands().map(clap::Command::get_name).collect();
+            let (whole, of) = (command.join(" "), page.get_bin_name().unwrap_or("es-guard"));
+            crate::render::note(&match names.join(", ") {
+                names if names.is_empty() => {
+                    format!("there is no command `{whole}`: `{of}` has none below it")
+                }
+                names => format!("there is no command `{whole}`. Name one of: {names}"),
+            });
+            return ExitCode::from(USAGE);
+        };
+        page = found;
+    }
     let mut text = Vec::new();
-    match clap_mangen::Man::new(page).render(&mut text) {
+    match clap_mangen::Man::new(page.clone()).render(&mut text) {
         Ok(()) => print_bytes(&text),
         Err(_) => ExitCode::FAILURE,
     }
@@ -210,6 +213,22 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// What is set out in columns must not be folded on a usual screen, and what is a sentence is folded as it needs.
+    #[test]
+    fn examples_fit_a_usual_screen() {
+        fn walk(command: &clap::Command, seen: &mut usize) {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in text.lines().filter(|line| line.starts_with("  ")) {
+                assert!(line.chars().count() <= 80, "{}: {line}", command.get_name());
+                *seen += 1;
+            }
+            command.get_subcommands().for_each(|below| walk(below, seen));
+        }
+        let mut seen = 0;
+        walk(&Cli::command(), &mut seen);
+        assert!(seen > 50, "{seen}");
     }
 
     #[test]

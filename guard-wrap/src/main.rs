@@ -41,7 +41,9 @@ fn main() -> ExitCode {
         Ok(command) => command,
         Err(status) => return status,
     };
-    match command {
+    // An agent takes another status of its hook's for an order to stop.
+    let is_hook = matches!(command, Command::Hook(_));
+    let status = match command {
         Command::Wrap(args) => wrap::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Override(command) => overrides::run(&command),
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Helper(command) => platform::helper(&command),
         Command::Doctor(args) => doctor::run(&args),
         Command::Completions { shell } => cli::completions(shell),
-        Command::Man { command } => cli::man(command.as_deref()),
-    }
+        Command::Man { command } => cli::man(&command),
+    };
+    if is_hook { status } else { render::ended(status) }
 }

@@ -53,11 +53,12 @@ pub(crate) enum SessionsError {
 pub(crate) fn run(command: &SessionsCommand) -> ExitCode {
     let done = match command {
         SessionsCommand::List(args) => list::run(args),
-        SessionsCommand::Show(args) => show::run(args),
+        SessionsCommand::Show(args) => show::run(args).map(|()| true),
         SessionsCommand::Restore(args) => return platform::restore(args),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             crate::render::problem(&error);
             ExitCode::FAILURE

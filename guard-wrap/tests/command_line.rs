@@ -42,6 +42,26 @@ fn every_help_has_examples() {
     assert_eq!(stage.run(&["--version"]).out, concat!("es-guard ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
+/// A list that is not whole is not taken for a whole one.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_can_not_be_written_is_told_and_no_success() {
+    let stage = Stage::new();
+    stage.write_ledger("20260102-030405-bbbb", &[], Some(stage::counts(0)));
+    for command in
+        ["sessions list", "sessions show --json", "status --helper none --json", "policy show", "doctor"]
+    {
+        let script = format!("exec {} {command} >/dev/full", env!("CARGO_BIN_EXE_es-guard"));
+        let run = stage.finish_command("sh", &["-c", &script]);
+        assert_eq!(run.status, 1, "{command}: {run:?}");
+        assert!(run.err.contains("es-guard: failed to write to standard output: No space left"), "{run:?}");
+    }
+    // Who has seen enough is no failure.
+    let script =
+        format!("{{ sleep 0.2; {} sessions list; echo $? >&2; }} | true", env!("CARGO_BIN_EXE_es-guard"));
+    assert_eq!(stage.finish_command("sh", &["-c", &script]).err, "0\n");
+}
+
 #[test]
 fn a_wrong_command_line_of_wrap_is_125_and_of_others_2() {
     let stage = Stage::new();
@@ -73,6 +93,16 @@ fn completions_and_man_pages_are_there() {
     assert!(stage.run(&["man"]).out.contains(".TH es-guard 1"));
     let wrap = stage.run(&["man", "wrap"]).out;
     assert!(wrap.contains(".TH es-guard-wrap 1") && wrap.contains("zone"), "{wrap}");
+    let restore = stage.run(&["man", "sessions", "restore"]).out;
+    assert!(restore.contains(".TH es-guard-sessions-restore 1"), "{restore}");
+    for (wrong, said) in [
+        ("sessions lost", "Name one of: list, show, restore"),
+        ("wrap it", "`es-guard wrap` has none below it"),
+    ] {
+        let args: Vec<&str> = ["man"].into_iter().chain(wrong.split(' ')).collect();
+        let run = stage.run(&args);
+        assert!(run.status == 2 && run.err.contains(said), "{run:?}");
+    }
 }
 
 #[test]

@@ -245,6 +245,8 @@ fn an_empty_a_foreign_and_an_unreadable_ledger() {
         "{}",
         run.err
     );
+    let run = stage.run_unprivileged(&["sessions", "list", "--json"]);
+    assert!(run.status == 1 && run.err.contains("left out: failed to read the ledger"), "{run:?}");
 
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();

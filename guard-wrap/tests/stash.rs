@@ -125,7 +125,8 @@ fn the_last_session_that_keeps_something_is_put_back_and_the_older_versions_are_
         run.err
             .contains(&format!("nothing is left to put back of session {NEW}. Others: es-guard stash list"))
     );
-    assert!(stage.run(&["sessions", "restore", "--list"]).out.contains("set-aside"));
+    let listed = stage.run(&["sessions", "restore", "--list"]).out;
+    assert!(listed.contains("set-aside") && listed.trim_end().ends_with(" --entry N"), "{listed}");
     let run = stage.run(&["sessions", "restore", "2026010", "old.txt"]);
     assert!(run.err.contains(&format!("several begin so: {OLD}, {NEW}")), "{run:?}");
     assert_eq!(stage.run(&["sessions", "restore", "20260101", "old.txt"]).status, 0);

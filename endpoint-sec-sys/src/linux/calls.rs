@@ -20,10 +20,15 @@ const _: () = assert!(core::mem::size_of::<OpenHow>() == 24);
 
 /// `RESOLVE_NO_MAGICLINKS`.
 pub const RESOLVE_NO_MAGICLINKS: u64 = 0x02;
+/// `RESOLVE_NO_SYMLINKS`.
+pub const RESOLVE_NO_SYMLINKS: u64 = 0x04;
 /// `RESOLVE_BENEATH`.
 pub const RESOLVE_BENEATH: u64 = 0x08;
 /// `RESOLVE_IN_ROOT`.
 pub const RESOLVE_IN_ROOT: u64 = 0x10;
+
+/// `O_LARGEFILE` of `asm/fcntl.h`, which the C library calls 0: `open(2)` adds it, `openat2(2)` does not.
+pub const O_LARGEFILE: c_int = if cfg!(target_arch = "aarch64") { 0o400_000 } else { 0o100_000 };
 
 /// `PROC_SUPER_MAGIC` of `linux/magic.h`.
 pub const PROC_SUPER_MAGIC: i64 = 0x9fa0;
@@ -126,6 +131,14 @@ pub fn pidfd_open(pid: libc::pid_t) -> c_int {
     // SAFETY:
     // - no pointers.
     unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) as c_int }
+}
+
+/// `pidfd_open(2)` of a thread, whether it is its process's first or not (`PIDFD_THREAD`, 6.9).
+pub fn pidfd_open_thread(tid: libc::pid_t) -> c_int {
+    const PIDFD_THREAD: c_int = libc::O_EXCL;
+    // SAFETY:
+    // - no pointers.
+    unsafe { libc::syscall(libc::SYS_pidfd_open, tid, PIDFD_THREAD) as c_int }
 }
 
 /// `pidfd_getfd(2)`, 5.6.

@@ -2,6 +2,7 @@
 
 use crate::linux::handle::Handle;
 use crate::linux::in_person::{Spot, even_where_kept_out};
+use endpoint_sec_sys::linux::calls::{self, OpenHow, RESOLVE_NO_SYMLINKS};
 use nix::errno::Errno;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -23,14 +24,14 @@ pub enum Act<'a> {
         to: (&'a Handle, &'a CStr),
         flags: u32,
     },
-    /// Opens a file that must be new: `O_EXCL` and `O_NOFOLLOW` are added. The value is a descriptor.
+    /// Opens a file that must be new: `O_EXCL` is added, with which no symlink is followed. The value is a descriptor.
     Open {
         dir: &'a Handle,
         name: &'a CStr,
         flags: i32,
         mode: u32,
     },
-    /// Opens what is there: `O_NOFOLLOW` and `O_NOCTTY` are added, and nothing is cut. `O_CREAT` stays, as the
+    /// Opens what is there: a symlink is not followed, no terminal taken on, nothing cut. `O_CREAT` stays, as the
     /// kernel refuses more with it in sticky directories (`fs.protected_regular`, `fs.protected_fifos`): what
     /// has gone meanwhile is then made. The value is a descriptor.
     OpenExisting {
@@ -89,6 +90,20 @@ pub enum Act<'a> {
     },
 }
 
+/// The flags that `open(2)` knows when it opens what is there: it passes over all others, `openat2(2)` does not.
+const KNOWN: i32 = libc::O_ACCMODE
+    | libc::O_CREAT
+    | libc::O_NOCTTY
+    | libc::O_APPEND
+    | libc::O_NONBLOCK
+    | libc::O_SYNC
+    | libc::O_DSYNC
+    | libc::O_ASYNC
+    | libc::O_DIRECT
+    | libc::O_NOFOLLOW
+    | libc::O_NOATIME
+    | calls::O_LARGEFILE;
+
 impl Act<'_> {
     /// Performs the call with this thread's credentials.
     pub fn perform(&self) -> Result<i64, Errno> {
@@ -141,13 +156,16 @@ impl Act<'_> {
                     libc::syscall(libc::SYS_renameat2, old, from.1.as_ptr(), new, to.1.as_ptr(), flags)
                 }
                 Act::Open { dir, name, flags, mode } => {
-                    let flags = flags | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+                    let flags = flags | libc::O_CREAT | libc::O_EXCL | libc::O_CLOEXEC;
                     i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, mode))
                 }
                 Act::OpenExisting { dir, name, flags, mode } => {
-                    let flags = flags & !(libc::O_EXCL | libc::O_TRUNC);
-                    let flags = flags | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
-                    i64::from(libc::openat(dir.as_raw_fd(), name.as_ptr(), flags, mode))
+                    let flags = flags & KNOWN & !(libc::O_EXCL | libc::O_TRUNC);
+                    let flags = flags | libc::O_NOCTTY | libc::O_CLOEXEC | calls::O_LARGEFILE;
+                    let mode = if flags & libc::O_CREAT == 0 { 0 } else { u64::from(mode) };
+                    // Not by `O_NOFOLLOW`: the descriptor would have it among its flags.
+                    let how = OpenHow { flags: flags as u64, mode, resolve: RESOLVE_NO_SYMLINKS };
+                    i64::from(calls::openat2(dir.as_raw_fd(), name.as_ptr(), &how))
                 }
                 Act::Reopen { object, flags } => {
                     let flags = flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW);

@@ -7,7 +7,8 @@ mod program;
 pub use ids::{Credentials, OF_FILES, own_credentials};
 pub use program::Program;
 
-use crate::linux::handle::{Handle, ProcLink};
+use crate::linux::handle::{Handle, ProcLink, stat_fd};
+use crate::linux::process::copy_descriptor;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use std::fs;
@@ -109,13 +110,20 @@ impl Caller {
             .map_err(Unread::Refused)
     }
 
-    /// A copy of one of the caller's descriptors, with its access.
-    pub fn copy_descriptor(&self, fd: i32) -> Result<std::os::fd::OwnedFd, Unread> {
-        crate::linux::process::copy_descriptor(self.process_id()?, fd).map_err(|e| match e {
-            Errno::EBADF => Unread::Bare(e),
-            Errno::ESRCH => Unread::Gone,
-            e => Unread::Refused(e),
-        })
+    /// A copy of one of the caller's descriptors, with its access. `None`: it is in a table of the thread's own, which
+    /// nobody can reach before Linux 6.9.
+    pub fn copy_descriptor(&self, fd: i32) -> Result<Option<std::os::fd::OwnedFd>, Unread> {
+        let process = self.process_id()?;
+        let theirs = self.file(fd)?.stat().map_err(Unread::Bare)?;
+        let copy = match copy_descriptor(self.tid, process, fd) {
+            Ok(copy) => copy,
+            Err(Errno::EBADF) if process != self.tid => return Ok(None),
+            Err(errno @ Errno::EBADF) => return Err(Unread::Bare(errno)),
+            Err(Errno::ESRCH) => return Err(Unread::Gone),
+            Err(errno) => return Err(Unread::Refused(errno)),
+        };
+        let copied = stat_fd(copy.as_fd()).map_err(Unread::Bare)?;
+        Ok(((theirs.dev, theirs.ino) == (copied.dev, copied.ino)).then_some(copy))
     }
 
     /// The process behind one of the caller's descriptors; `None` where it is no process's, or has ended.

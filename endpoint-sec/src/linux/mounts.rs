@@ -77,11 +77,7 @@ impl MountTable {
     /// How deep the directory lies below its mount's root is counted on the way up, so that nobody who changes roots
     /// meanwhile makes another place of it.
     pub fn levels_of(&self, id: u64, dir: &Handle) -> Option<Vec<Level>> {
-        let (text, missing) = text_of(dir).ok()?;
-        let names: Vec<&[u8]> = text.split(|&b| b == b'/').filter(|name| !name.is_empty()).collect();
-        let names: Vec<&[u8]> = names.into_iter().chain(missing.iter().map(Vec::as_slice)).collect();
-        let inside = names.get(names.len().checked_sub(depth(dir)?)?..)?;
-        self.levels_below(id, &inside.join(&b'/'))
+        self.levels_below(id, &last_names(dir, depth(dir)?)?)
     }
 
     fn parse(text: &[u8]) -> Self {
@@ -199,13 +195,35 @@ fn unescape(field: &[u8]) -> Vec<u8> {
 
 /// How many names below the root of its mount a directory lies.
 fn depth(dir: &Handle) -> Option<usize> {
-    let mut above: Option<Handle> = None;
+    up_to_its_mount(dir).map(|(_, depth)| depth)
+}
+
+/// The root of the mount that a directory is seen through.
+pub fn mount_root(dir: &Handle) -> Option<Handle> {
+    up_to_its_mount(dir).map(|(root, _)| root)
+}
+
+/// The same, and what lies between the two.
+pub fn from_mount_root(dir: &Handle) -> Option<(Handle, Vec<u8>)> {
+    let (root, depth) = up_to_its_mount(dir)?;
+    Some((root, last_names(dir, depth)?))
+}
+
+/// The last names of a directory's path, as many as it is deep.
+fn last_names(dir: &Handle, depth: usize) -> Option<Vec<u8>> {
+    let (text, missing) = text_of(dir).ok()?;
+    let names: Vec<&[u8]> = text.split(|&b| b == b'/').filter(|name| !name.is_empty()).collect();
+    let names: Vec<&[u8]> = names.into_iter().chain(missing.iter().map(Vec::as_slice)).collect();
+    Some(names.get(names.len().checked_sub(depth)?..)?.join(&b'/'))
+}
+
+fn up_to_its_mount(dir: &Handle) -> Option<(Handle, usize)> {
+    let mut here = dir.duplicate().ok()?;
     for depth in 0..DEEPEST {
-        let here = above.as_ref().unwrap_or(dir);
         if here.stat().ok()?.mount_root {
-            return Some(depth);
+            return Some((here, depth));
         }
-        above = Some(Handle::open_at(here.as_fd(), c"..", OFlag::O_DIRECTORY).ok()?);
+        here = Handle::open_at(here.as_fd(), c"..", OFlag::O_DIRECTORY).ok()?;
     }
     None
 }

@@ -93,6 +93,7 @@ impl ErrorOutput {
             Unread::Bare(errno) | Unread::Refused(errno) => errno,
             Unread::Gone => Errno::ESRCH,
         })?;
+        let copy = copy.ok_or(Errno::EBADF)?;
         // Another thread may have put something else there meanwhile.
         let stat = stat_fd(copy.as_fd())?;
         if (stat.dev, stat.ino) == self.identity { Ok(copy) } else { Err(Errno::EBADF) }

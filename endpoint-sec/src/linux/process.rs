@@ -140,9 +140,21 @@ impl AsFd for PidFd {
     }
 }
 
-/// A copy of another process's descriptor (5.6).
-pub(crate) fn copy_descriptor(pid: i32, fd: RawFd) -> Result<OwnedFd, Errno> {
-    let pidfd = PidFd::open(Pid::from_raw(pid))?;
+/// A copy of another thread's descriptor (5.6). Before 6.9 it is one of its process's first thread, which may have
+/// another table.
+pub(crate) fn copy_descriptor(tid: i32, process: i32, fd: RawFd) -> Result<OwnedFd, Errno> {
+    let of_thread = || {
+        let pidfd = Errno::result(calls::pidfd_open_thread(tid))?;
+        // SAFETY:
+        // - the kernel has just returned this descriptor; nothing else owns it.
+        Ok(PidFd(unsafe { OwnedFd::from_raw_fd(pidfd) }))
+    };
+    let of_process = || PidFd::open(Pid::from_raw(process));
+    let pidfd = if tid == process {
+        of_process()?
+    } else {
+        of_thread().or_else(|errno| if errno == Errno::EINVAL { of_process() } else { Err(errno) })?
+    };
     let copy = Errno::result(calls::pidfd_getfd(pidfd.0.as_raw_fd(), fd))?;
     // SAFETY:
     // - the kernel has just returned this descriptor; nothing else owns it.

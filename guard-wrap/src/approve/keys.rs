@@ -4,13 +4,13 @@
 
 use super::feed::{Feed, Happened, Open};
 use super::quiet::Quiet;
-use super::{A_WHILE, Answer, answer, notify};
+use super::text::{a_while, about, keys, words};
+use super::{Answer, answer, notify};
 use crate::asking::sentence;
 use crate::overrides::shown;
-use crate::render::fit::{Screen, columns, keep_end, keep_start};
+use crate::render::fit::{Screen, keep_end};
 use crate::render::{self, FAINT, NAME, styled, tell};
 use helper_daemon::denial::printable;
-use jiff::SignedDuration;
 use nix::sys::termios::{
     FlushArg, LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcflush, tcgetattr, tcsetattr,
 };
@@ -188,66 +188,18 @@ impl Desk {
             (Mode::Keys, Some(open)) => {
                 let mut lines = about(open, width);
                 let count = self.feed.open.len();
-                let more = if count > 1 { format!("  n next of {count}") } else { String::new() };
-                let time = words(a_while(open));
-                let keys = format!("  o once  t for {time}  s for the session  d no{more}  q quit");
-                lines.push(if self.quiet.left().is_some() {
-                    styled(FAINT, "  keys answer in a moment")
+                if self.quiet.left().is_some() {
+                    lines.push(styled(FAINT, "  keys answer in a moment"));
                 } else {
-                    styled(NAME, keep_start(&keys, width))
-                });
+                    let keys = keys(&words(a_while(open)), count, width);
+                    lines.extend(keys.into_iter().map(|line| styled(NAME, line)));
+                }
                 lines
             }
             (Mode::Keys, None) => vec![styled(FAINT, "nothing is asked for; q quits")],
         };
         self.lines = text.len();
         tell(&format!("{}\n", text.join("\n")));
-    }
-}
-
-/// What is asked for, a line each.
-fn about(open: &Open, width: usize) -> Vec<String> {
-    let request = &open.request;
-    let times = if request.times > 1 { format!(", asked {} times", request.times) } else { String::new() };
-    let op = request.op.map(|op| format!(" ({} only)", op.word())).unwrap_or_default();
-    let directory = request.path.is_dir();
-    let below = if directory { " and all below it; once: the directory itself alone" } else { "" };
-    let head = format!("{}  {}{times}", open.live.session, printable(&open.command));
-    let path = format!("{}{op}{below}", shown(&request.path));
-    let by = format!("  by {} (process {})", printable(&request.by.exe), request.by.pid);
-    let reason = format!("\u{201c}{}\u{201d}", printable(&request.reason));
-    let mut lines = vec![keep_start(&head, width)];
-    // Nothing of what is decided upon is left out.
-    lines.extend(folded(&path, width));
-    lines.push(keep_start(&by, width));
-    lines.extend(folded(&reason, width));
-    lines
-}
-
-/// A text on as many lines as it takes, each set in a little.
-fn folded(text: &str, width: usize) -> Vec<String> {
-    const SET_IN: &str = "  ";
-    let mut lines = vec![SET_IN.to_owned()];
-    for c in text.chars() {
-        let last = lines.last_mut();
-        match last {
-            Some(last) if columns(last) + columns(c.encode_utf8(&mut [0; 4])) <= width => last.push(c),
-            _ => lines.push(format!("{SET_IN}{c}")),
-        }
-    }
-    lines
-}
-
-fn a_while(open: &Open) -> SignedDuration {
-    let asked = open.request.seconds.and_then(|seconds| i64::try_from(seconds).ok());
-    asked.map_or(A_WHILE, SignedDuration::from_secs)
-}
-
-fn words(time: SignedDuration) -> String {
-    match time.as_secs() {
-        60 => "1 minute".to_owned(),
-        seconds if seconds % 60 == 0 => format!("{} minutes", seconds / 60),
-        _ => format!("{time:#}"),
     }
 }
 
@@ -270,26 +222,5 @@ impl Drop for Raw {
     fn drop(&mut self) {
         // A terminal that is gone needs no repair.
         let _ = tcsetattr(stdin(), SetArg::TCSANOW, &self.0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_of_a_long_text_is_left_out() {
-        let text = "/a/".repeat(30);
-        let lines = folded(&text, 20);
-        assert!(lines.len() > 4 && lines.iter().all(|line| columns(line) <= 20), "{lines:?}");
-        assert_eq!(lines.iter().map(|line| &line[2..]).collect::<String>(), text);
-        assert_eq!(folded("", 20), ["  "]);
-    }
-
-    #[test]
-    fn times_are_said_as_people_say_them() {
-        for (seconds, said) in [(60, "1 minute"), (600, "10 minutes"), (90, "1m 30s")] {
-            assert_eq!(words(SignedDuration::from_secs(seconds)), said);
-        }
     }
 }

@@ -5,6 +5,7 @@
 //! | [`feed`] | what is asked for in all of the person's live sessions |
 //! | [`lines`] | answers as lines, where there is no terminal |
 //! | [`keys`] | one key each, on a terminal |
+//! | [`text`] | a request as it is shown there, and what the keys mean |
 //! | [`quiet`] | when a key answers nothing, as nobody has read what it would answer |
 //! | [`notify`] | telling the desktop of what has come in |
 //!
@@ -15,6 +16,7 @@ mod keys;
 mod lines;
 mod notify;
 mod quiet;
+mod text;
 
 use crate::asking::AskError;
 use crate::asking::target::{LAST, TargetError, places};

@@ -1,5 +1,6 @@
 //! Making text fit: how large the screen is, and shortening what does not fit on it.
 
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::Path;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -25,6 +26,12 @@ impl Screen {
         // Some pseudo-terminals have no size at all.
         let sized = width.0 > 0 && height.0 > 0;
         sized.then(|| Screen { width: usize::from(width.0).max(40), height: usize::from(height.0).max(12) })
+    }
+
+    /// For what ends in a few lines wherever it is written: where that is no terminal no line of it is shortened.
+    pub(crate) fn for_a_summary(written_to: impl AsFd + IsTerminal) -> Self {
+        let width = if written_to.is_terminal() { Self::USUAL.width } else { Self::ENDLESS.width };
+        Self::of(written_to).unwrap_or(Self { width, ..Self::USUAL })
     }
 }
 

@@ -12,7 +12,12 @@ pub(crate) mod summary;
 
 use anstyle::{AnsiColor, Style};
 use helper_daemon::denial::printable;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether data could not be written to stdout.
+static UNWRITTEN: AtomicBool = AtomicBool::new(false);
 
 /// What went wrong, or protects less than it seems to.
 pub(crate) const LOUD: Style = AnsiColor::Red.on_default().bold();
@@ -44,11 +49,25 @@ pub(crate) fn tell(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
-/// Writes data to stdout, ended by a newline.
+/// Writes data to stdout, ended by a newline. What could not be written is told, and makes the status [`ended`] a
+/// failure.
 pub(crate) fn print(text: &str) {
     let end = if text.ends_with('\n') { "" } else { "\n" };
-    // A closed pipe: the reader has seen enough.
-    let _ = anstream::stdout().write_all(format!("{text}{end}").as_bytes());
+    match anstream::stdout().write_all(format!("{text}{end}").as_bytes()) {
+        Ok(()) => {}
+        // The reader has seen enough.
+        Err(e) if e.kind() == ErrorKind::BrokenPipe => {}
+        Err(e) => {
+            if !UNWRITTEN.swap(true, Ordering::Relaxed) {
+                tell(&format!("{} failed to write to standard output: {e}\n", styled(LOUD, "es-guard:")));
+            }
+        }
+    }
+}
+
+/// The exit status of a command that has printed its data.
+pub(crate) fn ended(status: ExitCode) -> ExitCode {
+    if UNWRITTEN.load(Ordering::Relaxed) && status == ExitCode::SUCCESS { ExitCode::FAILURE } else { status }
 }
 
 /// Data as one line of JSON.

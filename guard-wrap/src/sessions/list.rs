@@ -27,10 +27,11 @@ struct Item {
     ledger: String,
 }
 
-pub(super) fn run(args: &ListArgs) -> Result<(), SessionsError> {
+/// Tells whether every session could be told of.
+pub(super) fn run(args: &ListArgs) -> Result<bool, SessionsError> {
     let folder = located()?;
     let (names, foreign) = names(&folder)?;
-    let mut items = Vec::new();
+    let (mut items, mut all) = (Vec::new(), true);
     for name in names.iter().rev() {
         let path = folder.ledger(name);
         match open(&path) {
@@ -50,7 +51,10 @@ pub(super) fn run(args: &ListArgs) -> Result<(), SessionsError> {
                     ledger: report.ledger,
                 });
             }
-            Err(error) => note(&format!("left out: failed to {error}")),
+            Err(error) => {
+                all &= !matches!(error, SessionsError::Unreadable { .. });
+                note(&format!("left out: failed to {error}"));
+            }
         }
     }
     if !foreign.is_empty() {
@@ -66,7 +70,7 @@ pub(super) fn run(args: &ListArgs) -> Result<(), SessionsError> {
         let width = Screen::of(std::io::stdout()).map(|screen| screen.width);
         print(&table(&items, width, dirs::home_dir().as_deref()));
     }
-    Ok(())
+    Ok(all)
 }
 
 fn table(items: &[Item], width: Option<usize>, home: Option<&Path>) -> String {

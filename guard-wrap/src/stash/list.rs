@@ -28,8 +28,9 @@ pub(super) struct Item {
     pub(super) folder: std::path::PathBuf,
 }
 
-pub(super) fn run(args: &StashListArgs) -> Result<(), StashError> {
-    let mut items = all(&StateFolder::locate()?)?;
+/// Tells whether every stash could be told of.
+pub(super) fn run(args: &StashListArgs) -> Result<bool, StashError> {
+    let (mut items, whole) = all(&StateFolder::locate()?)?;
     items.reverse();
     if args.json {
         print(&json(&items));
@@ -38,19 +39,22 @@ pub(super) fn run(args: &StashListArgs) -> Result<(), StashError> {
     } else {
         print(&table(&items));
     }
-    Ok(())
+    Ok(whole)
 }
 
-/// All stashes, the oldest first. One that can't be read is left out, with a note.
-pub(super) fn all(state: &StateFolder) -> Result<Vec<Item>, StashError> {
-    let mut items = Vec::new();
+/// All stashes, the oldest first, and whether that is all: one that can't be read is left out, with a note.
+pub(super) fn all(state: &StateFolder) -> Result<(Vec<Item>, bool), StashError> {
+    let (mut items, mut whole) = (Vec::new(), true);
     for id in names(state)? {
         match Stash::read(state, &id) {
             Ok(stash) => items.push(item(state, &stash)),
-            Err(error) => note(&format!("left out: failed to {error}")),
+            Err(error) => {
+                whole = false;
+                note(&format!("left out: failed to {error}"));
+            }
         }
     }
-    Ok(items)
+    Ok((items, whole))
 }
 
 pub(super) fn item(state: &StateFolder, stash: &Stash) -> Item {

@@ -63,7 +63,7 @@ impl StashError {
 /// Runs `es-guard stash`.
 pub(crate) fn run(command: &StashCommand) -> ExitCode {
     let done = match command {
-        StashCommand::List(args) => list::run(args).map(|()| true),
+        StashCommand::List(args) => list::run(args),
         StashCommand::Prune(args) => prune::run(args),
     };
     match done {

@@ -39,8 +39,7 @@ pub(super) fn run(args: &PruneArgs) -> Result<bool, StashError> {
     if !args.dry_run {
         sweep(&state);
     }
-    let items = all(&state)?;
-    let mut whole = true;
+    let (items, mut whole) = all(&state)?;
     let mut gone = Vec::new();
     for item in beyond(&items, args.older_than, args.keep_size) {
         if !args.dry_run

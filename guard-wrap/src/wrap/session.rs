@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -166,6 +167,10 @@ impl Session {
             Err(error) => {
                 self.fingerprint = now;
                 self.refused = true;
+                // A terminal is the agent's until it ends; a file and a pipe are read as they come.
+                if !self.json && !std::io::stderr().is_terminal() {
+                    render::note(&format!("a change of policy is refused, the earlier one stays: {error}"));
+                }
                 Request::PolicyRefused { detail: error.to_string() }
             }
         };
@@ -188,7 +193,7 @@ impl Session {
         };
         let mut report = report::Report::of_wrap(&ended);
         report.notes.extend(self.notes.iter().cloned());
-        let screen = Screen::of(std::io::stderr()).unwrap_or(Screen::USUAL);
+        let screen = Screen::for_a_summary(std::io::stderr());
         if self.json {
             render::tell(&format!("{}\n", render::json(&report)));
         } else if self.quiet {

@@ -17,13 +17,9 @@ pub(super) enum Sought {
     Link(Vec<u8>),
 }
 
-/// Whether an object of the repository with this common directory has this content. `before`, in nanoseconds
-/// since the epoch: what was born later does not count.
-pub(super) fn holds(common: BorrowedFd<'_>, sought: Sought, before: Option<i128>) -> bool {
-    within(common, sought, before).unwrap_or(false)
-}
-
-fn within(common: BorrowedFd<'_>, sought: Sought, before: Option<i128>) -> Option<bool> {
+/// The files of an object of the repository with this common directory that has this content: its own, or a pack and
+/// its index. `before`, in nanoseconds since the epoch: what is in directories that were born later does not count.
+pub(super) fn holder(common: BorrowedFd<'_>, sought: Sought, before: Option<i128>) -> Option<Vec<File>> {
     let format = repository::format(common)?;
     let (size, content) = match sought {
         Sought::File(fd) => {
@@ -37,7 +33,7 @@ fn within(common: BorrowedFd<'_>, sought: Sought, before: Option<i128>) -> Optio
     }
     let oid = format.blob(size, &mut Reader { content: &content, at: 0 })?;
     let objects = Objects::new(common, format, before)?;
-    Some(objects.any(&oid, |kind, bytes| kind == objects::Kind::Blob && content.is(bytes)))
+    objects.any(&oid, |kind, bytes| kind == objects::Kind::Blob && content.is(bytes))
 }
 
 enum Content {

@@ -26,7 +26,8 @@
 //!
 //! An object counts only where the session can't take it away again: in a repository, or an alternate, whose
 //! directories were born before the session, and by a list of alternates that has not changed since. In a
-//! repository of its own making (`git init; git add -A; git rm -rf .; rm -rf .git`) no object does.
+//! repository of its own making (`git init; git add -A; git rm -rf .; rm -rf .git`) no object does. Whether the files
+//! that the object is in will stay, the engine sees to: those that the session has made for itself it may take away.
 //!
 //! # What is not held, though git could bring it back
 //!

@@ -1,7 +1,9 @@
 //! The verdict. Pure: it opens no file, reads no clock and knows no engine.
 
+mod leaving;
+
 use crate::policy::operation::{Kind, Op, Operation, Place};
-use crate::policy::{OnDelete, Override, Policy, Zone, strictest};
+use crate::policy::{OnDelete, Override, Policy, Zone};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -81,8 +83,9 @@ pub struct Circumstances {
     pub replacer: bool,
     /// Whether it is git that asks, for something that its repository tracks.
     pub tracked: bool,
-    /// Whether nobody is git here, and what would be left to it is protected from it as from anyone.
-    pub git_is_nobody: bool,
+    /// Whether it is the kernel that judges, by a table: nobody is git to it, and what an override of something in a
+    /// directory opens goes with that directory, and is nothing that comes to its path.
+    pub in_kernel: bool,
 }
 
 /// Judges one operation.
@@ -174,8 +177,7 @@ impl<'a> Court<'a> {
 
     /// The zone that guards the place from git, or from anyone else.
     fn guarded_from(&self, place: &Place, git: bool) -> Option<&'a Zone> {
-        let guards = |path: &'_ PathBuf| self.policy.guards_from(path, self.when.now, git, Some(self.op));
-        strictest(place.paths.iter().filter_map(guards))
+        self.guarded_against(place, git, self.op)
     }
 
     /// The zone that protects what is there.
@@ -195,18 +197,6 @@ impl<'a> Court<'a> {
 
     fn removal(&self, place: &Place) -> Finding<'a> {
         self.protected(place).map(|zone| (zone, Reason::Removed))
-    }
-
-    /// Where less is refused, a thing is not protected as it was: be it from git alone, which removes in a `.git` as it
-    /// likes, whoever has moved something in; or from everyone else, whom git's own move out of the zones frees it for.
-    fn moved_out(&self, from: &Place, to: &Place) -> Finding<'a> {
-        let leaves = |git: bool| {
-            let zone = self.protected_from(from, git)?;
-            let as_strict = |there: &Zone| there.on_delete >= zone.on_delete;
-            (!self.guarded_from(to, git).is_some_and(as_strict)).then_some((zone, Reason::MovedOut))
-        };
-        let as_the_other_would = || if self.when.git_is_nobody { None } else { leaves(!self.when.git) };
-        leaves(self.when.git).or_else(as_the_other_would)
     }
 
     /// What es-guard keeps for itself, whatever is overridden.

@@ -17,6 +17,7 @@ pub use replacers::REPLACERS;
 
 use crate::encoding::path_text;
 use crate::policy::operation::Op;
+use crate::policy::table::OPERATIONS;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -154,6 +155,19 @@ impl Policy {
         let free =
             |zone: &&Zone| self.overrides.iter().any(|o| o.covers(&zone.path, now, op) && o.may_open(zone));
         self.zones.iter().filter(|zone| zone.path.starts_with(path)).find(|zone| !free(zone))
+    }
+
+    /// Whether all that is or comes to be at `path` or below it is guarded against every operation.
+    pub fn keeps_whole(&self, path: &Path, now: u64, git: bool) -> bool {
+        let guards = |op| self.guards_from(path, now, git, Some(op)).is_some();
+        OPERATIONS.into_iter().all(guards) && self.overrides_below(path, now).next().is_none()
+    }
+
+    /// The paths below `path` that live overrides are of, for whatever operation.
+    pub fn overrides_below<'a>(&'a self, path: &'a Path, now: u64) -> impl Iterator<Item = &'a Path> {
+        let lives = move |o: &&Override| o.expires_at.is_none_or(|end| now < end);
+        let paths = self.overrides.iter().filter(lives).map(|o| o.path.as_path());
+        paths.filter(move |at| at.starts_with(path) && *at != path)
     }
 
     /// The live overrides that cover `path`, for this operation.

@@ -26,6 +26,7 @@
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -296,6 +297,76 @@ static long on_thread(int n, char **w)
 	return work.result;
 }
 
+/* bind_apart PATH: a thread with descriptors of its own binds one of them, whose number is another socket to all others. */
+struct apart {
+	const char *path;
+	int fd;
+	long result;
+};
+
+static void *apart(void *p)
+{
+	struct apart *work = p;
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int fd = unshare(CLONE_FILES) ? -1 : socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(name.sun_path, sizeof name.sun_path, "%s", work->path);
+	if (fd < 0 || dup2(fd, work->fd) < 0)
+		work->result = -errno;
+	else
+		work->result = result(bind(work->fd, (struct sockaddr *)&name, sizeof name));
+	return NULL;
+}
+
+static long bind_apart(const char *path)
+{
+	struct apart work = {path, socket(AF_UNIX, SOCK_STREAM, 0), 0};
+	struct sockaddr_un name;
+	socklen_t length = sizeof name;
+	pthread_t thread;
+
+	if (work.fd < 0 || pthread_create(&thread, NULL, apart, &work))
+		return -EAGAIN;
+	pthread_join(thread, NULL);
+	if (getsockname(work.fd, (struct sockaddr *)&name, &length))
+		return -errno;
+	close(work.fd);
+	/* Without a name it has a family alone. */
+	return work.result || length == sizeof(sa_family_t) ? work.result : -EILSEQ;
+}
+
+static volatile sig_atomic_t signalled;
+
+static void note(int signal) { signalled = signal; }
+
+/* How long files may become from now on; what is sent then is noted. */
+static long limit_size(long bytes)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, note);
+	if (getrlimit(RLIMIT_FSIZE, &limit))
+		return -errno;
+	limit.rlim_cur = bytes;
+	return result(setrlimit(RLIMIT_FSIZE, &limit));
+}
+
+/* Whether a file that is opened with these flags is told to have them. */
+static long flags_are(const char *path, int flags)
+{
+#ifdef __aarch64__
+	const int large = 0400000;
+#else
+	const int large = 0100000;
+#endif
+	int fd = open(path, flags, 0644), told = fd < 0 ? 0 : fcntl(fd, F_GETFL);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return (told & ~large) == (flags & ~(O_CREAT | O_EXCL | O_TRUNC)) ? 0 : -EILSEQ;
+}
+
 static long in_child(int n, char **w)
 {
 	int status, ends[2];
@@ -422,6 +493,8 @@ static long perform(int n, char **w)
 		return openat2_call(number_of_fd(w[1]), w[2], flags_of(w[3]), n > 4 ? strtol(w[4], NULL, 0) : 0);
 	if (IS("bind_socket", 1))
 		return bind_socket(w[1]);
+	if (IS("bind_apart", 1))
+		return bind_apart(w[1]);
 	if (IS("write", 2))
 		return write_text(w[1], flags_of(w[3]), w[2]);
 	if (IS("save", 2))
@@ -432,6 +505,16 @@ static long perform(int n, char **w)
 		return read_text(w[1], w[2]);
 	if (IS("truncate", 1))
 		return result(truncate(w[1], 0));
+	if (IS("truncate_to", 2))
+		return result(truncate(w[1], atol(w[2])));
+	if (IS("limit_size", 1))
+		return limit_size(atol(w[1]));
+	if (IS("was_signalled", 0))
+		return signalled ? signalled = 0, 0 : -ESRCH;
+	if (IS("flags_are", 2))
+		return flags_are(w[1], (int)flags_of(w[2]));
+	if (IS("mknod_of", 2))
+		return CALL3(NUMBERS(mknodat, 297), AT_FDCWD, w[1], strtol(w[2], NULL, 8));
 	if (IS("chmod", 2))
 		return result(chmod(w[1], (mode_t)strtol(w[2], NULL, 8)));
 	if (IS("stat", 1)) {

@@ -16,6 +16,7 @@
 
 use helper_daemon::policy::OnDelete;
 use helper_daemon::policy::judge::Reason;
+use helper_daemon::policy::operation::Op;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -71,6 +72,8 @@ pub struct LetThrough {
     pub path: String,
     /// Unix seconds.
     pub expires_at: Option<u64>,
+    /// The operation that is let through; any where nothing is said.
+    pub op: Option<Op>,
 }
 
 /// Whom a row is run as.
@@ -108,7 +111,7 @@ pub enum Expected {
     Refused,
 }
 
-const ERRNOS: [&str; 17] = [
+const ERRNOS: [&str; 19] = [
     "EADDRINUSE",
     "ENOENT",
     "ENOTEMPTY",
@@ -123,6 +126,8 @@ const ERRNOS: [&str; 17] = [
     "ELOOP",
     "EBADF",
     "EFAULT",
+    "EFBIG",
+    "ESRCH",
     "ENOSYS",
     "EPERM",
     "EOPNOTSUPP",

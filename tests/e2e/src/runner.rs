@@ -194,9 +194,10 @@ fn guarded_mode(row: &Row, sandbox: &Sandbox) -> Mode {
     }
     let overrides = row.overrides.iter().map(|o| {
         let path = sandbox.root().join(&o.path);
-        match o.expires_at {
-            Some(at) => serde_json::json!({"path": path, "expires_at": at, "reason": "a row"}),
-            None => serde_json::json!({"path": path}),
+        match (o.expires_at, o.op) {
+            (Some(at), None) => serde_json::json!({"path": path, "expires_at": at, "reason": "a row"}),
+            (None, None) => serde_json::json!({"path": path}),
+            (at, op) => serde_json::json!({"path": path, "expires_at": at, "op": op}),
         }
     });
     let overrides: Vec<_> = overrides.collect();

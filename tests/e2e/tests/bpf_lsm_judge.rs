@@ -203,8 +203,7 @@ fn answers(questions: &[String]) -> Vec<String> {
 }
 
 fn expected(policy: &Policy, operation: &Operation) -> (u32, Option<PathBuf>) {
-    // The kernel knows no git.
-    let when = Circumstances { now: NOW, git_is_nobody: true, ..Circumstances::default() };
+    let when = Circumstances { now: NOW, in_kernel: true, ..Circumstances::default() };
     match judge(policy, operation, when) {
         Verdict::Allow => (0, None),
         Verdict::Deny(loss) => {

@@ -136,6 +136,19 @@ fn seccomp_what_is_kept_is_told_with_the_way_back() {
     });
 }
 
+/// Who was told the one does not know the other.
+#[test]
+fn seccomp_what_is_kept_and_what_is_refused_are_each_told_once() {
+    every_helper(|stage, sandbox| {
+        let zone = sandbox.root().join("zone").display().to_string();
+        let script = "rm zone/a; mv zone elsewhere; rm zone/b; mv zone elsewhere; true";
+        let args = ["wrap", "--quiet", "--on-delete", "stash", "--zone", &zone, "--", "sh", "-c", script];
+        let outcome = run(sandbox, stage.guard(sandbox, &args));
+        let kept = outcome.stderr.matches("es-guard: kept: ").count();
+        assert_eq!((kept, times(&outcome.stderr)), (1, 1), "{}", outcome.stderr);
+    });
+}
+
 /// What git throws away and no object holds is told while git goes on.
 #[test]
 fn seccomp_git_is_told_what_is_kept_of_its_work() {

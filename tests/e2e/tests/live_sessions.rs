@@ -52,6 +52,17 @@ fn seccomp_status_tells_everything_of_a_live_session() {
     });
 }
 
+/// It tries to write where that is no agent's to do.
+#[test]
+fn seccomp_doctor_in_a_session_tries_nothing_that_is_told_as_the_agents() {
+    let Some(mut play) = Play::new(Who::User) else { return };
+    let said = play.agent.says("$STAGE/es-guard doctor | grep 'state folder'");
+    assert!(said.contains(&format!("ok: written by the helper of session {}", play.session())), "{said}");
+    let socket = play.desk.socket.to_string_lossy().into_owned();
+    let told = json(&play.stage, &play.sandbox, &["status", "--json", "--helper", &socket]);
+    assert_eq!(told[0]["counts"]["denied"], 0, "{told}");
+}
+
 /// The states of the sandbox's sessions, the newest first.
 fn states(stage: &Stage, sandbox: &Sandbox) -> Vec<String> {
     let listed = json(stage, sandbox, &["sessions", "list", "--json"]);

@@ -214,6 +214,10 @@ fn seccomp_a_broken_edit_keeps_the_last_good_policy_and_is_told() {
         play.comes_to("two/f", false);
         let told = play.ends();
         assert!(told.contains("a change of policy was refused, the earlier one stayed: "), "{told}");
+        // Each at once, too, as it is no terminal that it would be written across; and whole.
+        let at_once = told.lines().filter(|line| line.contains("a change of policy is refused"));
+        assert_eq!(at_once.clone().count(), broken.len(), "{told}");
+        assert!(at_once.zip(&broken).all(|(line, (_, why))| line.contains(why)), "{told}");
     });
 }
 

@@ -197,8 +197,8 @@ pub struct es_walk {
     pub lies: es_u64,
     #[doc = " Zones that were met."]
     pub within: es_u64,
-    #[doc = " Zones that an override on the way opens."]
-    pub opened: es_u64,
+    #[doc = " Zones that an override on the way opens, for each operation that one may be for."]
+    pub opened: [es_u64; 4usize],
     #[doc = " Zones that something exempt on the way ends."]
     pub exempted: es_u64,
     #[doc = " The same of the step that is not done yet."]
@@ -210,10 +210,12 @@ pub struct es_walk {
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone, PartialEq)]
 pub struct es_place {
-    #[doc = " Zones that guard it, whatever is there."]
+    #[doc = " Zones that guard it from what is about to be done, whatever is there."]
     pub guarding: es_u64,
     #[doc = " Zones that it lies in without any mount but the person's, and with nothing exempt between."]
     pub lies: es_u64,
+    #[doc = " Zones that guard it from each operation that an override may be for."]
+    pub from: [es_u64; 4usize],
     #[doc = " Zones that it lies in, whatever is exempt or overridden."]
     pub within: es_u64,
     #[doc = " Zones that are it, or below it."]

@@ -2,6 +2,7 @@
 
 use super::{Caller, Unread};
 use crate::linux::process::PidFd;
+use nix::errno::Errno;
 use nix::unistd::Pid;
 
 /// A caller's user, groups and capabilities, as far as files are concerned.
@@ -76,6 +77,26 @@ impl Caller {
     pub fn umask(&self) -> Result<u32, Unread> {
         let status = self.status()?;
         status.field("Umask").and_then(|v| u32::from_str_radix(v, 8).ok()).ok_or(Unread::Gone)
+    }
+
+    /// How long a file the caller may make (`RLIMIT_FSIZE`), in bytes; `None`: as long as it likes.
+    pub fn file_size_limit(&self) -> Result<Option<u64>, Unread> {
+        let text = self.text("limits").map_err(|_| Unread::Gone)?;
+        let text = String::from_utf8_lossy(&text);
+        let limit =
+            text.lines().find_map(|line| line.strip_prefix("Max file size")?.split_whitespace().next());
+        match limit.ok_or(Unread::Gone)? {
+            "unlimited" => Ok(None),
+            bytes => bytes.parse().map(Some).map_err(|_| Unread::Gone),
+        }
+    }
+
+    /// Sends the very thread a signal.
+    pub fn signal(&self, signal: i32) -> Result<(), Unread> {
+        // SAFETY:
+        // - no pointers.
+        let sent = unsafe { libc::syscall(libc::SYS_tgkill, self.process_id()?, self.tid, signal) };
+        Errno::result(sent).map(drop).map_err(Unread::Refused)
     }
 
     /// The caller's user, groups and capabilities.

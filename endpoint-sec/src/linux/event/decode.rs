@@ -40,10 +40,10 @@ pub fn decode(trapped: &Trapped, caller: &Caller) -> Result<Event, Unread> {
         Call::Openat2 => openat2(caller, a)?,
         Call::Mkdir => directory(path(caller, here, a[0])?, a[1] as u32),
         Call::Mkdirat => directory(path(caller, a[0] as i32, a[1])?, a[2] as u32),
-        Call::Mknod => node(path(caller, here, a[0])?, a[1] as u32, a[2] as u32),
-        Call::Mknodat => node(path(caller, a[0] as i32, a[1])?, a[2] as u32, a[3] as u32),
-        Call::Symlink => symlink(caller, a[0], path(caller, here, a[1])?)?,
-        Call::Symlinkat => symlink(caller, a[0], path(caller, a[1] as i32, a[2])?)?,
+        Call::Mknod => node(caller, (here, a[0]), a[1] as u32, a[2] as u32)?,
+        Call::Mknodat => node(caller, (a[0] as i32, a[1]), a[2] as u32, a[3] as u32)?,
+        Call::Symlink => symlink(caller, a[0], (here, a[1]))?,
+        Call::Symlinkat => symlink(caller, a[0], (a[1] as i32, a[2]))?,
         Call::Link => link(caller, (here, a[0]), (here, a[1]), 0)?,
         Call::Linkat => link(caller, (a[0] as i32, a[1]), (a[2] as i32, a[3]), a[4] as i32)?,
         Call::Bind => bind(caller, a)?,
@@ -134,13 +134,20 @@ fn directory(at: At, mode: u32) -> Event {
     Event::Create { at, what: Creation::Directory { mode: mode & 0o7777 } }
 }
 
-fn node(at: At, mode: u32, dev: u32) -> Event {
-    Event::Create { at, what: Creation::Node { mode, dev } }
+/// What it is to be comes before where, as in the kernel.
+fn node(caller: &Caller, (dirfd, name): (i32, u64), mode: u32, dev: u32) -> Result<Event, Unread> {
+    match mode & libc::S_IFMT {
+        0 | libc::S_IFREG | libc::S_IFCHR | libc::S_IFBLK | libc::S_IFIFO | libc::S_IFSOCK => {}
+        libc::S_IFDIR => return Err(Unread::Bare(Errno::EPERM)),
+        _ => return Err(Unread::Bare(Errno::EINVAL)),
+    }
+    Ok(Event::Create { at: path(caller, dirfd, name)?, what: Creation::Node { mode, dev } })
 }
 
-fn symlink(caller: &Caller, target: u64, at: At) -> Result<Event, Unread> {
-    let target = caller.read_path(target)?;
-    Ok(Event::Create { at, what: Creation::Symlink { target } })
+/// The target comes before the name, as in the kernel.
+fn symlink(caller: &Caller, target: u64, (dirfd, name): (i32, u64)) -> Result<Event, Unread> {
+    let At { path: target, .. } = path(caller, dirfd, target)?;
+    Ok(Event::Create { at: path(caller, dirfd, name)?, what: Creation::Symlink { target } })
 }
 
 fn link(caller: &Caller, from: (i32, u64), to: (i32, u64), flags: i32) -> Result<Event, Unread> {

@@ -60,8 +60,10 @@ pub(super) fn listed(stash: &Stash, chosen: &Chosen<'_>, as_json: bool) -> Strin
     });
     let table = table(["entry", "time", "what", "size", "how", "path"], rows.collect());
     let session = stash.id.as_str();
+    // What a restore has set aside, another does not put back.
+    let by_number = if chosen.entries.is_empty() { " --entry N" } else { "" };
     format!(
-        "{table}\n{} of session {session}. Put back with: es-guard sessions restore {session}\n",
+        "{table}\n{} of session {session}. Put back with: es-guard sessions restore {session}{by_number}\n",
         entries(all.len())
     )
 }

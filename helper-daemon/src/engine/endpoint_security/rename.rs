@@ -75,7 +75,7 @@ impl Session {
     fn leaves(&self, from: &Spot, dest: &Spot) -> bool {
         // As git sees it fewer places are guarded: then more is looked at than need be, never less.
         let policy = &self.rules.policy;
-        from.place.own && !dest.place.paths.iter().any(|path| policy.guards(path, now(), true).is_some())
+        from.place.own && !dest.place.paths.iter().any(|path| policy.keeps_whole(path, now(), true))
     }
 
     /// Whether a directory would come in from where nothing is protected, to a free name.

@@ -197,10 +197,7 @@ impl Session {
                 plain(Act::Symlink { target: &target, dir, name })
             }
             Creation::Link { from, flags } => {
-                // Only directories can't be told, and they have no second name.
-                let Some(source) = self.source(&own, case, from, *flags)? else {
-                    return Ok(Answer::Fail(Errno::EPERM).into());
-                };
+                let source = self.source(&own, case, from, *flags)?;
                 if let Some(refused) = self.sealed_source(case, &view, &source) {
                     return Ok(Done::Answered(Box::new(refused)));
                 }
@@ -209,7 +206,7 @@ impl Session {
                 plain(Act::Link { from: &source.handle, from_name, dir, name })
             }
             Creation::Socket { fd } => {
-                let socket = case.caller.copy_descriptor(*fd)?;
+                let Some(socket) = case.caller.copy_descriptor(*fd)? else { return Ok(Done::NotOurs) };
                 match plain(Act::Bind { socket: socket.as_raw_fd(), dir, name }) {
                     Err(Errno::EADDRINUSE) => return Ok(Answer::Fail(Errno::EADDRINUSE).into()),
                     // Too long for the name that it is bound by here; to the caller it may be short. A socket

@@ -1,5 +1,6 @@
 //! Telling a command in its own output why it was refused something: once for each command, however many files
-//! it is about, and before the refusal reaches it, as it may end at once.
+//! it is about, and before the refusal reaches it, as it may end at once. That something was kept is another thing
+//! to tell.
 //!
 //! A command is told by where it writes its errors: what comes to the same pipe, file or socket soon after, from
 //! whichever process, has been told.
@@ -30,11 +31,18 @@ pub(super) struct Explaining {
     asker: Mutex<Option<Asker>>,
 }
 
-/// Who was told of something, and when last there was something to tell.
+/// Who was told of something of a kind, and when last there was something of it to tell.
 #[derive(Debug, Default)]
 struct Recent {
-    callers: HashMap<i32, Instant>,
-    outputs: HashMap<(u64, u64), Instant>,
+    callers: HashMap<(i32, Kind), Instant>,
+    outputs: HashMap<((u64, u64), Kind), Instant>,
+}
+
+/// What there is to tell: who knows of the one does not know of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Refused,
+    Kept,
 }
 
 /// A process that may be told something later, as long as it is this one.
@@ -76,25 +84,26 @@ impl Session {
     /// `is_there`: whether it is still that process.
     fn say(&self, tid: i32, told: &Told, is_there: impl Fn() -> bool) {
         let Some(wording) = self.explaining.wording.get() else { return };
-        let text: &dyn Fn() -> String = match told {
-            Told::Denied(what) => &|| wording.denied(what),
-            Told::Stashed(what, _) | Told::Aside(Aside { what, .. }) => &|| wording.kept(what),
+        let (kind, text): (_, &dyn Fn() -> String) = match told {
+            Told::Denied(what) => (Kind::Refused, &|| wording.denied(what)),
+            Told::Stashed(what, _) | Told::Aside(Aside { what, .. }) => (Kind::Kept, &|| wording.kept(what)),
             // What was asked for is done.
             Told::UsedUp(_) => return,
         };
         let now = Instant::now();
         // A caller that was told need not be looked at again.
-        if lock(&self.explaining.told).callers.renew(tid, now) {
+        if lock(&self.explaining.told).callers.renew((tid, kind), now) {
             return;
         }
         let caller = Caller::new(tid);
         let Some(output) = ErrorOutput::of(&caller).filter(|_| is_there()) else { return };
         let is_new = {
             let mut recent = lock(&self.explaining.told);
-            recent.callers.note(tid, now);
-            let was_told = recent.outputs.renew(output.identity(), now);
+            recent.callers.note((tid, kind), now);
+            let here = (output.identity(), kind);
+            let was_told = recent.outputs.renew(here, now);
             if !was_told {
-                recent.outputs.note(output.identity(), now);
+                recent.outputs.note(here, now);
             }
             !was_told
         };

@@ -4,6 +4,7 @@
 //! directory away, what was in it stays protected; should something new appear at the path, it is protected
 //! too. It judges nothing.
 
+use super::overlay::AllWritten;
 use super::view::View;
 use crate::policy::{Policy, Zone};
 use endpoint_sec::linux::changes::Changes;
@@ -32,18 +33,21 @@ pub(super) struct ViewKeeper {
     anchors: Vec<Vec<Anchor>>,
     /// Mounts that were there when the session began.
     first_mounts: HashSet<u64>,
+    /// What the session's overlays write to.
+    written_to: AllWritten,
     /// Some directory can't be watched (no right to read it): look anew every time.
     blind: bool,
     view: Arc<View>,
 }
 
 impl ViewKeeper {
-    pub(super) fn new(policy: Policy) -> Result<Self, Errno> {
+    pub(super) fn new(policy: Policy, written_to: AllWritten) -> Result<Self, Errno> {
         let changes = Changes::new()?;
         let table = MountTable::own().map_err(|_| Errno::EIO)?;
         let first_mounts = table.iter().map(|(id, _)| id).collect();
         let view = Arc::new(View::empty());
-        let mut keeper = Self { changes, policy, anchors: Vec::new(), first_mounts, blind: false, view };
+        let anchors = Vec::new();
+        let mut keeper = Self { changes, policy, anchors, first_mounts, written_to, blind: false, view };
         keeper.rebuild();
         Ok(keeper)
     }
@@ -97,7 +101,9 @@ impl ViewKeeper {
         }
         // What moved while the watches were being set is seen by this look, and by the anchors below.
         self.blind |= self.changes.look().names;
-        self.view = Arc::new(View::new(self.policy.clone(), table, &self.anchors, self.first_mounts.clone()));
+        let (policy, written_to) = (self.policy.clone(), self.written_to.clone());
+        let first_mounts = self.first_mounts.clone();
+        self.view = Arc::new(View::new(policy, table, &self.anchors, first_mounts, written_to));
     }
 }
 
@@ -184,7 +190,8 @@ mod tests {
 
     fn keeper(zones: &[&Path]) -> ViewKeeper {
         let zone = |path: &&Path| Zone::new(*path);
-        ViewKeeper::new(Policy { zones: zones.iter().map(zone).collect(), ..Policy::default() }).unwrap()
+        let policy = Policy { zones: zones.iter().map(zone).collect(), ..Policy::default() };
+        ViewKeeper::new(policy, AllWritten::default()).unwrap()
     }
 
     fn me() -> Caller {
@@ -255,7 +262,8 @@ mod tests {
         std::fs::create_dir(base.join("real")).unwrap();
         std::os::unix::fs::symlink("real", base.join("link")).unwrap();
         let zone = Zone { internal: true, ..Zone::new(base.join("link")) };
-        let mut keeper = ViewKeeper::new(Policy { zones: vec![zone], ..Policy::default() }).unwrap();
+        let policy = Policy { zones: vec![zone], ..Policy::default() };
+        let mut keeper = ViewKeeper::new(policy, AllWritten::default()).unwrap();
         assert_eq!(locate(&mut keeper, &base.join("link")), [base.join("link")]);
         assert!(locate(&mut keeper, &base.join("link/x")).is_empty());
         assert!(locate(&mut keeper, &base.join("real")).is_empty());

@@ -29,43 +29,38 @@ impl Session {
         self.sealed_entry(case, view, &Seen { entry, dir })
     }
 
-    /// What a link is made from. `None`: it can't be told in a way that can be acted on.
-    pub(super) fn source(
-        &self,
-        own: &Own,
-        case: Case,
-        from: &At,
-        flags: i32,
-    ) -> Result<Option<Source>, Unread> {
+    /// What a link is made from.
+    pub(super) fn source(&self, own: &Own, case: Case, from: &At, flags: i32) -> Result<Source, Unread> {
         if from.path.is_empty() {
             let handle = case.caller.file(from.dirfd)?;
             let stat = handle.stat().map_err(Unread::Bare)?;
-            return Ok(Some(Source { handle, name: None, stat, own: None }));
+            return Ok(Source { handle, name: None, stat, own: None });
         }
         let seen = self.see(case, from)?;
-        let Some(name) = seen.entry.plain_name().filter(|_| !seen.entry.is_special()) else {
-            return Ok(None);
-        };
+        // `.`, `..` and the root are directories, which the kernel refuses once it has looked at the new name.
+        let name = seen.entry.plain_name().filter(|_| !seen.entry.is_special());
         let follow = flags & AtFlags::AT_SYMLINK_FOLLOW.bits() != 0;
         // In procfs the entry that was seen may be this process's own; the walk knows the caller's.
         let in_procfs = follow && seen.entry.dir.in_procfs().map_err(Unread::Bare)?;
-        let stat = if in_procfs { None } else { Some(seen.entry.identify().map_err(Unread::Bare)?) };
+        let named = name.filter(|_| !in_procfs);
+        let looked =
+            named.map(|name| Ok((seen.entry.identify().map_err(Unread::Bare)?, name))).transpose()?;
         // A slash at the end asks for a directory, at the end of a link, too.
         let slash = seen.entry.wants_directory();
-        let Some(stat) = stat.filter(|stat| !((follow || slash) && stat.kind == handle::Kind::Symlink))
-        else {
+        let followed = |stat: &Stat| (follow || slash) && stat.kind == handle::Kind::Symlink;
+        let Some((stat, name)) = looked.filter(|(stat, _)| !followed(stat)) else {
             let handle = self.search(&case.caller, || resolve::target(&case.caller, from))?;
             let stat = handle.stat().map_err(Unread::Bare)?;
             if slash && stat.kind != handle::Kind::Directory {
                 return Err(Unread::Bare(Errno::ENOTDIR));
             }
-            return Ok(Some(Source { handle, name: None, stat, own: None }));
+            return Ok(Source { handle, name: None, stat, own: None });
         };
         if slash && stat.kind != handle::Kind::Directory {
             return Err(Unread::Bare(Errno::ENOTDIR));
         }
         let own = own.how((seen.dir.dev, seen.dir.ino), name.to_bytes(), &stat);
-        Ok(Some(Source { handle: seen.entry.dir, name: Some(name), stat, own }))
+        Ok(Source { handle: seen.entry.dir, name: Some(name), stat, own })
     }
 }
 

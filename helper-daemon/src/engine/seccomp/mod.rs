@@ -83,7 +83,7 @@ use keeper::ViewKeeper;
 use known::Known;
 use nix::errno::Errno;
 use outcome::{Outcome, Reply, Told, incident};
-use overlay::Written;
+use overlay::AllWritten;
 use own::Own;
 use settle::Ends;
 use single_use::SingleUses;
@@ -122,7 +122,7 @@ struct Session {
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
     /// What overlays that the session mounted write to.
-    written_to: Mutex<Vec<Written>>,
+    written_to: AllWritten,
     ends: Ends,
     single_uses: SingleUses,
     turns: Turns,

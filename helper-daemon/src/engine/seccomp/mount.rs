@@ -15,6 +15,11 @@ use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+/// Whether a mounted overlay writes to anything.
+pub(super) fn writes(mount: &Mount) -> bool {
+    !overlay_writes(&mount.options).is_empty()
+}
+
 /// The upper directory of a mounted overlay, as the caller would find it now.
 pub(super) fn upper(caller: &Caller, mount: &Mount) -> Option<Handle> {
     let upper = overlay_writes(&mount.options).into_iter().next()?;

@@ -23,7 +23,7 @@ pub(super) fn only_if_all_below_is_own(view: &View, own: &Own, side: &mut Side<'
     }
     // As git sees it fewer places are guarded: then more is looked at than need be, never less.
     let now = unix_now();
-    let stays = destination.paths.iter().any(|path| view.policy.guards(path, now, true).is_some());
+    let stays = destination.paths.iter().any(|path| view.policy.keeps_whole(path, now, true));
     if !stays {
         let is_free = |below: &Path| {
             side.place.paths.iter().all(|path| view.policy.guards(&path.join(below), now, false).is_none())

@@ -7,6 +7,7 @@
 use super::explain::Explaining;
 use super::keeper::ViewKeeper;
 use super::known::Known;
+use super::overlay::AllWritten;
 use super::own::Own;
 use super::settle::Ends;
 use super::single_use::SingleUses;
@@ -114,8 +115,9 @@ impl Seccomp {
         witness: Arc<dyn Witness>,
     ) -> Result<Self, StartError> {
         let Settings { policy, stance, wards, kept, stash, clerk } = settings;
+        let written_to = AllWritten::default();
         let session = Session {
-            view: Mutex::new(ViewKeeper::new(policy).map_err(StartError::View)?),
+            view: Mutex::new(ViewKeeper::new(policy, written_to.clone()).map_err(StartError::View)?),
             own: Mutex::new(Own::default()),
             ends: Ends::new(&listener).map_err(StartError::View)?,
             single_uses: SingleUses::default(),
@@ -130,7 +132,7 @@ impl Seccomp {
             kept: kept.into_iter().collect(),
             clerk,
             confined: AtomicBool::new(false),
-            written_to: Mutex::default(),
+            written_to,
             turns: Turns::default(),
             witness,
             listener,

@@ -4,15 +4,21 @@
 //! told.
 
 use super::explain::Asker;
-use super::{Session, Told, lock};
+use super::{Session, Told, lock, unix_now};
 use crate::denial::Denial;
 use crate::git::clerk::{Content, Repository};
 use crate::stash::{Why, name_of};
+use endpoint_sec::linux::caller::Caller;
+use endpoint_sec::linux::handle::Handle;
+use endpoint_sec::linux::identity::identify_fd;
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 use std::collections::VecDeque;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -105,10 +111,34 @@ impl Session {
         let Some(store) = &self.stash else { return false };
         let (data, name) = (store.data().as_fd(), name_of(entry));
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        match openat(data, name.as_c_str(), flags, Mode::empty()) {
-            Ok(file) => self.clerk.holds(repository, Content::File(file.as_fd())),
+        let holder = |content: Content<'_>| self.clerk.holder(repository, content);
+        let files = match openat(data, name.as_c_str(), flags, Mode::empty()) {
+            Ok(file) => holder(Content::File(file.as_fd())),
             Err(_) => readlinkat(data, name.as_c_str())
-                .is_ok_and(|target| self.clerk.holds(repository, Content::Link(target.as_bytes()))),
-        }
+                .ok()
+                .and_then(|target| holder(Content::Link(target.as_bytes()))),
+        };
+        files.is_some_and(|files| files.into_iter().all(|file| self.stays(file).unwrap_or(false)))
+    }
+
+    /// Whether a file is one that the session has not made for itself: an object that the agent has written holds what it
+    /// holds until the agent removes it. Outside the zones nobody knows whose it is, but that it was there before.
+    fn stays(&self, file: OwnedFd) -> Result<bool, Errno> {
+        let is = identify_fd(file.as_fd())?;
+        let path = PathBuf::from(OsString::from_vec(Handle::from_fd(file).text()?));
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(false) };
+        let dir = Handle::open(parent)?;
+        let (here, name) = (dir.stat()?, CString::new(name.as_bytes()).map_err(|_| Errno::EINVAL)?);
+        let stands = dir.identify(&name)?;
+        let view = self.view();
+        let is_guarded = |dir: &PathBuf| {
+            let path = dir.join(OsStr::from_bytes(name.as_bytes()));
+            view.policy.guards(&path, unix_now(), false).is_some()
+        };
+        let me = Caller::new(std::process::id() as i32);
+        let guarded = view.paths_of(&me, &dir).iter().any(is_guarded);
+        let own = lock(&self.own).has((here.dev, here.ino), name.as_bytes(), &stands);
+        let is_anothers = if guarded { !own } else { self.who.is_from_before(&is) };
+        Ok(stands.is_the_same_as(&is) && is_anothers)
     }
 }

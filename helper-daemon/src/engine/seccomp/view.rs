@@ -6,10 +6,11 @@
 use super::Seen;
 use super::keeper::Anchor;
 use super::mount;
+use super::overlay::{AllWritten, really_written_to};
 use crate::policy::Policy;
 use endpoint_sec::linux::caller::Caller;
 use endpoint_sec::linux::handle::{Handle, Stat};
-use endpoint_sec::linux::mounts::{Level, Mount, MountTable, below, join, text_of};
+use endpoint_sec::linux::mounts::{Level, Mount, MountTable, below, from_mount_root, join, text_of};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -37,6 +38,8 @@ pub(super) struct View {
     /// Overlays that were there when the session began, by device: where the upper directory lies, if that can be
     /// found.
     first_overlays: HashMap<u64, Option<Vec<Level>>>,
+    /// What the session's overlays write to.
+    written_to: AllWritten,
 }
 
 /// Where a name lies.
@@ -60,6 +63,7 @@ impl View {
             first_mounts: HashSet::new(),
             parts: Vec::new(),
             first_overlays: HashMap::new(),
+            written_to: AllWritten::default(),
         }
     }
 
@@ -68,8 +72,9 @@ impl View {
         table: MountTable,
         anchors: &[Vec<Anchor>],
         first_mounts: HashSet<u64>,
+        written_to: AllWritten,
     ) -> Self {
-        let mut view = Self { policy, table, first_mounts, ..Self::empty() };
+        let mut view = Self { policy, table, first_mounts, written_to, ..Self::empty() };
         let mut unclear = false;
         for (zone, anchors) in view.policy.zones.iter().zip(anchors) {
             for anchor in anchors {
@@ -168,7 +173,8 @@ impl View {
         match self.levels(caller, &seen.entry.dir, &seen.dir) {
             None if self.devices.contains(&seen.dir.dev) => Where::Unclear,
             None => Where::Outside,
-            Some(Levels { levels, also }) => {
+            Some(Levels { writes_unseen: true, .. }) => Where::Unclear,
+            Some(Levels { levels, also, .. }) => {
                 let mut paths = self.paths(&Level::entry(&levels, seen.entry.bare_name()));
                 for levels in also {
                     paths.extend(self.paths(&Level::entry(&levels, seen.entry.bare_name())));
@@ -182,7 +188,7 @@ impl View {
     /// The paths of a name by where its files lie, whatever mount it is seen through: those that it keeps when all
     /// mounts are gone.
     pub(super) fn lies_at(&self, caller: &Caller, seen: &Seen) -> Vec<PathBuf> {
-        let Some(Levels { levels, also }) = self.levels(caller, &seen.entry.dir, &seen.dir) else {
+        let Some(Levels { levels, also, .. }) = self.levels(caller, &seen.entry.dir, &seen.dir) else {
             return Vec::new();
         };
         let chains = std::iter::once(levels).chain(also);
@@ -196,6 +202,7 @@ impl View {
     pub(super) fn touches(&self, caller: &Caller, dir: &Handle) -> Option<PathBuf> {
         let stat = dir.stat().ok()?;
         match self.levels(caller, dir, &stat) {
+            Some(levels) if levels.writes_unseen => self.roots.first().map(|root| root.zone.clone()),
             Some(levels) => levels.all().flat_map(|levels| self.paths(&levels)).next(),
             None => self.devices.contains(&stat.dev).then(|| self.roots.first().map(|r| r.zone.clone()))?,
         }
@@ -227,34 +234,55 @@ impl View {
     fn levels(&self, caller: &Caller, dir: &Handle, stat: &Stat) -> Option<Levels> {
         for _ in 0..3 {
             let foreign;
-            let (table, levels) = match self.table.get(stat.mount) {
-                Some(_) => (&self.table, self.levels_here(dir, stat)),
+            let found = match self.table.get(stat.mount) {
+                Some(mount) => self.levels_here(dir, stat).map(|levels| (mount, levels)),
                 None => {
                     foreign = MountTable::of(caller).ok()?;
-                    let levels = foreign.levels_of(stat.mount, dir);
-                    (&foreign, levels)
+                    match foreign.get(stat.mount) {
+                        Some(mount) => foreign.levels_of(stat.mount, dir).map(|levels| (mount, levels)),
+                        None => self.levels_from_a_root(dir),
+                    }
                 }
             };
-            let Some(levels) = levels else { continue };
-            let mount = table.get(stat.mount)?;
-            if mount.fstype != b"overlay" {
-                return Some(Levels { levels, also: Vec::new() });
+            let Some((mount, levels)) = found else { continue };
+            let alone = |levels| Levels { levels, also: Vec::new(), writes_unseen: false };
+            if mount.fstype != b"overlay" || !mount::writes(mount) {
+                return Some(alone(levels));
             }
             let upper = match self.first_overlays.get(&mount.dev) {
-                None => {
-                    // The session made it.
-                    let upper = mount::upper(caller, mount)?;
-                    let upper_stat = upper.stat().ok()?;
-                    self.levels(caller, &upper, &upper_stat)?.levels
-                }
-                Some(None) => return Some(Levels { levels, also: Vec::new() }),
-                Some(Some(upper)) => upper.clone(),
+                // The session made it.
+                None => self.levels_written_to(caller, mount, dir),
+                Some(None) => return Some(alone(levels)),
+                Some(Some(upper)) => Some(upper.clone()),
             };
+            let Some(upper) = upper else { return Some(Levels { writes_unseen: true, ..alone(levels) }) };
             let inside = levels[0].path.split(|&b| b == b'/').filter(|name| !name.is_empty());
             let upper = inside.fold(upper, |levels, name| Level::entry(&levels, name));
-            return Some(Levels { levels, also: vec![upper] });
+            return Some(Levels { also: vec![upper], ..alone(levels) });
         }
         None
+    }
+
+    /// Where an overlay that somebody has mounted since the session began really writes to.
+    fn levels_written_to(&self, caller: &Caller, mount: &Mount, dir: &Handle) -> Option<Vec<Level>> {
+        let upper = really_written_to(mount, dir, mount::upper(caller, mount), &self.written_to)?;
+        let upper_stat = upper.stat().ok()?;
+        Some(self.levels(caller, &upper, &upper_stat)?.levels)
+    }
+
+    /// Where a directory lies whose mount is in no table: below a `chroot(2)` to what is no mount point, no table tells of
+    /// the mount that holds it. A mount with the same root, seen here, does; what that is mounted on stays untold.
+    fn levels_from_a_root(&self, dir: &Handle) -> Option<(&Mount, Vec<Level>)> {
+        let (root, inside) = from_mount_root(dir)?;
+        let root = root.stat().ok()?;
+        let is_it = |mount: &Mount| {
+            let here = Handle::open(Path::new(OsStr::from_bytes(&mount.point))).and_then(|here| here.stat());
+            here.is_ok_and(|here| (here.dev, here.ino, here.mount_root) == (root.dev, root.ino, true))
+        };
+        let mut same_device = self.table.iter().map(|(_, mount)| mount).filter(|mount| mount.dev == root.dev);
+        let mount = same_device.find(|mount| is_it(mount))?;
+        let path = join(&mount.root, &inside);
+        Some((mount, vec![Level { dev: mount.dev, path, tail: Vec::new() }]))
     }
 
     fn levels_here(&self, dir: &Handle, stat: &Stat) -> Option<Vec<Level>> {
@@ -292,6 +320,8 @@ struct Levels {
     levels: Vec<Level>,
     /// Further chains: the same files under another file system.
     also: Vec<Vec<Level>>,
+    /// It is in an overlay, and nobody knows what that writes to.
+    writes_unseen: bool,
 }
 
 impl Levels {

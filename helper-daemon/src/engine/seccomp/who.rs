@@ -6,6 +6,7 @@ use super::view::View;
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::act_as::look_as;
 use endpoint_sec::linux::caller::{Caller, Credentials, Unread, own_credentials};
+use endpoint_sec::linux::handle::Stat;
 use endpoint_sec::linux::listener::Answer;
 use endpoint_sec::linux::process::has_capabilities;
 use nix::errno::Errno;
@@ -35,6 +36,11 @@ impl Who {
             vary: AtomicBool::new(false),
             began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128),
         })
+    }
+
+    /// Whether a file was made, or changed last, before the session.
+    pub(super) fn is_from_before(&self, stat: &Stat) -> bool {
+        (if stat.born == 0 { stat.changed } else { stat.born }) < self.began
     }
 
     pub(super) fn credentials_vary(&self) {

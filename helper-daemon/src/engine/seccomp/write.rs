@@ -16,6 +16,7 @@ use endpoint_sec::linux::listener::Answer;
 use endpoint_sec::linux::resolve::{self, Last};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::signal::Signal;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 
@@ -152,8 +153,37 @@ impl Session {
         if let Some(refused) = self.sealed_object(case, &view, &file) {
             return Ok(refused);
         }
+        if let Some(refused) = self.too_long(case, &file, length)? {
+            return Ok(refused);
+        }
         let act = Act::Truncate { file: file.as_raw_fd(), length };
         Ok(self.perform(&case.caller, &act).into())
+    }
+
+    /// The refusal, where a file would become longer than the caller may make one (`RLIMIT_FSIZE`), and the signal that
+    /// the kernel sends then. This process has a limit of its own, which is not asked.
+    fn too_long(&self, case: Case, file: &Handle, length: i64) -> Result<Option<Outcome>, Unread> {
+        let stat = file.stat().map_err(Unread::Bare)?;
+        let length = u64::try_from(length).unwrap_or(0);
+        if stat.kind != Kind::Regular || length <= stat.size {
+            return Ok(None);
+        }
+        let limit = case.caller.file_size_limit()?;
+        if limit.is_none_or(|limit| length <= limit) {
+            return Ok(None);
+        }
+        // Whatever else is wrong with it comes first.
+        let flags = (OFlag::O_WRONLY | OFlag::O_NONBLOCK).bits();
+        let errno = match self.open_as(&case.caller, &Act::Reopen { object: file.as_raw_fd(), flags }) {
+            Err(errno) => errno,
+            Ok(_) if !self.listener.still_valid(case.id) => return Err(Unread::Gone),
+            Ok(_) => {
+                // One that can't be sent leaves the error.
+                let _ = case.caller.signal(Signal::SIGXFSZ as i32);
+                Errno::EFBIG
+            }
+        };
+        Ok(Some(Answer::Fail(errno).into()))
     }
 }
 

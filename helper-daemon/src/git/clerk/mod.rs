@@ -126,31 +126,27 @@ impl Clerk {
     ///
     /// `dir` may be `O_PATH`; `name` is one component. The answer is no leave to destroy: see [`git`](super).
     pub fn tracked(&self, dir: BorrowedFd<'_>, name: &[u8]) -> Tracked {
-        let (answer, common) = self.ask(0, Question::Tracked(name), &[dir]).unwrap_or((Answer::No, None));
-        match (answer, common.and_then(|common| self.keep(common))) {
+        let (answer, fds) = self.ask(0, Question::Tracked(name), &[dir]).unwrap_or((Answer::No, Vec::new()));
+        match (answer, fds.into_iter().next().and_then(|common| self.keep(common))) {
             (Answer::File, Some(repository)) => Tracked::File(repository),
             (Answer::Directory, Some(repository)) => Tracked::Directory(repository),
             _ => Tracked::No,
         }
     }
 
-    /// Whether exactly this content is in an object of the repository that was there before the session. At most
-    /// some thirty seconds: not for a caller to wait for.
-    pub fn holds(&self, repository: &Repository, content: Content<'_>) -> bool {
+    /// The files of an object with exactly this content, in a repository that was there before the session: its own,
+    /// or a pack and its index, open for reading. Whether they will stay is for the caller to see. At most some thirty
+    /// seconds: not for a process of the tree to wait for.
+    pub fn holder(&self, repository: &Repository, content: Content<'_>) -> Option<Vec<OwnedFd>> {
         let common = repository.dir();
         let asked = match content {
             Content::File(file) => self.ask(1, Question::File, &[common, file]),
             Content::Link(target) => self.ask(1, Question::Link(target), &[common]),
         };
-        matches!(asked, Some((Answer::Held, _)))
+        asked.filter(|(answer, files)| *answer == Answer::Held && !files.is_empty()).map(|(_, files)| files)
     }
 
-    fn ask(
-        &self,
-        line: usize,
-        what: Question<'_>,
-        fds: &[BorrowedFd<'_>],
-    ) -> Option<(Answer, Option<OwnedFd>)> {
+    fn ask(&self, line: usize, what: Question<'_>, fds: &[BorrowedFd<'_>]) -> Option<(Answer, Vec<OwnedFd>)> {
         let mut line = self.lines[line].lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if line.rests_until.is_some_and(|until| now < until) {
@@ -190,7 +186,7 @@ impl Line {
         what: Question<'_>,
         fds: &[BorrowedFd<'_>],
         until: Instant,
-    ) -> Result<Option<(Answer, Option<OwnedFd>)>, Errno> {
+    ) -> Result<Option<(Answer, Vec<OwnedFd>)>, Errno> {
         let bytes = what.encode(self.last);
         if bytes.len() > wire::MAX {
             return Ok(None);
@@ -201,7 +197,7 @@ impl Line {
             self.wait(until)?;
             let (count, fds) = handoff::receive(self.socket.as_fd(), &mut message)?;
             match Answer::decode(&message[..count]).ok_or(Errno::EPROTO)? {
-                (number, answer) if number == self.last => return Ok(Some((answer, fds.into_iter().next()))),
+                (number, answer) if number == self.last => return Ok(Some((answer, fds))),
                 (DIED, _) => return Ok(None),
                 // To a question that was given up.
                 _ => {}

@@ -4,7 +4,7 @@
 //! A reader has the user's rights and no more, can't be read or traced by that user's other processes, and ends
 //! when a question takes too long or too much memory.
 
-use super::super::holds::holds;
+use super::super::holds::holder;
 use super::super::tracker::Tracker;
 use super::wire::{Answer, Asked, DIED, MAX};
 use super::{LINES, PATIENCE};
@@ -31,7 +31,7 @@ struct Desk<'a> {
     reader: Option<(Pid, PidFd)>,
 }
 
-/// Serves the lines until the guard has closed them. `began`, in nanoseconds since the epoch: see [`holds`].
+/// Serves the lines until the guard has closed them. `began`, in nanoseconds since the epoch: see [`holder`].
 /// Returns the process's exit status.
 pub(super) fn run(lines: &[OwnedFd; LINES], began: i128) -> i32 {
     match retreat(lines).and_then(|()| serve(lines, began)) {
@@ -136,8 +136,10 @@ fn read(line: &OwnedFd, patience: u32, began: i128) -> i32 {
                 None => say(line, number, Answer::No, &[]),
             },
             Asked::Holds { common, sought } => {
-                let held = holds(common.as_fd(), sought, Some(began));
-                say(line, number, if held { Answer::Held } else { Answer::No }, &[])
+                let files = holder(common.as_fd(), sought, Some(began));
+                let answer = if files.is_some() { Answer::Held } else { Answer::No };
+                let files: Vec<_> = files.iter().flatten().map(AsFd::as_fd).collect();
+                say(line, number, answer, &files)
             }
         };
         if answered.is_err() {

@@ -58,7 +58,8 @@ impl Asked {
     }
 }
 
-/// An answer. With [`File`](Self::File) and [`Directory`](Self::Directory) goes the repository's common directory.
+/// An answer. With [`File`](Self::File) and [`Directory`](Self::Directory) goes the repository's common directory, with
+/// [`Held`](Self::Held) go the files that hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     No,

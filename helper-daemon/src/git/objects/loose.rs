@@ -2,14 +2,14 @@
 
 use super::super::files;
 use super::super::format::Oid;
-use super::{Kind, MAX_OBJECT, inflate};
+use super::{Kind, MAX_OBJECT, Object, inflate};
 use std::os::fd::BorrowedFd;
 
 /// Longer than any head.
 const MAX_HEAD: usize = 32;
 
 /// Reads the file that should have this object.
-pub(super) fn read(store: BorrowedFd<'_>, oid: &Oid) -> Option<(Kind, Vec<u8>)> {
+pub(super) fn read(store: BorrowedFd<'_>, oid: &Oid) -> Option<Object> {
     let hex = oid.hex();
     let (file, _) = files::open_file(store, format!("{}/{}", &hex[..2], &hex[2..]).as_bytes())?;
     let mut bytes = inflate::at(&file, 0, MAX_OBJECT + MAX_HEAD)?;
@@ -24,5 +24,5 @@ pub(super) fn read(store: BorrowedFd<'_>, oid: &Oid) -> Option<(Kind, Vec<u8>)> 
     };
     let size: usize = size.parse().ok()?;
     bytes.drain(..=end);
-    (bytes.len() == size).then_some((kind, bytes))
+    (bytes.len() == size).then(|| Object { kind, bytes, files: vec![file] })
 }

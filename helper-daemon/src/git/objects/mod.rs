@@ -10,6 +10,7 @@ mod pack;
 use super::files;
 use super::format::{Format, Oid};
 use endpoint_sec::linux::handle::Handle;
+use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -26,6 +27,14 @@ pub(super) enum Kind {
     Tree,
     Blob,
     Tag,
+}
+
+/// An object as it was read.
+pub(super) struct Object {
+    kind: Kind,
+    bytes: Vec<u8>,
+    /// All that it was read from.
+    files: Vec<File>,
 }
 
 /// All objects that a repository can reach.
@@ -71,12 +80,13 @@ impl Objects {
         Some(())
     }
 
-    /// Whether `fits` takes the object of this name, in any of the places where it is.
-    pub(super) fn any(&self, oid: &Oid, mut fits: impl FnMut(Kind, &[u8]) -> bool) -> bool {
-        let mut fits = |found: Option<(Kind, Vec<u8>)>| found.is_some_and(|(kind, bytes)| fits(kind, &bytes));
-        self.stores.iter().map(AsFd::as_fd).any(|store| {
+    /// What the object of this name was read from, at the first of the places where it is and `fits` takes it.
+    pub(super) fn any(&self, oid: &Oid, mut fits: impl FnMut(Kind, &[u8]) -> bool) -> Option<Vec<File>> {
+        let mut fits =
+            |found: Option<Object>| found.filter(|it| fits(it.kind, &it.bytes)).map(|object| object.files);
+        self.stores.iter().map(AsFd::as_fd).find_map(|store| {
             let in_pack = |name: &Vec<u8>| pack::read(store, name, self.format, oid);
-            fits(loose::read(store, oid)) || packs(store).iter().any(|name| fits(in_pack(name)))
+            fits(loose::read(store, oid)).or_else(|| packs(store).iter().find_map(|name| fits(in_pack(name))))
         })
     }
 
@@ -90,7 +100,7 @@ impl Objects {
                 entry = find(bytes, name, self.format);
                 kind == Kind::Tree
             });
-            match entry.filter(|_| read) {
+            match entry.filter(|_| read.is_some()) {
                 Some((is_directory, oid)) if names.peek().is_some() && is_directory => tree = oid,
                 Some((is_directory, _)) => return names.peek().is_none() && !is_directory,
                 None => return false,

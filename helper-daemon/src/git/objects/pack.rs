@@ -6,7 +6,7 @@
 use super::super::files;
 use super::super::format::{Format, Oid};
 use super::super::index::offset;
-use super::{Kind, MAX_OBJECT, delta, inflate};
+use super::{Kind, MAX_OBJECT, Object, delta, inflate};
 use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
@@ -24,11 +24,13 @@ const HEAD: usize = 64;
 
 /// The object of this name in the pack of that name (without an ending), whatever the index says that it is: its
 /// caller compares.
-pub(super) fn read(store: BorrowedFd<'_>, name: &[u8], format: Format, oid: &Oid) -> Option<(Kind, Vec<u8>)> {
+pub(super) fn read(store: BorrowedFd<'_>, name: &[u8], format: Format, oid: &Oid) -> Option<Object> {
     let file = |ending: &[u8]| Some(files::open_file(store, &[b"pack/", name, ending].concat())?.0);
     let index = Index::open(file(b".idx")?, format)?;
     let at = index.find(oid)?;
-    Pack { index, file: file(b".pack")? }.read(at)
+    let pack = Pack { index, file: file(b".pack")? };
+    let (kind, bytes) = pack.read(at)?;
+    Some(Object { kind, bytes, files: vec![pack.file, pack.index.file] })
 }
 
 struct Pack {

@@ -138,7 +138,7 @@ fn git_works_in_its_own_directory() {
 }
 
 const REPLACER: Circumstances =
-    Circumstances { now: 0, git: false, replacer: true, tracked: false, git_is_nobody: false };
+    Circumstances { now: 0, git: false, replacer: true, tracked: false, in_kernel: false };
 
 fn by_replacer(operation: Operation) -> Verdict {
     judge(&policy(), &operation, REPLACER)

@@ -4,13 +4,13 @@ use super::patience::{Watchdog, eventually};
 use crate::sandbox::Sandbox;
 use helper_daemon::denial::Denial;
 use helper_daemon::ledger;
+use std::fmt;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
 
 /// What came of a run.
-#[derive(Debug)]
 pub struct Outcome {
     /// The status that came back.
     pub status: ExitStatus,
@@ -20,6 +20,23 @@ pub struct Outcome {
     pub stderr: String,
     /// What the ledger has, in order.
     pub denials: Vec<Denial>,
+}
+
+/// How many denials are shown where a test fails.
+const SHOWN: usize = 20;
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, stdout, stderr, denials } = self;
+        let more = denials.len().saturating_sub(SHOWN);
+        let mut outcome = f.debug_struct("Outcome");
+        outcome.field("status", status).field("stdout", stdout).field("stderr", stderr);
+        outcome.field("denials", &denials.iter().take(SHOWN).collect::<Vec<_>>());
+        if more > 0 {
+            outcome.field("more denials", &more);
+        }
+        outcome.finish()
+    }
 }
 
 /// Runs a command to its end and reads the ledger.

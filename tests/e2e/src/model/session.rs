@@ -58,6 +58,7 @@ impl Session {
         let overrides = row.overrides.iter().map(|o| Override {
             path: root.join(&o.path),
             expires_at: o.expires_at,
+            op: o.op,
             ..Override::default()
         });
         session.policy = Policy {

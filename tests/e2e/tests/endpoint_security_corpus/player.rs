@@ -196,6 +196,7 @@ fn policy(row: &Row, root: &Path) -> Policy {
     let overrides = row.overrides.iter().map(|o| Override {
         path: root.join(&o.path),
         expires_at: o.expires_at,
+        op: o.op,
         ..Override::default()
     });
     Policy {

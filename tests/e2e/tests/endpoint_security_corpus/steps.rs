@@ -135,6 +135,10 @@ impl Player {
                 let bits = u32::from_str_radix(&String::from_utf8_lossy(w[1]), 8).expect("a mask");
                 self.mask = Mode::from_bits_truncate(bits);
             }
+            b"bind_apart" => return Err(Cant::Play("threads have one table of descriptors")),
+            b"limit_size" | b"mknod_of" | b"flags_are" => {
+                return Err(Cant::Play("the kernel does all that itself"));
+            }
             b"undumpable" => return Err(Cant::Play("nothing of the caller is read")),
             other => panic!("nobody can {}", String::from_utf8_lossy(other)),
         }

@@ -104,11 +104,11 @@ pub(crate) fn said(clerk: &Clerk, path: &Path) -> Said {
 pub(crate) fn is_held(clerk: &Clerk, path: &Path) -> bool {
     let Tracked::File(repository) = ask(clerk, path) else { panic!("{} is not tracked", path.display()) };
     if let Ok(target) = fs::read_link(path) {
-        return clerk.holds(&repository, Content::Link(target.as_os_str().as_bytes()));
+        return clerk.holder(&repository, Content::Link(target.as_os_str().as_bytes())).is_some();
     }
     let aside = path.with_file_name("aside");
     fs::rename(path, &aside).unwrap();
-    let held = clerk.holds(&repository, Content::File(File::open(&aside).unwrap().as_fd()));
+    let held = clerk.holder(&repository, Content::File(File::open(&aside).unwrap().as_fd())).is_some();
     fs::rename(&aside, path).unwrap();
     held
 }
