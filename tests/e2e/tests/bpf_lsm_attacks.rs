@@ -30,7 +30,7 @@ const ON_THE_ZONE: [&str; 11] = [
      'mount -t overlay x -o lowerdir=low,upperdir=../zone,workdir=work at && rm at/a'",
     // A container: a root, processes and mounts of its own, with the zone in it by another name.
     "mkdir r && unshare -Urmpf sh -c 'mount -t tmpfs r r && cd r && mkdir usr w old && ln -s usr/bin usr/lib usr/lib64 . && \
-     mount --rbind /usr usr && mount --bind ../../zone w && pivot_root . old && umount -l old && cd / && rm w/a'",
+     mount --rbind /usr usr && mount --bind ../../zone w && pivot_root . old && cd / && rm w/a'",
     // Only root opens by a handle.
     "$STAGE/assault handle ../zone a",
     // Whoever becomes root stays in the tree.
