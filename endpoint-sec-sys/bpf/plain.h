@@ -2,7 +2,7 @@
 /*
  * Files that go from a directory in no zone, one after the other: what was found out once of the directory holds until
  *
- *     a directory is renamed, anywhere          counted when the kernel has done it (vfs_rename)
+ *     something is renamed, anywhere            counted when the kernel has done it (vfs_rename)
  *     a mount comes, goes or moves              counted by the kernel, for each mount namespace (`event`)
  *     the tables change                         counted by the helper
  *
