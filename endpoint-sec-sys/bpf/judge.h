@@ -5,6 +5,8 @@
  *
  *     es_begin; es_here and es_named for the name, for its directory, …; es_here for the root; es_end
  *                                                                      … for each path that a name has
+ *     es_hop                                                           … where one goes on above a mount
+ *     es_lie                                                           of two names
  *     es_judge                                                         of one name or two
  *
  * It decides what `judge` in helper-daemon decides, for zones whose removals are denied; a property test holds both
@@ -29,8 +31,9 @@ ES_INLINE void es_begin(struct es_walk *walk, es_u32 op, es_u64 now)
 {
 	walk->now = now;
 	walk->op = op;
-	walk->zero = 0;
+	walk->hopped = 0;
 	walk->guarding = 0;
+	walk->lies = 0;
 	walk->within = 0;
 	for (int each = 0; each < ES_OPS; each++)
 		walk->opened[each] = 0;
@@ -76,9 +79,18 @@ ES_INLINE void es_named(struct es_walk *walk, const struct es_entry *named, es_u
 	walk->exempting = 0;
 }
 
+/** The path goes on above a mount: what was met by now is where the name lies, the rest is where it is seen. */
+ES_INLINE void es_hop(struct es_walk *walk)
+{
+	if (!walk->hopped)
+		walk->lies = walk->guarding;
+	walk->hopped = 1;
+}
+
 /** The end of one path of a name: it is guarded where any of its paths is. */
 ES_INLINE void es_end(const struct es_walk *walk, struct es_place *place)
 {
+	place->lies |= walk->hopped ? walk->lies : walk->guarding;
 	place->guarding |= walk->guarding & (walk->op < ES_OPS ? ~walk->opened[walk->op & (ES_OPS - 1)] : ~0ULL);
 	for (int each = 0; each < ES_OPS; each++)
 		place->from[each] |= walk->guarding & ~walk->opened[each];
@@ -116,6 +128,27 @@ ES_INLINE es_u64 es_kept(const struct es_table *table, es_u64 carried, es_u32 op
 	for (es_u32 zone = 0; zone < ES_ZONES; zone++)
 		kept &= ~(es_less(now, table->freed[zone].until[op & (ES_OPS - 1)]) << zone);
 	return kept;
+}
+
+ES_INLINE void es_only(struct es_place *place, es_u64 zones)
+{
+	place->guarding &= zones;
+	for (int each = 0; each < ES_OPS; each++)
+		place->from[each] &= zones;
+}
+
+/**
+ * What lies in a zone, and is not only seen in one, is to lie in one afterwards: the other name's place is where it
+ * lies, as what a mount shows of it in a zone is gone with the mount.
+ */
+ES_INLINE void es_lie(struct es_place *from, struct es_place *to, es_u32 op)
+{
+	es_u64 here = from->guarding & from->lies, there = to->guarding & to->lies;
+
+	if (here)
+		es_only(to, to->lies);
+	if (there && op == ES_EXCHANGE)
+		es_only(from, from->lies);
 }
 
 ES_INLINE struct es_verdict es_deny(es_u32 reason, es_u64 zones)

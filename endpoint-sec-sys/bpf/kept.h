@@ -48,9 +48,12 @@ struct es_directory {
 struct es_walk {
 	es_u64 now;
 	es_u32 op;
-	es_u32 zero;
+	/** 1: it has left the file system of its name. */
+	es_u32 hopped;
 	/** Zones that were met with nothing exempt below them. */
 	es_u64 guarding;
+	/** Those of them that were met in the file system of the name. */
+	es_u64 lies;
 	/** Zones that were met. */
 	es_u64 within;
 	/** Zones that an override on the way opens, for each operation that one may be for. */
@@ -67,6 +70,8 @@ struct es_walk {
 struct es_place {
 	/** Zones that guard it from what is about to be done, whatever is there. */
 	es_u64 guarding;
+	/** Zones that it lies in without any mount but the person's, and with nothing exempt between. */
+	es_u64 lies;
 	/** Zones that guard it from each operation that an override may be for. */
 	es_u64 from[ES_OPS];
 	/** Zones that it lies in, whatever is exempt or overridden. */
@@ -103,6 +108,10 @@ struct es_look {
 	es_u32 partial;
 	es_u32 hops;
 	es_u32 version;
+	/** 1: the table has names in the directory of the name. */
+	es_u32 named;
+	/** 1: every path of the name was seen to the top. */
+	es_u32 seen;
 	struct es_exempt_key exempt;
 	struct es_name_key name;
 };
@@ -157,6 +166,24 @@ struct es_birth {
 	es_u32 guarded;
 };
 
+/** The directory that was last found to lie in no zone, and what shows that it is so still. */
+struct es_plain {
+	/** The mount it was looked at through; 0: there is none. */
+	es_u64 mount;
+	es_u64 ino;
+	es_u32 dev;
+	es_u32 generation;
+	es_u64 tables;
+	es_u64 moves;
+	es_u64 mounts;
+	/** The entry whose removal is let through; 0: none. */
+	es_u64 entry;
+	/** Scratch. */
+	es_u64 now;
+	/** The table's. */
+	es_u64 roots[ES_ROOTS];
+};
+
 /** A thread of a session. Value of the map `members`, whose key is the address of its task. */
 struct es_member {
 	es_u32 session;
@@ -172,6 +199,7 @@ struct es_member {
 	struct es_found found[2];
 	struct es_removal removal;
 	struct es_birth birth;
+	struct es_plain plain;
 };
 
 #endif

@@ -49,7 +49,10 @@ enum {
 #define S_IFMT 0170000
 #define S_IFREG 0100000
 #define S_IFDIR 0040000
-/* include/uapi/linux/mount.h: what changes a mount that is there, and covers nothing. */
+/* include/uapi/linux/mount.h */
+#define MS_BIND (1UL << 12)
+#define MS_MOVE (1UL << 13)
+/* What changes a mount that is there, and covers nothing. */
 #define MS_CHANGES (1UL << 5 | 1UL << 17 | 1UL << 18 | 1UL << 19 | 1UL << 20)
 /* include/linux/ptrace.h */
 #define PTRACE_MODE_ATTACH 2
@@ -134,6 +137,7 @@ struct ns_common {
 
 struct mnt_namespace {
 	struct ns_common ns;
+	__u64 event;
 };
 
 struct mount {

@@ -14,7 +14,7 @@ typedef unsigned int es_u32;
 typedef unsigned long long es_u64;
 
 /** Goes up with every change of this file that an older object's maps don't fit. */
-#define ES_LAYOUT 2
+#define ES_LAYOUT 3
 
 /** Zones of one table. A set of zones is a number with a bit for each; the first in the policy is bit 0. */
 #define ES_ZONES 64
@@ -32,6 +32,10 @@ typedef unsigned long long es_u64;
 #define ES_ARGUMENTS 1024
 /** Records that can be put together at a time. */
 #define ES_DESKS 16
+/** Words of a table's bits for the numbers of zones' roots. */
+#define ES_ROOTS 8
+/** Counts of members by their tasks' addresses. */
+#define ES_CROWD 16384
 /** No zone, where a zone's number is expected. */
 #define ES_NO_ZONE 0xffffffffU
 /** Nanoseconds in one tick of a start time as `/proc/PID/stat` has it. */
@@ -129,6 +133,8 @@ struct es_table {
 	es_u64 sealed;
 	/** Bit n: some exempt name has n bytes. */
 	es_u64 exempt_lengths;
+	/** Bit n % 512: something in `places` with the inode number n is the root of a zone. */
+	es_u64 roots[ES_ROOTS];
 	/** File systems that zones lie on; 0: no more. */
 	es_u32 devices[ES_DEVICES];
 	struct es_freed freed[ES_ZONES];
@@ -138,6 +144,17 @@ struct es_table {
  * The map `versions` says which version of a session's table counts: number of the session, number of the version.
  * A table is written first, then its version counts, and the one before is taken away.
  */
+
+/** What the map `turns` counts, by its index. */
+enum es_turn {
+	/** Changes of what versions count, or are there: by the helper. */
+	ES_TABLES = 0,
+	/** Renames that are done: by the programs. */
+	ES_MOVES = 1,
+	/** 1: renames are counted. */
+	ES_FOLLOWED = 2,
+	ES_TURNS = 3,
+};
 
 /** What there is of a session, counted by the kernel. Value of the map `sessions`, whose key is its number. */
 struct es_session {

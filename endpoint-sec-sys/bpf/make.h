@@ -189,30 +189,29 @@ static __always_inline int is_looked_up(struct dentry *entry)
 
 	if (bpf_core_enum_value_exists(enum dentry_flags___later, DCACHE_PAR_LOOKUP))
 		looked_up = bpf_core_enum_value(enum dentry_flags___later, DCACHE_PAR_LOOKUP);
-	return GET(entry, d_flags) & looked_up;
+	return entry->d_flags & looked_up;
 }
 
 SEC("lsm/d_instantiate")
 int BPF_PROG(d_instantiate, struct dentry *entry, struct inode *inode)
 {
-	struct es_member *m = member();
-	struct dentry *parent;
+	struct es_member *m;
 	struct es_directory *directory;
 
-	if (!inode || (!m && is_looked_up(entry)))
+	if (!inode)
 		return 0;
-	if (m && is_looked_up(entry)) {
+	m = member();
+	if (is_looked_up(entry)) {
 		/* It was there. */
-		if (m->birth.entry == (es_u64)entry)
+		if (m && m->birth.entry == (es_u64)entry)
 			m->birth.entry = 0;
 		return 0;
 	}
-	parent = GET(entry, d_parent);
-	directory = directory_of(parent);
+	directory = directory_near(entry->d_parent->d_inode);
 	if (m && born(m, at(entry), at(inode)) && directory && directory->session == m->session)
 		return 0;
 	if (directory)
-		mark((es_u64)parent);
+		mark((es_u64)at(entry->d_parent));
 	return 0;
 }
 

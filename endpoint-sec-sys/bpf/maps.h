@@ -28,6 +28,9 @@ HASH(homes, es_u32, es_u32, 4096, 0);
 HASH(guarded, es_u64, es_u32, 4096, 0);
 /* What no session knows: the key of names' hashes. The helper writes it once. */
 ARRAY(secret, es_u64, 2);
+/* How many members there are by a part of their tasks' addresses: most tasks are told from all of them by that. */
+ARRAY(crowd, es_u32, ES_CROWD);
+ARRAY(turns, es_u64, ES_TURNS);
 /* A member that has nothing yet. */
 ARRAY(blank, struct es_member, 1);
 ARRAY(desks, struct es_desk, ES_DESKS);
@@ -42,11 +45,34 @@ static __always_inline es_u64 this_task(void)
 	return bpf_get_current_task();
 }
 
+static __always_inline es_u32 *crowd_of(es_u64 task)
+{
+	es_u32 index = (es_u32)(task >> 6) * 0x9e3779b1U >> 18;
+
+	return bpf_map_lookup_elem(&crowd, &index);
+}
+
+/* Gone from it, or not come. */
+static __always_inline void leave_crowd(es_u64 task)
+{
+	es_u32 *count = crowd_of(task);
+
+	if (count)
+		__sync_fetch_and_add(count, -1);
+}
+
+static __always_inline struct es_member *member_of(es_u64 task)
+{
+	es_u32 *count = crowd_of(task);
+
+	if (!count || !*(volatile es_u32 *)count)
+		return NULL;
+	return bpf_map_lookup_elem(&members, &task);
+}
+
 static __always_inline struct es_member *member(void)
 {
-	es_u64 task = this_task();
-
-	return bpf_map_lookup_elem(&members, &task);
+	return member_of(this_task());
 }
 
 static __always_inline struct es_session *session_of(struct es_member *m)

@@ -62,6 +62,19 @@ static __always_inline struct es_directory *directory_of(struct dentry *entry)
 	return bpf_map_lookup_elem(&own_directories, &key);
 }
 
+/* The same of what a hook was given, or what hangs on that: it is read at once. */
+static __always_inline struct es_directory *directory_near(struct inode *inode)
+{
+	struct es_directory_key key = {};
+
+	if (!inode)
+		return NULL;
+	key.ino = inode->i_ino;
+	key.generation = inode->i_generation;
+	key.dev = inode->i_sb->s_dev;
+	return bpf_map_lookup_elem(&own_directories, &key);
+}
+
 /* Something foreign was put into this directory. */
 SEPARATE int mark(es_u64 entry_at)
 {
@@ -86,6 +99,13 @@ static __always_inline void mark_parent(struct dentry *entry)
 	struct dentry *parent = GET(entry, d_parent);
 
 	mark((es_u64)parent);
+}
+
+/* By somebody in no session: nearly always it is nobody's own. */
+static __always_inline void mark_near(struct dentry *entry)
+{
+	if (directory_near(entry->d_parent->d_inode))
+		mark((es_u64)at(entry->d_parent));
 }
 
 static __always_inline struct es_directory_key file_of(const struct es_found *f)

@@ -5,6 +5,8 @@
  *     path_unlink, path_rmdir, path_rename      know the mount: what it comes to is found out and left with the member
  *     inode_unlink, inode_rmdir, inode_rename   come after the kernel's own checks: here it is refused and recorded
  *
+ * What lies in a directory that was just found to be in no zone is let through without being looked at (plain.h).
+ *
  * So what bare refuses has bare's error, and no record. An inode hook without a path hook before it (an overlay
  * that removes in its upper directory) finds out for itself, inside the file system.
  */
@@ -12,6 +14,7 @@
 #define ES_REMOVE_H
 
 #include "own.h"
+#include "plain.h"
 #include "tell.h"
 
 SEPARATE int consider_once(struct es_member *m, es_u64 first, es_u64 second, es_u64 mount, es_u32 op)
@@ -53,6 +56,7 @@ SEPARATE int consider_once(struct es_member *m, es_u64 first, es_u64 second, es_
 		other = &m->found[1];
 		look(m, other, second, mount, table);
 		identify(m, other, second);
+		es_lie(&m->found[0].place, &other->place, op);
 	}
 	verdict = es_judge(table, &m->found[0].place, &other->place, op, l->now);
 	/*
@@ -76,6 +80,7 @@ SEPARATE int consider(struct es_member *m, es_u64 first, es_u64 second, es_u64 m
 	if (!m)
 		return 0;
 	r = &m->removal;
+	m->plain.entry = 0;
 	r->entry[0] = first;
 	r->entry[1] = second;
 	r->inode = (es_u64)GET(entry, d_inode);
@@ -195,8 +200,11 @@ int BPF_PROG(path_unlink, const struct path *dir, struct dentry *entry, int ret)
 	if (ret)
 		return ret;
 	m = member();
-	if (m)
-		consider(m, at(entry), 0, at(dir->mnt), ES_UNLINK);
+	if (!m || is_plain(m, dir, entry))
+		return 0;
+	begin_plain(m, at(dir->mnt));
+	consider(m, at(entry), 0, at(dir->mnt), ES_UNLINK);
+	end_plain(m, at(entry), at(dir->mnt));
 	return 0;
 }
 
@@ -236,7 +244,7 @@ int BPF_PROG(inode_unlink, struct inode *dir, struct dentry *entry, int ret)
 	if (ret)
 		return ret;
 	m = member();
-	return m ? enforce(m, at(entry), 0, ES_UNLINK) : 0;
+	return !m || was_plain(m, entry) ? 0 : enforce(m, at(entry), 0, ES_UNLINK);
 }
 
 SEC("lsm/inode_rmdir")
@@ -261,8 +269,8 @@ int BPF_PROG(inode_rename, struct inode *from, struct dentry *old, struct inode 
 	if (m)
 		return enforce(m, at(old), at(new), ES_RENAME);
 	/* Somebody else puts something into a directory that may be a session's own. */
-	mark_parent(new);
-	mark_parent(old);
+	mark_near(new);
+	mark_near(old);
 	return 0;
 }
 

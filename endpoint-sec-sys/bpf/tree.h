@@ -20,9 +20,16 @@ static __always_inline struct es_member *admit(es_u64 task, es_u32 session, es_u
 {
 	es_u32 zero = 0;
 	struct es_member *m = bpf_map_lookup_elem(&blank, &zero);
+	es_u32 *count = crowd_of(task);
 
-	if (!m || bpf_map_update_elem(&members, &task, m, flags))
+	if (!m || !count)
 		return NULL;
+	/* Too many are harmless there, one too few is a member that is not seen. */
+	__sync_fetch_and_add(count, 1);
+	if (bpf_map_update_elem(&members, &task, m, flags)) {
+		leave_crowd(task);
+		return NULL;
+	}
 	m = bpf_map_lookup_elem(&members, &task);
 	if (m)
 		m->session = session;
@@ -32,7 +39,7 @@ static __always_inline struct es_member *admit(es_u64 task, es_u32 session, es_u
 SEC("lsm/task_alloc")
 int BPF_PROG(task_alloc, struct task_struct *task, unsigned long flags, int ret)
 {
-	es_u64 key = (es_u64)task;
+	es_u64 key = at(task);
 	struct es_member *m;
 
 	if (ret)
@@ -41,17 +48,18 @@ int BPF_PROG(task_alloc, struct task_struct *task, unsigned long flags, int ret)
 	if (m)
 		return admit(key, m->session, BPF_ANY) ? 0 : -EAGAIN;
 	/* Somebody's who had this address before, and whose end fell into a moment at which the map was locked. */
-	if (bpf_map_lookup_elem(&members, &key))
-		bpf_map_delete_elem(&members, &key);
+	if (member_of(key) && !bpf_map_delete_elem(&members, &key))
+		leave_crowd(key);
 	return 0;
 }
 
 SEC("lsm/task_free")
 int BPF_PROG(task_free, struct task_struct *task)
 {
-	es_u64 key = (es_u64)task;
+	es_u64 key = at(task);
 
-	bpf_map_delete_elem(&members, &key);
+	if (member_of(key) && !bpf_map_delete_elem(&members, &key))
+		leave_crowd(key);
 	return 0;
 }
 
@@ -59,8 +67,8 @@ int BPF_PROG(task_free, struct task_struct *task)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct *child)
 {
-	es_u64 key = (es_u64)child;
-	struct es_member *m = bpf_map_lookup_elem(&members, &key);
+	es_u64 key = at(child);
+	struct es_member *m = member_of(key);
 	struct es_session *session;
 
 	if (!m)
@@ -77,8 +85,8 @@ int BPF_PROG(sched_process_fork, struct task_struct *parent, struct task_struct 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sched_process_exit, struct task_struct *task)
 {
-	es_u64 key = (es_u64)task;
-	struct es_member *m = bpf_map_lookup_elem(&members, &key);
+	es_u64 key = at(task);
+	struct es_member *m = member_of(key);
 	struct es_session *session;
 
 	if (!m || m->ended)
@@ -106,7 +114,7 @@ int enrol(struct bpf_iter__task *context)
 	joins = bpf_map_lookup_elem(&joining, &tgid);
 	if (!joins || joins->start != started(task))
 		return 0;
-	m = admit((es_u64)task, joins->session, BPF_NOEXIST);
+	m = admit(at(task), joins->session, BPF_NOEXIST);
 	if (!m)
 		return 0;
 	m->pid = task->pid;

@@ -45,6 +45,8 @@ static __always_inline void name_met(struct es_look *l, struct es_member *m, str
 	struct es_entry *at_name = NULL;
 	es_u64 exempt_from = 0, *found;
 
+	if (l->first)
+		l->named |= named;
 	if (named || of_length) {
 		keys = member();
 		if (!keys || !read_name(m, (es_u64)entry)) {
@@ -100,6 +102,7 @@ static long climb(es_u32 step, struct climbing *c)
 			l->done = !!above;
 			return 1;
 		}
+		es_hop(&l->walk);
 		/* The directory that is mounted on is the same component of the path: no name lies between. */
 		entry = GET(mount, mnt_mountpoint);
 		super = GET(entry, d_sb);
@@ -192,9 +195,14 @@ SEPARATE int look(struct es_member *m, struct es_found *found, es_u64 entry_at, 
 	found->place.kind = kind_of(inode);
 	found->key.dev = dev;
 	m->look.partial = 0;
+	m->look.named = 0;
 	seen = walk(m, found, entry_at, mount, dev);
-	if (m->look.partial)
+	if (m->look.partial) {
+		/* What it shows is not all of where the name lies. */
+		found->place.lies = 0;
 		seen &= walk(m, found, entry_at, 0, dev);
+	}
+	m->look.seen = seen;
 	found->place.unclear = !seen && holds_zones(table, dev);
 	return 0;
 }

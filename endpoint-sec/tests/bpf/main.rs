@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod own;
+mod plain;
 mod refused;
 mod sealed;
 mod speed;

@@ -1,6 +1,7 @@
 //! What es-guard keeps for itself: nobody inside a session changes it, hides it, or reaches its processes.
 
 use crate::world::{bare, pins, said, text, world};
+use endpoint_sec::linux::bpf::layout::ES_LAYOUT;
 use endpoint_sec::linux::bpf::{Op, Reason};
 use endpoint_sec::linux::token::AuditToken;
 use std::process::Command;
@@ -95,7 +96,7 @@ fn bpf_lsm_programs_and_maps_are_not_opened_from_inside() {
     let dir = tempfile::tempdir().unwrap();
     let session = world.session(&[dir.path()], 0);
     // bpf(2) by its number, with what it takes packed by hand.
-    let maps = format!("{}/maps-2/members", pins().display());
+    let maps = format!("{}/maps-{ES_LAYOUT}/members", pins().display());
     let open = format!(
         "perl -e '$p = q({maps}).chr(0); $a = pack(q(pQ4), $p); syscall(321, 7, $a, 16) >= 0 or die qq($!\\n)'"
     );

@@ -1,7 +1,7 @@
 //! Who belongs to a session, when a table counts, and what stays when nobody looks.
 
 use crate::world::{EMPTY, Here, bare, go_on, node, pins, said, table, world, world_alone};
-use endpoint_sec::linux::bpf::layout::es_entry;
+use endpoint_sec::linux::bpf::layout::{ES_LAYOUT, es_entry};
 use endpoint_sec::linux::bpf::{Error, Floor, Reason};
 use endpoint_sec::linux::token::AuditToken;
 use std::path::Path;
@@ -249,14 +249,15 @@ fn bpf_lsm_another_build_takes_over_without_a_moment_between() {
     let session = world.session(&[&dir.path().join("z")], 0);
     let child = started(&world, session, dir.path());
     // What is pinned passes for an earlier build's.
+    let kind = format!("programs-{ES_LAYOUT}-");
     let programs = || {
         let all = std::fs::read_dir(pins()).unwrap().map(|entry| entry.unwrap().path());
-        let mut of_it: Vec<_> = all.filter(|path| path.to_string_lossy().contains("/programs-2-")).collect();
+        let mut of_it: Vec<_> = all.filter(|path| path.to_string_lossy().contains(&kind)).collect();
         assert_eq!(of_it.len(), 1, "{of_it:?}");
         of_it.remove(0)
     };
     let ours = programs();
-    let earlier = pins().join("programs-2-0000000000000000");
+    let earlier = pins().join(format!("{kind}0000000000000000"));
     std::fs::rename(&ours, &earlier).unwrap();
     reopen(&world);
     assert_eq!(programs(), ours, "the earlier ones are gone");

@@ -13,17 +13,20 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-static WORLD: LazyLock<Option<World>> = LazyLock::new(|| {
+static WORLD: LazyLock<Option<World>> = LazyLock::new(|| has_floor().then(World::new));
+
+/// Whether this kernel has one; where it is required it is an error that it has none.
+pub(crate) fn has_floor() -> bool {
     let required = std::env::var("ES_GUARD_TEST_REQUIRE").unwrap_or_default();
     match probe() {
-        Ok(()) => Some(World::new()),
+        Ok(()) => true,
         Err(missing) if required.split(',').any(|word| word == "bpf-lsm") => panic!("required: {missing}"),
         Err(missing) => {
             eprintln!("skipped: {missing}");
-            None
+            false
         }
     }
-});
+}
 
 pub(crate) struct World {
     inner: Mutex<Inner>,
@@ -157,7 +160,8 @@ impl Inner {
     }
 }
 
-fn waiting(dir: &Path, script: &str) -> Child {
+/// A shell that waits for a line, and belongs to no session yet.
+pub(crate) fn waiting(dir: &Path, script: &str) -> Child {
     let mut command = Command::new("bash");
     command.args(["-c", &format!("read -r go\n{script}")]).current_dir(dir);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -215,6 +219,7 @@ pub(crate) fn table(zones: &[&Path], sealed: u64) -> Table {
     let facts = es_table {
         sealed,
         exempt_lengths: 1 << "target".len(),
+        roots: [0; 8],
         devices,
         freed: [es_freed { until: [0; 4] }; 64],
     };

@@ -133,7 +133,7 @@ impl InKernel {
         for number in ended {
             self.tree_ended(number);
         }
-        self.tell_of_losses();
+        self.tell_of_counts();
     }
 
     /// The same until everything was read of a session that was denied by now: a record may be hidden for a moment behind
@@ -152,12 +152,13 @@ impl InKernel {
         }
     }
 
-    /// What had no room in the kernel: told with what had none here.
-    fn tell_of_losses(&mut self) {
+    /// What had no room in the kernel, told with what had none here; and what went of the sessions' own.
+    fn tell_of_counts(&mut self) {
         let Some(floor) = &self.floor else { return };
         for (number, session) in self.sessions.iter() {
             if let Ok(Some(counts)) = floor.session(number) {
                 session.has_lost(counts.lost);
+                session.has_let_go(counts.own);
             }
         }
     }

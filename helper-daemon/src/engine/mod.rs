@@ -27,6 +27,8 @@ pub trait Witness: Send + Sync {
     fn used_up(&self, what: Override);
     /// Nothing has happened for a while.
     fn rests(&self);
+    /// So many removals and moves of the session's own were let through of which nothing more is known.
+    fn own_went(&self, count: u64);
     /// So many operations were denied of which nothing more is known, as there was no room to tell.
     fn lost(&self, count: u64);
 }

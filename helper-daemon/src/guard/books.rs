@@ -211,6 +211,13 @@ impl Witness for Books {
         }
     }
 
+    fn own_went(&self, count: u64) {
+        let mut pages = self.pages();
+        if pages.proof.is_none() {
+            pages.counts.own_removed += count;
+        }
+    }
+
     fn lost(&self, count: u64) {
         let mut pages = self.pages();
         if pages.proof.is_some() {

@@ -31,7 +31,7 @@ impl Starter for InKernel {
         let Child::Waiting { .. } = child else { return Err(failed("the child has armed itself")) };
         let InKernel { holder, kept } = *self;
         let Beginning { policy, witness, .. } = session;
-        let engine = BpfLsm::start(holder, Settings { policy, kept }, witness)
+        let engine = BpfLsm::start(holder, Settings { policy, kept, alone: true }, witness)
             .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
         Ok(Box::new(engine))
     }
@@ -59,7 +59,7 @@ impl Starter for Layers {
     fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure> {
         let Layers { floor: InKernel { holder, kept }, post } = *self;
         let policy = floor_of(&session.policy);
-        let floor = BpfLsm::start(holder, Settings { policy, kept }, session.witness.clone())
+        let floor = BpfLsm::start(holder, Settings { policy, kept, alone: false }, session.witness.clone())
             .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
         let above = Box::new(post).start(child, session)?;
         Ok(Box::new(Both { floor, above }))

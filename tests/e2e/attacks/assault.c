@@ -4,6 +4,8 @@
  *   assault open FLAGS PATH       wronly, rdwr, trunc, creat, append, nofollow: joined by commas
  *   assault openat2 FLAGS PATH    the same by the newer call
  *   assault truncate PATH         assault link FROM TO        assault bind FROM OVER
+ *   assault move FROM TO          a mount, by move_mount(2)
+ *   assault handle DIR NAME       removes what is reached by the directory's handle
  *   assault race PATH DECOY TRIES writing opens while another thread rewrites the path
  *   assault turn PATH LINK TRIES  the same with a symlink that is turned
  *   assault plant PATH DECOY TRIES symlinks at a path that another thread rewrites, until there is one at PATH
@@ -164,6 +166,20 @@ static long moved(int reading, pid_t pid)
 	return done < 0 && errno == EFAULT ? 0 : done;
 }
 
+static int by_handle(const char *path, const char *name)
+{
+	union {
+		struct file_handle handle;
+		char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} of = { .handle = { .handle_bytes = MAX_HANDLE_SZ } };
+	int mount, at = open(path, O_RDONLY | O_DIRECTORY);
+
+	if (at < 0 || name_to_handle_at(AT_FDCWD, path, &of.handle, &mount, 0))
+		return done(-1);
+	at = open_by_handle_at(at, &of.handle, O_RDONLY | O_DIRECTORY);
+	return done(at < 0 ? -1 : unlinkat(at, name, 0));
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[1] : "";
@@ -181,6 +197,10 @@ int main(int argc, char **argv)
 		return done(link(argv[2], argv[3]));
 	if (argc == 4 && !strcmp(what, "bind"))
 		return done(mount(argv[2], argv[3], NULL, MS_BIND, NULL));
+	if (argc == 4 && !strcmp(what, "move"))
+		return done(syscall(SYS_move_mount, AT_FDCWD, argv[2], AT_FDCWD, argv[3], 0));
+	if (argc == 4 && !strcmp(what, "handle"))
+		return by_handle(argv[2], argv[3]);
 	if (argc == 5 && !strcmp(what, "race")) {
 		sides[0] = argv[2], sides[1] = argv[3];
 		strcpy(flipped, argv[3]);

@@ -3,8 +3,9 @@
  *
  * A question, in numbers: the operation, the time, the zones that are es-guard's own, how many zones there are and for
  * each its four ends; then two names, each: what is there, whether it is own, how many steps there are from it to the
- * root. A step: what the table says of what is there, what it says of the name, and the zones from which the name is
- * exempt; the last one, the root's, has no name. What a table says: 0, or 1 and its eight numbers.
+ * root, and how many of them lie below the root of its mount, 0 for all. A step: what the table says of what is there,
+ * what it says of the name, and the zones from which the name is exempt; a root, of the mount or of all, has no name.
+ * What a table says: 0, or 1 and its eight numbers.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,12 +40,13 @@ static void name(struct es_place *place, es_u32 op, es_u64 now)
 {
 	struct es_entry here, named;
 	struct es_walk walk;
-	es_u64 steps;
+	es_u64 steps, mount;
 
 	memset(place, 0, sizeof(*place));
 	place->kind = number();
 	place->own = number();
 	steps = number();
+	mount = number();
 	es_begin(&walk, op, now);
 	for (es_u64 step = 0; step < steps; step++) {
 		const struct es_entry *said;
@@ -52,6 +54,10 @@ static void name(struct es_place *place, es_u32 op, es_u64 now)
 		es_here(&walk, entry(&here), !step);
 		if (step + 1 == steps)
 			break;
+		if (step + 1 == mount) {
+			es_hop(&walk);
+			continue;
+		}
 		said = entry(&named);
 		es_named(&walk, said, number(), !step);
 	}
@@ -76,6 +82,7 @@ int main(void)
 				table.freed[zone].until[each] = number();
 		name(&from, op, now);
 		name(&to, op, now);
+		es_lie(&from, &to, op);
 		verdict = es_judge(&table, &from, &to, op, now);
 		printf("%u %d\n", verdict.reason, (int)verdict.zone);
 	}

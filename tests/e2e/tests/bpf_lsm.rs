@@ -54,6 +54,8 @@ fn bpf_lsm_what_is_refused_is_recorded_and_what_is_its_own_goes() {
         assert_eq!((&second.path, second.dest.as_ref()), (&zone.join("c"), Some(&sandbox.root().join("c"))));
         let start = read(&ledgers(&sandbox)[0]).start().expect("a start").1.clone();
         assert_eq!((start.engine.as_str(), start.zones), ("bpf-lsm", vec![zone.display().to_string()]));
+        let end = read(&ledgers(&sandbox)[0]).end().expect("an end").1.counts;
+        assert_eq!((end.denied, end.own_removed), (2, 1));
     }
 }
 

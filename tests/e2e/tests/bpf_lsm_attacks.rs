@@ -3,18 +3,20 @@
 #![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
-use e2e::guard::{Mode, Stage, denials, ledgers};
+use e2e::guard::{Mode, Stage, denials, ledgers, read};
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, USER, everyone};
 use e2e::system::children;
 use helper_daemon::policy::judge::Reason;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
 /// Ways to take `zone/a`, in an empty directory beside the zone.
-const ON_THE_ZONE: [&str; 9] = [
+const ON_THE_ZONE: [&str; 11] = [
     "$STAGE/uring unlink ../zone/a",
     "$STAGE/uring rename ../zone/a a",
     "setsid -w sh -c 'rm ../zone/a'",
@@ -26,6 +28,11 @@ const ON_THE_ZONE: [&str; 9] = [
      'mount -t overlay x -o lowerdir=low,upperdir=up,workdir=work at && mv up ../zone/up && mv ../zone/a ../zone/up/a && rm at/a'",
     "mkdir low work at && unshare -Urm sh -c \
      'mount -t overlay x -o lowerdir=low,upperdir=../zone,workdir=work at && rm at/a'",
+    // A container: a root, processes and mounts of its own, with the zone in it by another name.
+    "mkdir r && unshare -Urmpf sh -c 'mount -t tmpfs r r && cd r && mkdir usr w old && ln -s usr/bin usr/lib usr/lib64 . && \
+     mount --rbind /usr usr && mount --bind ../../zone w && pivot_root . old && cd / && rm w/a'",
+    // Only root opens by a handle.
+    "$STAGE/assault handle ../zone a",
     // Whoever becomes root stays in the tree.
     "../suid-rm ../zone/a",
 ];
@@ -95,7 +102,8 @@ impl Scene {
 fn bpf_lsm_no_other_way_takes_what_is_in_the_zone() {
     let Some(stage) = Stage::with_bpf_lsm() else { return };
     for who in everyone() {
-        for attack in ON_THE_ZONE {
+        let may = |attack: &&str| who == Who::Root || !attack.contains("assault handle");
+        for attack in ON_THE_ZONE.into_iter().filter(may) {
             for guarded in [false, true] {
                 let scene = Scene::new(who);
                 let mut agent = scene.agent(&stage, guarded);
@@ -112,6 +120,32 @@ fn bpf_lsm_no_other_way_takes_what_is_in_the_zone() {
             }
         }
     }
+}
+
+/// While nobody reads what the kernel tells there is no room left at some time: what is refused is refused all the same,
+/// counted to the last, and that it is not listed is said.
+#[test]
+fn bpf_lsm_what_had_no_room_is_refused_and_counted() {
+    const TRIES: usize = 7000;
+    let Some(mut stage) = Stage::with_bpf_lsm() else { return };
+    let scene = Scene::new(Who::User);
+    let mut agent = scene.agent(&stage, true);
+    let monitor = Pid::from_raw(stage.system_helper().expect("a helper").pid() as i32);
+    kill(monitor, Signal::SIGSTOP).expect("it stops");
+    // Each record has the arguments in it: a kilobyte and more, of four megabytes.
+    let arguments = "y".repeat(900);
+    let line = format!("perl -e '$n += unlink q(zone/a) for 1..{TRIES}; exit $n' {arguments}");
+    let status = agent.does(&line);
+    kill(monitor, Signal::SIGCONT).expect("it goes on");
+    assert_eq!(status, 0);
+    let (status, stderr) = agent.ends();
+    assert!(status.success(), "{stderr}");
+    let end = read(&ledgers(&scene.sandbox)[0]).end().expect("an end").1.counts;
+    let told = denials(&scene.sandbox).len();
+    assert_eq!((end.denied as usize, told + end.lost as usize), (TRIES, TRIES));
+    assert!(told > 100 && end.lost > 100, "{end:?}");
+    assert!(stderr.contains(&format!("{} records NOT WRITTEN", end.lost)), "{stderr}");
+    assert!(scene.is_there());
 }
 
 #[test]
@@ -185,11 +219,19 @@ fn bpf_lsm_nobody_reaches_who_guards_nor_what_is_loaded() {
             }
         }
         if who == Who::Root {
+            // What the kernel tells only the old name of is refused for any mount; made unguarded it comes to something.
+            let by_name = "mount -t bpf b b && mount --move b c && umount c";
+            let mut bare = scene.agent(&stage, false);
+            assert_eq!(bare.does(&format!("mkdir b c && {by_name} && rmdir b c")), 0);
+            assert!(bare.ends().0.success());
             let pins = stage.system_helper().expect("a helper").pins.display().to_string();
             // The same on a bpf file system of the agent's own.
             for line in [
                 "mkdir b && mount -t bpf b b && mkdir b/x && rmdir b/x && umount -l b",
                 "mount -t tmpfs t b && umount b",
+                "mkdir c && mount -t tmpfs t b && $STAGE/assault move b c && umount c",
+                // In a namespace of the tree's own nothing is hidden from anybody.
+                "unshare -m sh -c 'mount -t tmpfs t b && mount --move b c && mount --move /sys/fs/bpf b'",
             ] {
                 assert_eq!(agent.does(line), 0, "{line}");
             }
@@ -199,9 +241,14 @@ fn bpf_lsm_nobody_reaches_who_guards_nor_what_is_loaded() {
                 format!("rm {pins}/*/*"),
                 "umount -l /sys/fs/bpf".to_owned(),
                 "mount -t tmpfs t /sys/fs/bpf".to_owned(),
+                "mount --move /sys/fs/bpf b".to_owned(),
+                "$STAGE/assault move /sys/fs/bpf b".to_owned(),
+                "$STAGE/assault move /sys b".to_owned(),
+                "mount -t tmpfs t b && mount --move b c".to_owned(),
             ] {
                 assert_ne!(agent.does(&line), 0, "{line}");
             }
+            assert_eq!(agent.does("umount b"), 0);
         }
         assert_ne!(agent.does("rm zone/a"), 0);
         assert!(scene.is_there());

@@ -151,8 +151,8 @@ fn operation(tree: &Tree, random: &mut Random) -> (u32, Operation) {
     }
 }
 
-/// The question, as the kernel would come to it.
-fn question(number: u32, operation: &Operation, table: &Table, tree: &Tree) -> String {
+/// The question, as the kernel would come to it. Where all is mounted at `mount` again, it goes on there.
+fn question(number: u32, operation: &Operation, table: &Table, tree: &Tree, mount: Option<&Path>) -> String {
     let mut out = format!("{number} {NOW} {} {}", table.sealed, table.freed.len());
     table.freed.iter().flatten().for_each(|end| write!(out, " {end}").expect("room"));
     let places: Vec<_> = operation.places().collect();
@@ -164,8 +164,10 @@ fn question(number: u32, operation: &Operation, table: &Table, tree: &Tree) -> S
             Some(Kind::Other) => 3,
         };
         let path = &place.paths[0];
-        write!(out, " {kind} {} {}", u8::from(place.own), path.ancestors().count()).expect("room");
-        for step in path.ancestors() {
+        let steps = || path.ancestors().chain(mount.into_iter().flat_map(Path::ancestors));
+        let below = mount.map_or(0, |_| path.ancestors().count());
+        write!(out, " {kind} {} {} {below}", u8::from(place.own), steps().count()).expect("room");
+        for step in steps() {
             let id = |path| match tree.look(path) {
                 Looked::Directory(id) | Looked::Other(id) => Some(id),
                 Looked::Alike | Looked::Nothing => None,
@@ -219,16 +221,48 @@ fn expected(policy: &Policy, operation: &Operation) -> (u32, Option<PathBuf>) {
     }
 }
 
-#[test]
-fn the_kernel_decides_by_the_table_what_the_judge_decides_by_the_policy() {
+fn seed() -> u64 {
     let seed = std::env::var("ES_GUARD_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or(0x5eed_0000_0000_0001u64 ^ u64::from(std::process::id()));
-    let mut random = Random(seed | 1);
-    let count = match pace() {
+    seed.unwrap_or(0x5eed_0000_0000_0001u64 ^ u64::from(std::process::id()))
+}
+
+fn count() -> usize {
+    match pace() {
         Pace::Slow => 2_000,
         Pace::Normal => 40_000,
         Pace::Long => 1_000_000,
-    };
+    }
+}
+
+/// The policy, what is done, the table's zones, and the kernel's question.
+type Case = (Policy, Operation, Vec<PathBuf>, String);
+
+/// Asks the kernel's judge what the other one says, and gives how often each reason was said.
+fn both_agree(seed: u64, cases: &[Case]) -> HashMap<u32, usize> {
+    let questions: Vec<_> = cases.iter().map(|(.., question)| question.clone()).collect();
+    let answers = answers(&questions);
+    assert_eq!(answers.len(), cases.len());
+    let mut seen = HashMap::new();
+    for ((policy, operation, zones, question), answer) in cases.iter().zip(&answers) {
+        let (reason, zone) = answer.split_once(' ').expect("two numbers");
+        let zone =
+            usize::try_from(zone.parse::<i64>().expect("a number")).ok().map(|zone| zones[zone].clone());
+        let told: (u32, _) = (reason.parse().expect("a number"), zone);
+        let expected = expected(policy, operation);
+        assert_eq!(told.0, expected.0, "seed {seed}: {operation:#?} by {policy:#?}\n{question}");
+        // By one path more another zone may be called.
+        if operation.places().all(|place| place.paths.len() == 1) {
+            assert_eq!(told.1, expected.1, "seed {seed}: {operation:#?} by {policy:#?}\n{question}");
+        }
+        *seen.entry(expected.0).or_insert(0) += 1;
+    }
+    seen
+}
+
+#[test]
+fn the_kernel_decides_by_the_table_what_the_judge_decides_by_the_policy() {
+    let (seed, count) = (seed(), count());
+    let mut random = Random(seed | 1);
     let mut cases = Vec::new();
     while cases.len() < count {
         let tree = Tree::grown(&mut random);
@@ -238,23 +272,75 @@ fn the_kernel_decides_by_the_table_what_the_judge_decides_by_the_policy() {
         assert!(table.freed.iter().flatten().all(|end| *end == FOREVER || *end <= NOW + 1));
         for _ in 0..8 {
             let (number, operation) = operation(&tree, &mut random);
-            let question = question(number, &operation, &table, &tree);
+            let question = question(number, &operation, &table, &tree, None);
             cases.push((policy.clone(), operation, table.zones.clone(), question));
         }
     }
-    let questions: Vec<_> = cases.iter().map(|(.., question)| question.clone()).collect();
-    let answers = answers(&questions);
-    assert_eq!(answers.len(), cases.len());
-    let mut seen = HashMap::new();
-    for ((policy, operation, zones, question), answer) in cases.iter().zip(&answers) {
-        let (reason, zone) = answer.split_once(' ').expect("two numbers");
-        let zone =
-            usize::try_from(zone.parse::<i64>().expect("a number")).ok().map(|zone| zones[zone].clone());
-        let told = (reason.parse().expect("a number"), zone);
-        let expected = expected(policy, operation);
-        assert_eq!(told, expected, "seed {seed}: {operation:#?} by {policy:#?}\n{question}");
-        *seen.entry(expected.0).or_insert(0) += 1;
-    }
+    let seen = both_agree(seed, &cases);
     // Every verdict was among them, often enough to say something.
     assert!((0..=5).all(|reason| seen.get(&reason).is_some_and(|count| *count > 20)), "{seen:?}");
+}
+
+/// What the judge is asked where everything is mounted at `at` once more and is reached through that: a name has a path
+/// more. Where one of two lies in a zone, the other one's place is where that lies, and not where it is seen.
+fn seen_through(at: &Path, policy: &Policy, operation: Operation) -> Operation {
+    let lies = |place: &Place| policy.guards(&place.paths[0], NOW, false).is_some();
+    let seen = |mut place: Place, only_lies: bool| {
+        let below = place.paths[0].strip_prefix("/").expect("absolute").to_owned();
+        if !only_lies {
+            place.paths.push(at.join(below));
+        }
+        place
+    };
+    match operation {
+        Operation::Rename { from, to } => {
+            let in_one = lies(&from);
+            Operation::Rename { from: seen(from, false), to: seen(to, in_one) }
+        }
+        Operation::Exchange { first, second } => {
+            let (one, other) = (lies(&first), lies(&second));
+            Operation::Exchange { first: seen(first, other), second: seen(second, one) }
+        }
+        Operation::Unlink(place) => Operation::Unlink(seen(place, false)),
+        Operation::Rmdir(place) => Operation::Rmdir(seen(place, false)),
+        Operation::Write(place) => Operation::Write(seen(place, false)),
+        Operation::Cover(place) => Operation::Cover(seen(place, false)),
+    }
+}
+
+#[test]
+fn what_is_only_seen_in_a_zone_is_outside_of_it_to_the_kernel_too() {
+    let (seed, count) = (seed(), count());
+    let mut random = Random(seed | 1);
+    let (mut cases, mut only_seen) = (Vec::new(), 0);
+    while cases.len() < count {
+        let tree = Tree::grown(&mut random);
+        let at = random.one(&tree.directories);
+        let mut policy = policy(&tree, &mut random);
+        // What is exempt or let through by a name's one path is so by each, to the kernel: that is another question.
+        policy.overrides.clear();
+        let plain =
+            |path: &Path| path.iter().all(|name| name == "/" || "abf".contains(&*name.to_string_lossy()));
+        let hidden = |path: &Path| path.starts_with(&at) && path != at;
+        if at == Path::new("/")
+            || policy.zones.iter().any(|zone| zone.internal || hidden(&zone.path))
+            || tree.found.keys().any(|path| hidden(path) || !plain(path))
+        {
+            continue;
+        }
+        let Ok(table) = Table::lower(&policy, &tree) else { continue };
+        for _ in 0..8 {
+            let (number, operation) = operation(&tree, &mut random);
+            if !operation.places().all(|place| plain(&place.paths[0])) {
+                continue;
+            }
+            let question = question(number, &operation, &table, &tree, Some(&at));
+            let operation = seen_through(&at, &policy, operation);
+            only_seen += operation.places().filter(|place| place.paths.len() == 1).count();
+            cases.push((policy.clone(), operation, table.zones.clone(), question));
+        }
+    }
+    let seen = both_agree(seed, &cases);
+    assert!((0..=4).all(|reason| seen.get(&reason).is_some_and(|count| *count > 10)), "{seen:?}");
+    assert!(only_seen > 20, "{only_seen}");
 }

@@ -1,4 +1,4 @@
-pub const ES_LAYOUT: u32 = 2;
+pub const ES_LAYOUT: u32 = 3;
 pub const ES_ZONES: u32 = 64;
 pub const ES_DEVICES: u32 = 16;
 pub const ES_DEPTH: u32 = 1024;
@@ -7,6 +7,8 @@ pub const ES_EXEMPT_NAME: u32 = 64;
 pub const ES_TEXT: u32 = 16384;
 pub const ES_ARGUMENTS: u32 = 1024;
 pub const ES_DESKS: u32 = 16;
+pub const ES_ROOTS: u32 = 8;
+pub const ES_CROWD: u32 = 16384;
 pub const ES_NO_ZONE: u32 = 4294967295;
 pub const ES_TICK: u32 = 10000000;
 pub const ES_HAS_NAMES: u32 = 1;
@@ -107,10 +109,22 @@ pub struct es_table {
     pub sealed: es_u64,
     #[doc = " Bit n: some exempt name has n bytes."]
     pub exempt_lengths: es_u64,
+    #[doc = " Bit n % 512: something in `places` with the inode number n is the root of a zone."]
+    pub roots: [es_u64; 8usize],
     #[doc = " File systems that zones lie on; 0: no more."]
     pub devices: [es_u32; 16usize],
     pub freed: [es_freed; 64usize],
 }
+#[doc = " Changes of what versions count, or are there: by the helper."]
+pub const ES_TABLES: es_turn = 0;
+#[doc = " Renames that are done: by the programs."]
+pub const ES_MOVES: es_turn = 1;
+#[doc = " 1: renames are counted."]
+pub const ES_FOLLOWED: es_turn = 2;
+#[doc = " 1: renames are counted."]
+pub const ES_TURNS: es_turn = 3;
+#[doc = " What the map `turns` counts, by its index."]
+pub type es_turn = u32;
 #[doc = " What there is of a session, counted by the kernel. Value of the map `sessions`, whose key is its number."]
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone, PartialEq)]
@@ -175,9 +189,12 @@ pub struct es_directory {
 pub struct es_walk {
     pub now: es_u64,
     pub op: es_u32,
-    pub zero: es_u32,
+    #[doc = " 1: it has left the file system of its name."]
+    pub hopped: es_u32,
     #[doc = " Zones that were met with nothing exempt below them."]
     pub guarding: es_u64,
+    #[doc = " Those of them that were met in the file system of the name."]
+    pub lies: es_u64,
     #[doc = " Zones that were met."]
     pub within: es_u64,
     #[doc = " Zones that an override on the way opens, for each operation that one may be for."]
@@ -195,6 +212,8 @@ pub struct es_walk {
 pub struct es_place {
     #[doc = " Zones that guard it from what is about to be done, whatever is there."]
     pub guarding: es_u64,
+    #[doc = " Zones that it lies in without any mount but the person's, and with nothing exempt between."]
+    pub lies: es_u64,
     #[doc = " Zones that guard it from each operation that an override may be for."]
     pub from: [es_u64; 4usize],
     #[doc = " Zones that it lies in, whatever is exempt or overridden."]
@@ -232,6 +251,10 @@ pub struct es_look {
     pub partial: es_u32,
     pub hops: es_u32,
     pub version: es_u32,
+    #[doc = " 1: the table has names in the directory of the name."]
+    pub named: es_u32,
+    #[doc = " 1: every path of the name was seen to the top."]
+    pub seen: es_u32,
     pub exempt: es_exempt_key,
     pub name: es_name_key,
 }
@@ -289,6 +312,25 @@ pub struct es_birth {
     #[doc = " 1: at a place that is guarded."]
     pub guarded: es_u32,
 }
+#[doc = " The directory that was last found to lie in no zone, and what shows that it is so still."]
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone, PartialEq)]
+pub struct es_plain {
+    #[doc = " The mount it was looked at through; 0: there is none."]
+    pub mount: es_u64,
+    pub ino: es_u64,
+    pub dev: es_u32,
+    pub generation: es_u32,
+    pub tables: es_u64,
+    pub moves: es_u64,
+    pub mounts: es_u64,
+    #[doc = " The entry whose removal is let through; 0: none."]
+    pub entry: es_u64,
+    #[doc = " Scratch."]
+    pub now: es_u64,
+    #[doc = " The table's."]
+    pub roots: [es_u64; 8usize],
+}
 #[doc = " A thread of a session. Value of the map `members`, whose key is the address of its task."]
 #[repr(C)]
 #[derive(Debug, Copy, Clone, PartialEq)]
@@ -306,6 +348,7 @@ pub struct es_member {
     pub found: [es_found; 2usize],
     pub removal: es_removal,
     pub birth: es_birth,
+    pub plain: es_plain,
 }
 #[doc = " A process that is to become part of a session. Value of the map `joining`, whose key is its id."]
 #[repr(C)]

@@ -1,9 +1,10 @@
 //! The programs, attached and pinned. The only room that loads anything.
 
 use super::error::Error;
-use super::layout::es_session;
+use super::layout::{ES_FOLLOWED, es_session};
 use super::maps::{self, Maps, NAMES, Plain, find, pinned};
 use super::pins::Pins;
+use super::probe::is_fully_preemptible;
 use super::records::Records;
 use aya::maps::{Array, Map, MapData, MapInfo};
 use aya::programs::links::FdLink;
@@ -115,9 +116,18 @@ fn load(pins: &Pins) -> Result<(), Error> {
     let mut maps = Maps::open(&pins.maps())?;
     make_secret(pins)?;
     let new = pins.begin()?;
+    let mut followed = !is_fully_preemptible();
     for (name, program) in programs(&mut object) {
         let failed = |source| Error::Program { name: name.clone(), source: Box::new(source) };
-        let (id, link) = attach(&name, program, &types).map_err(failed)?;
+        let is_needed = !matches!(program, Program::FExit(_));
+        let (id, link) = match attach(&name, program, &types) {
+            // Without it nothing is kept that holds until a rename.
+            Err(_) if !is_needed => {
+                followed = false;
+                continue;
+            }
+            attached => attached.map_err(failed)?,
+        };
         let path = new.join(&name);
         link.pin(&path).map_err(|error| Error::pin(&path)(std::io::Error::other(error)))?;
         maps.guarded.insert(A_PROGRAM | u64::from(id), 1, 0).map_err(Error::map("guarded"))?;
@@ -125,6 +135,7 @@ fn load(pins: &Pins) -> Result<(), Error> {
     for id in map_ids(pins)? {
         maps.guarded.insert(A_MAP | u64::from(id), 1, 0).map_err(Error::map("guarded"))?;
     }
+    maps.turns.set(ES_FOLLOWED, u64::from(followed), 0).map_err(Error::map("turns"))?;
     pins.finish(&new)
 }
 
@@ -144,6 +155,12 @@ fn attach(name: &str, program: &mut Program, types: &Btf) -> Result<(u32, FdLink
             Ok((program.info()?.id(), link.into()))
         }
         Program::BtfTracePoint(program) => {
+            program.load(name, types)?;
+            let link = program.attach()?;
+            let link = program.take_link(link)?;
+            Ok((program.info()?.id(), link.into()))
+        }
+        Program::FExit(program) => {
             program.load(name, types)?;
             let link = program.attach()?;
             let link = program.take_link(link)?;

@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::layout::*;
 use aya::Pod;
-use aya::maps::{HashMap, Map, MapData, MapError};
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use std::path::Path;
 
 /// A structure of the layout, as a key or value.
@@ -25,7 +25,6 @@ plain!(es_entry, es_table, es_session, es_member, es_joining, es_ward, es_own, e
 pub(super) type Hash<K, V> = HashMap<MapData, K, V>;
 
 /// All that the helper reads or writes.
-#[derive(Debug)]
 pub(super) struct Maps {
     pub(super) places: Hash<Plain<es_place_key>, Plain<es_entry>>,
     pub(super) names: Hash<Plain<es_name_key>, Plain<es_entry>>,
@@ -41,10 +40,11 @@ pub(super) struct Maps {
     pub(super) saved_over: Hash<Plain<es_directory_key>, u32>,
     pub(super) homes: Hash<u32, u32>,
     pub(super) guarded: Hash<u64, u32>,
+    pub(super) turns: Array<MapData, u64>,
 }
 
 /// Every map that is pinned: these, and those that only the programs use.
-pub(super) const NAMES: [&str; 18] = [
+pub(super) const NAMES: [&str; 20] = [
     "places",
     "names",
     "exempt",
@@ -59,11 +59,19 @@ pub(super) const NAMES: [&str; 18] = [
     "saved_over",
     "homes",
     "guarded",
+    "crowd",
+    "turns",
     "secret",
     "blank",
     "desks",
     "records",
 ];
+
+impl std::fmt::Debug for Maps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Maps").finish_non_exhaustive()
+    }
+}
 
 impl Maps {
     /// Opens the pinned maps below `folder`.
@@ -83,7 +91,15 @@ impl Maps {
             saved_over: hash(folder, "saved_over")?,
             homes: hash(folder, "homes")?,
             guarded: hash(folder, "guarded")?,
+            turns: Array::try_from(Map::Array(pinned(folder, "turns")?)).map_err(Error::map("turns"))?,
         })
+    }
+
+    /// Says to the programs that tables have changed: what they found out by them before holds no more.
+    pub(super) fn turn_tables(&mut self) -> Result<(), Error> {
+        let failed = Error::map("turns");
+        let before = self.turns.get(&ES_TABLES, 0).map_err(&failed)?;
+        self.turns.set(ES_TABLES, before + 1, 0).map_err(&failed)
     }
 }
 

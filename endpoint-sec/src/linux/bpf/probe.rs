@@ -105,8 +105,9 @@ fn listed() -> String {
     if text.is_empty() { "its list is not to be read".to_owned() } else { text.trim().to_owned() }
 }
 
-/// Built so, or started so.
-fn is_fully_preemptible() -> bool {
+/// Built so, or started so: then a program may be put off while it runs, and one that traces is skipped for whoever runs
+/// there meanwhile.
+pub(super) fn is_fully_preemptible() -> bool {
     let built = uname().map(|name| name.version().to_string_lossy().into_owned()).unwrap_or_default();
     let started = fs::read_to_string("/proc/cmdline").unwrap_or_default();
     let chosen =

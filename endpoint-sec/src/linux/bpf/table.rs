@@ -26,7 +26,7 @@ pub struct Name {
 /// All that a version of a session's table has.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// What it has once.
+    /// What it has once; `roots` is filled in where it is written.
     pub facts: es_table,
     /// Entries of directories, and of files that have several names.
     pub places: Vec<(Node, es_entry)>,
@@ -49,7 +49,8 @@ impl Floor {
 
     /// Makes a version count that was written, from one operation to the next.
     pub fn swap(&mut self, session: u32, version: u32) -> Result<(), Error> {
-        self.maps.versions.insert(session, version, 0).map_err(Error::map("versions"))
+        self.maps.versions.insert(session, version, 0).map_err(Error::map("versions"))?;
+        self.maps.turn_tables()
     }
 
     /// Takes a version away that does not count any more.
@@ -82,8 +83,18 @@ impl Floor {
             maps.exempt.insert(Plain(key), zones, 0).map_err(Error::map("exempt"))?;
         }
         let key = es_table_key { session, version };
-        maps.tables.insert(Plain(key), Plain(table.facts), 0).map_err(Error::map("tables"))
+        let facts = es_table { roots: roots(&table.places), ..table.facts };
+        maps.tables.insert(Plain(key), Plain(facts), 0).map_err(Error::map("tables"))
     }
+}
+
+/// Bits by which most inode numbers are told from those of zones' roots.
+fn roots(places: &[(Node, es_entry)]) -> [u64; ES_ROOTS as usize] {
+    let mut roots = [0; ES_ROOTS as usize];
+    for (node, _) in places.iter().filter(|(_, entry)| entry.zones != 0) {
+        roots[(node.ino / 64 % u64::from(ES_ROOTS)) as usize] |= 1 << (node.ino % 64);
+    }
+    roots
 }
 
 fn place_key(session: u32, version: u32, node: Node) -> es_place_key {
@@ -103,6 +114,21 @@ fn padded<const SIZE: usize>(name: &[u8]) -> Result<[u8; SIZE], Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_zones_root_is_never_told_from_itself() {
+        let entry = |zones| es_entry { zones, carried: 1, ..es_entry::default() };
+        let at = |ino| Node { dev: 1, ino };
+        for ino in [0, 63, 64, 511, 512, 1 << 40 | 777, u64::MAX] {
+            let roots = roots(&[(at(ino), entry(1)), (at(5), entry(0))]);
+            assert_eq!(roots[(ino / 64 % 8) as usize] >> (ino % 64) & 1, 1);
+            assert_eq!(
+                roots.iter().map(|word| word.count_ones()).sum::<u32>(),
+                1,
+                "what only holds zones is none"
+            );
+        }
+    }
 
     #[test]
     fn a_name_has_room_for_its_end() {

@@ -38,6 +38,8 @@ pub(in crate::daemon) struct Session {
     lost_here: u64,
     /// Records that had no room in the kernel, and how many of them were told of.
     lost_there: (u64, u64),
+    /// Removals of its own that were told of.
+    own: u64,
 }
 
 /// Who serves a session.
@@ -163,6 +165,7 @@ impl Session {
             waiting: VecDeque::new(),
             lost_here: 0,
             lost_there: (0, 0),
+            own: 0,
         }
     }
 
@@ -200,6 +203,14 @@ impl Session {
             let bytes = [count.to_ne_bytes(), std::mem::take(&mut self.lost_here).to_ne_bytes()].concat();
             self.lost_there.1 = count;
             self.tell(Kind::Lost, bytes);
+        }
+    }
+
+    /// So many removals and moves of its own there were so far.
+    pub(super) fn has_let_go(&mut self, count: u64) {
+        if self.is_served() && count > self.own {
+            self.own = count;
+            self.tell(Kind::Own, count.to_ne_bytes().to_vec());
         }
     }
 

@@ -37,6 +37,7 @@ pub(in crate::daemon) fn lowered(mut table: Table, pinned: &[FileId]) -> bpf::Ta
     let mut facts = es_table {
         sealed: table.sealed,
         exempt_lengths: exempt.iter().fold(0, |lengths, (name, _)| lengths | 1 << name.len()),
+        roots: Default::default(),
         devices: Default::default(),
         freed: [es_freed::default(); 64],
     };

@@ -149,7 +149,7 @@ impl Workers {
                 }
                 self.answer(number, Ok(()), &[]);
             }
-            Kind::Done | Kind::Refused | Kind::Record | Kind::Lost | Kind::Empty => {}
+            Kind::Done | Kind::Refused | Kind::Record | Kind::Lost | Kind::Own | Kind::Empty => {}
         }
         self.wait_for_room(number);
     }

@@ -30,6 +30,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Files that es-guard records the session in.
     pub kept: Vec<FileId>,
+    /// Whether no engine is above it that tells what becomes of the session's own.
+    pub alone: bool,
 }
 
 /// Why the session can't be guarded so.
@@ -86,10 +88,10 @@ impl BpfLsm {
         settings: Settings,
         witness: Arc<dyn Witness>,
     ) -> Result<Self, NotGuarded> {
-        let Settings { policy, kept } = settings;
+        let Settings { policy, kept, alone } = settings;
         supports(&policy)?;
         let zones = Versions::default();
-        holder.listen(Ear { zones: zones.clone(), witness })?;
+        holder.listen(Ear { zones: zones.clone(), alone, witness })?;
         holder.greeted()?;
         let (table, clock) = (Table::default(), Clock::now());
         let force = Force { policy: policy.clone(), table, clock, version: 0, roots: Vec::new() };
@@ -203,6 +205,7 @@ impl Force {
 /// Hears what the kernel tells of the session.
 struct Ear {
     zones: Versions,
+    alone: bool,
     witness: Arc<dyn Witness>,
 }
 
@@ -213,6 +216,12 @@ impl Hears for Ear {
         match record.and_then(|record| denial(&record, &zones.unwrap_or_default())) {
             Some(denial) => self.witness.denied(denial),
             None => self.witness.lost(1),
+        }
+    }
+
+    fn own_went(&self, count: u64) {
+        if self.alone {
+            self.witness.own_went(count);
         }
     }
 

@@ -20,6 +20,8 @@ const ASK_EVERY: Duration = Duration::from_secs(2);
 pub trait Hears: Send + Sync {
     /// A record, as the kernel has it.
     fn record(&self, bytes: &[u8]);
+    /// So many removals and moves of the session's own were let through.
+    fn own_went(&self, count: u64);
     /// So many denials could not be passed on.
     fn lost(&self, count: u64);
 }
@@ -66,6 +68,8 @@ pub struct Holder {
     version: AtomicU32,
     /// Of those that had no room in the kernel, how many it is known of.
     lost_there: AtomicU64,
+    /// How many removals of the session's own it is known of.
+    own: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -86,6 +90,7 @@ impl Holder {
             number: AtomicU32::new(0),
             version: AtomicU32::new(0),
             lost_there: AtomicU64::new(0),
+            own: AtomicU64::new(0),
         }
     }
 
@@ -132,10 +137,15 @@ impl Holder {
     }
 
     fn heard(&self, kind: Kind, bytes: &[u8], hears: &impl Hears) {
+        let number = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_ne_bytes);
         match kind {
             Kind::Record => hears.record(bytes),
+            Kind::Own => {
+                let own = number(0).unwrap_or(0);
+                let before = self.own.fetch_max(own, Ordering::SeqCst);
+                hears.own_went(own.saturating_sub(before));
+            }
             Kind::Lost => {
-                let number = |at: usize| bytes.get(at..at + 8)?.try_into().ok().map(u64::from_ne_bytes);
                 let (there, here) = (number(0).unwrap_or(0), number(8).unwrap_or(0));
                 // Whoever holds the tables may tell for another, who has told some of it.
                 let before = self.lost_there.fetch_max(there, Ordering::SeqCst);
@@ -248,6 +258,9 @@ mod tests {
         fn record(&self, bytes: &[u8]) {
             lock(&self.0).0.push(bytes.to_vec());
         }
+        fn own_went(&self, count: u64) {
+            lock(&self.0).1 += 100 * count;
+        }
         fn lost(&self, count: u64) {
             lock(&self.0).1 += count;
         }
@@ -265,6 +278,9 @@ mod tests {
                         words::say(there.as_fd(), Kind::Record, b"one").unwrap();
                         let lost = [2u64.to_ne_bytes(), 1u64.to_ne_bytes()].concat();
                         words::say(there.as_fd(), Kind::Lost, &lost).unwrap();
+                        for own in [4u64, 4, 7] {
+                            words::say(there.as_fd(), Kind::Own, &own.to_ne_bytes()).unwrap();
+                        }
                     }
                     Kind::Arm => {
                         words::say(there.as_fd(), Kind::Empty, b"").unwrap();
@@ -286,7 +302,7 @@ mod tests {
         let first = answering(holder.offer().unwrap(), Kind::Done);
         assert_eq!(holder.judge_by(1, &vec![0; MAX_WORD]), Ok(()));
         assert_eq!(holder.settle(), Ok(()));
-        assert_eq!(*lock(&heard.0), (vec![b"one".to_vec()], 3));
+        assert_eq!(*lock(&heard.0), (vec![b"one".to_vec()], 703));
         assert!(!holder.has_ended());
         // It goes without an answer.
         assert_eq!(holder.arm(), Err(NotDone::Gone));

@@ -31,12 +31,14 @@ pub enum Kind {
     /// Holder: how much was denied of which nothing more can be told. Bytes: what had no room in the kernel since the
     /// session began, eight of them; what had none at the holder since that was told last, as many.
     Lost,
+    /// Holder: how many removals and moves of its own the kernel has let through since the session began. Bytes: eight.
+    Own,
     /// Holder: the last process of the tree has ended.
     Empty,
 }
 
 impl Kind {
-    const ALL: [Kind; 9] = [
+    const ALL: [Kind; 10] = [
         Kind::Part,
         Kind::Judge,
         Kind::Arm,
@@ -45,6 +47,7 @@ impl Kind {
         Kind::Refused,
         Kind::Record,
         Kind::Lost,
+        Kind::Own,
         Kind::Empty,
     ];
 }

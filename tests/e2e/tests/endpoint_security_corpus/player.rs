@@ -41,6 +41,7 @@ impl Witness for Told {
     fn own(&self, _: Deed) {}
     fn used_up(&self, _: Override) {}
     fn rests(&self) {}
+    fn own_went(&self, _: u64) {}
     fn lost(&self, _: u64) {}
 }
 

@@ -55,6 +55,7 @@ impl Witness for Told {
     }
 
     fn rests(&self) {}
+    fn own_went(&self, _: u64) {}
     fn lost(&self, _: u64) {}
 }
 

@@ -125,6 +125,7 @@ fn a_witness_that_hangs_holds_up_no_answer() {
         fn own(&self, _: Deed) {}
         fn used_up(&self, _: Override) {}
         fn rests(&self) {}
+        fn own_went(&self, _: u64) {}
         fn lost(&self, _: u64) {}
     }
     let mac = Mac::new(System::MACOS_26);
