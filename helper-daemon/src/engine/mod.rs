@@ -9,6 +9,9 @@ pub mod endpoint_security;
 pub mod probe;
 #[cfg(target_os = "linux")]
 pub mod seccomp;
+mod unsupported;
+
+pub use unsupported::Unsupported;
 
 use crate::deeds::Deed;
 use crate::denial::Denial;

@@ -87,7 +87,7 @@ fn begin(
 /// A client of descendants, and what its alarms go to.
 fn connect(framework: &Framework, register: &Register) -> Result<(Arc<Engine>, Arc<Heard>), Failure> {
     let no_engine = |detail: String| Failure { kind: FailureKind::Engine, detail };
-    supports(&register.policy).map_err(|error| no_engine(error.to_string()))?;
+    supports(&register.policy).map_err(|error| no_engine(format!("failed to {error}")))?;
     let heard = Arc::new(Heard::default());
     let engine = Engine::start(framework, Scope::Descendants, heard.clone())
         .map_err(|error| no_engine(error.to_string()))?;

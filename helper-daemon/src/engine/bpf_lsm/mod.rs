@@ -22,7 +22,7 @@ mod unsupported;
 pub mod words;
 
 pub use engine::{BpfLsm, Settings};
-pub use unsupported::{LIMITS, Unsupported, floor_of, supports};
+pub use unsupported::{LIMITS, floor_of, supports};
 
 /// The engine's name, as in records.
 pub const NAME: &str = "bpf-lsm";

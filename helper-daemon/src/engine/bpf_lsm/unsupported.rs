@@ -3,22 +3,8 @@
 //! The kernel refuses or lets go, at once. Nothing can be moved aside first, held until its program has ended, or looked
 //! up in a repository.
 
+use crate::engine::unsupported::{Unsupported, kept};
 use crate::policy::{OnDelete, Policy};
-use std::path::PathBuf;
-
-/// What a policy asks for and this engine can't do: the key of the policy, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("guard by `{key}`{}: {why}. {remedy}, or take --engine seccomp", .zone.as_ref().map(|zone| format!(" of {}", zone.display())).unwrap_or_default())]
-pub struct Unsupported {
-    /// The key of the policy file.
-    pub key: &'static str,
-    /// The zone, where it is of one.
-    pub zone: Option<PathBuf>,
-    /// Why not.
-    pub why: &'static str,
-    /// What to do.
-    pub remedy: &'static str,
-}
 
 /// What is refused by this engine and let through by seccomp, a sentence each: to be said before a session.
 pub const LIMITS: [&str; 2] = [
@@ -37,12 +23,12 @@ pub fn floor_of(policy: &Policy) -> Policy {
 
 /// Whether the engine can do all that a policy asks for.
 pub fn supports(policy: &Policy) -> Result<(), Unsupported> {
-    if let Some(zone) = policy.zones.iter().find(|zone| zone.on_delete == OnDelete::Stash) {
+    if let Some(zone) = kept(policy) {
         return Err(Unsupported {
             key: "on_delete",
             zone: Some(zone.path.clone()),
             why: "the engine bpf-lsm refuses a removal in the kernel, and can't have what it takes kept first",
-            remedy: "Leave `on_delete` out or write `\"on_delete\": \"deny\"`",
+            remedy: "Leave `on_delete` out or write `\"on_delete\": \"deny\"`, or take --engine seccomp",
         });
     }
     if !policy.replacers.is_empty() {
@@ -50,7 +36,7 @@ pub fn supports(policy: &Policy) -> Result<(), Unsupported> {
             key: "replacers",
             zone: None,
             why: "with the engine bpf-lsm what a program removes can't be held until the program has ended",
-            remedy: "Leave `replacers` out, and grant an override where such a program must save",
+            remedy: "Leave `replacers` out, and grant an override where such a program must save, or take --engine seccomp",
         });
     }
     if policy.has_single_uses() {
@@ -58,7 +44,7 @@ pub fn supports(policy: &Policy) -> Result<(), Unsupported> {
             key: "once",
             zone: None,
             why: "the engine bpf-lsm can't use an override up",
-            remedy: "Grant it for a while",
+            remedy: "Grant it for a while, or take --engine seccomp",
         });
     }
     if !policy.layers.is_empty() {
@@ -66,7 +52,7 @@ pub fn supports(policy: &Policy) -> Result<(), Unsupported> {
             key: "protected_zones",
             zone: None,
             why: "the engine bpf-lsm guards by one policy, and a session inside another has two",
-            remedy: "Start it outside the session",
+            remedy: "Start it outside the session, or take --engine seccomp",
         });
     }
     Ok(())

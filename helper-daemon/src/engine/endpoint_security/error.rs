@@ -1,6 +1,6 @@
 //! What goes wrong before a session is guarded, and what to do about it.
 
-use super::unsupported::Unsupported;
+use crate::engine::Unsupported;
 use crate::session::SessionId;
 use endpoint_sec::macos::{ConnectError, Refused};
 
@@ -25,7 +25,7 @@ pub enum StartError {
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {
     /// The policy asks for what this engine can't do.
-    #[error(transparent)]
+    #[error("failed to {0}")]
     Unsupported(#[from] Unsupported),
     /// A zone could not be selected.
     #[error("{0}; name fewer zones, or restart the machine")]

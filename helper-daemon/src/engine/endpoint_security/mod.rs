@@ -47,7 +47,7 @@ mod writing;
 pub use engine::{Engine, Enrolment};
 pub use error::{EnrolError, StartError, Uncertain};
 pub use incident::{Alarm, Incident, SetRight};
-pub use unsupported::{LIMITS, Unsupported, supports};
+pub use unsupported::{LIMITS, supports};
 
 use recorder::Note;
 use std::path::PathBuf;

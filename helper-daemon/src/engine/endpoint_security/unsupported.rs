@@ -3,22 +3,8 @@
 //! Endpoint Security asks and takes an answer; the kernel then does what was asked for, all of it or nothing. So nothing
 //! can be moved aside first, or held until its program has ended.
 
-use crate::policy::{OnDelete, Policy};
-use std::path::PathBuf;
-
-/// What a policy asks for and this engine can't do: the key of the policy, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("failed to guard by `{key}`{}: {why}; {remedy}", .zone.as_ref().map(|zone| format!(" of {}", zone.display())).unwrap_or_default())]
-pub struct Unsupported {
-    /// The key of the policy file.
-    pub key: &'static str,
-    /// The zone, where it is of one.
-    pub zone: Option<PathBuf>,
-    /// Why not.
-    pub why: &'static str,
-    /// What to do.
-    pub remedy: &'static str,
-}
+use crate::engine::unsupported::{Unsupported, kept};
+use crate::policy::Policy;
 
 /// What is refused by this engine and let through by others, a sentence each: to be said before a session.
 pub const LIMITS: [&str; 2] = [
@@ -28,12 +14,12 @@ pub const LIMITS: [&str; 2] = [
 
 /// Whether the engine can do all that a policy asks for.
 pub fn supports(policy: &Policy) -> Result<(), Unsupported> {
-    if let Some(zone) = policy.zones.iter().find(|zone| zone.on_delete == OnDelete::Stash) {
+    if let Some(zone) = kept(policy) {
         return Err(Unsupported {
             key: "on_delete",
             zone: Some(zone.path.clone()),
             why: "macOS asks before something is removed, but can't have it kept first",
-            remedy: "leave `on_delete` out or write `\"on_delete\": \"deny\"`",
+            remedy: "Leave `on_delete` out or write `\"on_delete\": \"deny\"`",
         });
     }
     if !policy.replacers.is_empty() {
@@ -41,7 +27,7 @@ pub fn supports(policy: &Policy) -> Result<(), Unsupported> {
             key: "replacers",
             zone: None,
             why: "what a program removes can't be held here until the program has ended",
-            remedy: "leave `replacers` out, and grant an override where such a program must save",
+            remedy: "Leave `replacers` out, and grant an override where such a program must save",
         });
     }
     policy.layers.iter().try_for_each(supports)
@@ -50,7 +36,7 @@ pub fn supports(policy: &Policy) -> Result<(), Unsupported> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Zone;
+    use crate::policy::{OnDelete, Zone};
 
     #[test]
     fn what_can_t_be_done_is_named_with_what_to_do() {
@@ -59,8 +45,8 @@ mod tests {
         policy.zones.push(Zone { on_delete: OnDelete::Stash, ..Zone::new("/kept") });
         assert_eq!(
             supports(&policy).unwrap_err().to_string(),
-            "failed to guard by `on_delete` of /kept: macOS asks before something is removed, but can't have it kept first; \
-             leave `on_delete` out or write `\"on_delete\": \"deny\"`"
+            "guard by `on_delete` of /kept: macOS asks before something is removed, but can't have it kept first. \
+             Leave `on_delete` out or write `\"on_delete\": \"deny\"`"
         );
         policy.zones.pop();
         policy.replacers.push("patch".into());

@@ -1,6 +1,7 @@
 //! Where overlays write to, as far as it can be told.
 
-use super::{Levels, View};
+use super::View;
+use super::levels::Levels;
 use crate::engine::seccomp::mount;
 use crate::engine::seccomp::overlay::really_written_to;
 use endpoint_sec::linux::caller::Caller;
