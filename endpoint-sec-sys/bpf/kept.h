@@ -110,6 +110,9 @@ struct es_look {
 	es_u32 version;
 	/** 1: the table has names in the directory of the name. */
 	es_u32 named;
+	/** 1: above a mount there is a file system on which others may move things. */
+	es_u32 others;
+	es_u32 zero;
 	/** 1: every path of the name was seen to the top. */
 	es_u32 seen;
 	struct es_exempt_key exempt;

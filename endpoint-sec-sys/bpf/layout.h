@@ -14,7 +14,7 @@ typedef unsigned int es_u32;
 typedef unsigned long long es_u64;
 
 /** Goes up with every change of this file that an older object's maps don't fit. */
-#define ES_LAYOUT 3
+#define ES_LAYOUT 4
 
 /** Zones of one table. A set of zones is a number with a bit for each; the first in the policy is bit 0. */
 #define ES_ZONES 64

@@ -96,7 +96,6 @@ SEPARATE int begin_plain(struct es_member *m, es_u64 mount)
 SEPARATE int end_plain(struct es_member *m, es_u64 entry_at, es_u64 mount)
 {
 	struct dentry *entry = (struct dentry *)entry_at, *parent = GET(entry, d_parent);
-	struct dentry_operations *ops = GET(parent, d_op);
 	struct inode *directory = GET(parent, d_inode);
 	struct es_table_key key = {};
 	struct es_table *table;
@@ -107,8 +106,9 @@ SEPARATE int end_plain(struct es_member *m, es_u64 entry_at, es_u64 mount)
 		return 0;
 	p = &m->plain;
 	place = &m->found[0].place;
-	if (!turn(ES_FOLLOWED) || place->within || place->unclear || m->look.named || !m->look.seen ||
-	    (ops && GET(ops, d_revalidate)))
+	if (m->removal.reason != ES_ALLOWED || place->within || place->unclear || m->look.named || !m->look.seen)
+		return 0;
+	if (!turn(ES_FOLLOWED) || m->look.others || is_others(parent))
 		return 0;
 	key.session = m->session;
 	key.version = m->look.version;

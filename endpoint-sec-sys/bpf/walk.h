@@ -66,6 +66,14 @@ static __always_inline void name_met(struct es_look *l, struct es_member *m, str
 	l->first = 0;
 }
 
+/* Whether a file system asks anew whether what it has told is so still: others may change it meanwhile. */
+static __always_inline int is_others(struct dentry *entry)
+{
+	struct dentry_operations *ops = GET(entry, d_op);
+
+	return ops && GET(ops, d_revalidate);
+}
+
 static long climb(es_u32 step, struct climbing *c)
 {
 	struct es_member *m = c->member;
@@ -103,6 +111,7 @@ static long climb(es_u32 step, struct climbing *c)
 			return 1;
 		}
 		es_hop(&l->walk);
+		l->others |= is_others(GET(mount, mnt_mountpoint));
 		/* The directory that is mounted on is the same component of the path: no name lies between. */
 		entry = GET(mount, mnt_mountpoint);
 		super = GET(entry, d_sb);
@@ -196,6 +205,7 @@ SEPARATE int look(struct es_member *m, struct es_found *found, es_u64 entry_at, 
 	found->key.dev = dev;
 	m->look.partial = 0;
 	m->look.named = 0;
+	m->look.others = 0;
 	seen = walk(m, found, entry_at, mount, dev);
 	if (m->look.partial) {
 		/* What it shows is not all of where the name lies. */

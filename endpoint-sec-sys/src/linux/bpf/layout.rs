@@ -1,4 +1,4 @@
-pub const ES_LAYOUT: u32 = 3;
+pub const ES_LAYOUT: u32 = 4;
 pub const ES_ZONES: u32 = 64;
 pub const ES_DEVICES: u32 = 16;
 pub const ES_DEPTH: u32 = 1024;
@@ -253,6 +253,9 @@ pub struct es_look {
     pub version: es_u32,
     #[doc = " 1: the table has names in the directory of the name."]
     pub named: es_u32,
+    #[doc = " 1: above a mount there is a file system on which others may move things."]
+    pub others: es_u32,
+    pub zero: es_u32,
     #[doc = " 1: every path of the name was seen to the top."]
     pub seen: es_u32,
     pub exempt: es_exempt_key,
