@@ -1,7 +1,7 @@
 //! The corpus against the real kernel: each row bare, then in a session, as root and as an ordinary user.
 //!
 //! `ES_GUARD_TEST_PACE=slow` deals out the rows that anybody may play: one of the two has the embedded helper, the
-//! other goes bare and has the system's.
+//! other the system's, every third row goes bare.
 #![cfg(target_os = "linux")]
 
 use e2e::guard::Stage;
@@ -14,6 +14,8 @@ use e2e::{parallel, require, runner, sandbox};
 enum Hand {
     Embedded,
     Other,
+    /// What a call comes to without anybody's guard is the same everywhere, or nearly.
+    Bare,
 }
 
 /// Runs every row with `one`, of those that are dealt out those of this hand.
@@ -27,6 +29,9 @@ fn every_row(hand: Hand, one: impl Fn(&Row, Who) -> Vec<String> + Sync) {
     }
     let mut runs = Vec::new();
     for (n, row) in rows.iter().enumerate() {
+        if pace() == Pace::Slow && hand == Hand::Bare && n % 3 != 0 {
+            continue;
+        }
         let players: Vec<Who> = everyone.iter().copied().filter(|who| row.runs_as(*who)).collect();
         match players[..] {
             [first, second] if pace() == Pace::Slow => {
@@ -42,7 +47,7 @@ fn every_row(hand: Hand, one: impl Fn(&Row, Who) -> Vec<String> + Sync) {
 #[test]
 fn bare_every_attack_succeeds() {
     let stage = Stage::new();
-    every_row(Hand::Other, |row, who| runner::bare(&stage, row, who));
+    every_row(Hand::Bare, |row, who| runner::bare(&stage, row, who));
 }
 
 #[test]

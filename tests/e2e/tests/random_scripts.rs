@@ -41,7 +41,7 @@ fn count() -> u64 {
     match pace() {
         // Root plays them as root and as a user.
         Pace::Normal if is_root() => 10_000,
-        Pace::Normal => 1_000,
+        Pace::Normal => 250,
         Pace::Long => 200_000,
         Pace::Slow => 500,
     }
