@@ -55,11 +55,15 @@ fn is_told_of(caller: &Caller, cwd: &Handle, work_tree: &Handle) -> bool {
         found.is_ok_and(|found| place(&found) == place(&git_dir))
     };
     let argv = caller.program().argv;
-    let apart = argv.windows(2).filter(|pair| pair[0] == b"--git-dir").map(|pair| pair[1].as_slice());
-    let joined = argv.iter().filter_map(|arg| arg.strip_prefix(b"--git-dir="));
-    let environment = caller.environment();
-    let by_parent = environment.iter().filter_map(|entry| entry.strip_prefix(b"GIT_DIR="));
-    apart.chain(joined).chain(by_parent).any(is_it)
+    let places = argv.iter().enumerate().filter_map(|(at, arg)| match arg.as_slice() {
+        b"--git-dir" => argv.get(at + 1).map(Vec::as_slice),
+        arg => arg.strip_prefix(b"--git-dir="),
+    });
+    // As git has it: the last one counts, and before what is in the environment.
+    if let Some(told) = places.last() {
+        return is_it(told);
+    }
+    caller.environment().iter().find_map(|entry| entry.strip_prefix(b"GIT_DIR=")).is_some_and(is_it)
 }
 
 /// How far a name lies below the outermost `.git` of its path, below the zone; zero is the `.git` itself.
