@@ -20,6 +20,10 @@ use std::path::Path;
 /// A path has fewer components than this: it has at most as many bytes.
 const MOST_LEVELS: usize = 4096;
 
+/// git's own options whose value is an argument by itself.
+const OPTIONS_WITH_VALUE: [&[u8]; 7] =
+    [b"-C", b"-c", b"--work-tree", b"--namespace", b"--config-env", b"--super-prefix", b"--attr-source"];
+
 impl Session {
     /// Whether what git is about to remove is, or is in, the `.git` directory of a repository in the work tree of
     /// another one, which git works on. Where that can't be told it is not.
@@ -55,15 +59,30 @@ fn is_told_of(caller: &Caller, cwd: &Handle, work_tree: &Handle) -> bool {
         found.is_ok_and(|found| place(&found) == place(&git_dir))
     };
     let argv = caller.program().argv;
-    let places = argv.iter().enumerate().filter_map(|(at, arg)| match arg.as_slice() {
-        b"--git-dir" => argv.get(at + 1).map(Vec::as_slice),
-        arg => arg.strip_prefix(b"--git-dir="),
-    });
-    // As git has it: the last one counts, and before what is in the environment.
-    if let Some(told) = places.last() {
+    // As git has it: the command line counts before what is in the environment.
+    if let Some(told) = git_dir_option(&argv) {
         return is_it(told);
     }
     caller.environment().iter().find_map(|entry| entry.strip_prefix(b"GIT_DIR=")).is_some_and(is_it)
+}
+
+/// The value of the last `--git-dir` of a git's command line. What follows the subcommand is that one's.
+fn git_dir_option(argv: &[Vec<u8>]) -> Option<&[u8]> {
+    let mut args = argv.iter().map(Vec::as_slice);
+    let name = args.next()?.rsplit(|&b| b == b'/').next()?;
+    // Called by the name of a subcommand it has no options but that one's.
+    if name.starts_with(b"git-") {
+        return None;
+    }
+    let mut told = None;
+    while let Some(arg) = args.next().filter(|arg| arg.starts_with(b"-")) {
+        match arg {
+            b"--git-dir" => told = args.next(),
+            arg if OPTIONS_WITH_VALUE.contains(&arg) => drop(args.next()),
+            arg => told = arg.strip_prefix(b"--git-dir=").or(told),
+        }
+    }
+    told
 }
 
 /// How far a name lies below the outermost `.git` of its path, below the zone; zero is the `.git` itself.
@@ -153,6 +172,22 @@ mod tests {
         assert_eq!(depth("/z/.git/p/a/.git"), Some(0));
         assert_eq!(depth("/y/n/.git/modules/.git/x"), Some(3));
         assert_eq!((depth("/y"), depth("/x/.git/y")), (None, None));
+    }
+
+    #[test]
+    fn the_repository_is_told_before_the_subcommand() {
+        let told = |line: &str| {
+            let argv: Vec<_> = line.split(' ').map(|arg| arg.as_bytes().to_vec()).collect();
+            git_dir_option(&argv).map(|told| String::from_utf8(told.to_vec()).unwrap())
+        };
+        let is = |path: &str| Some(path.to_string());
+        assert_eq!(told("git --git-dir=a clean -f"), is("a"));
+        assert_eq!(told("/usr/bin/git -C d --git-dir a -c k=v --no-pager --git-dir=b --bare clean"), is("b"));
+        assert_eq!(told("git clean -e --git-dir=a"), None);
+        assert_eq!(told("git --git-dir=a clean -e --git-dir=b"), is("a"));
+        assert_eq!(told("git -c --git-dir=a clean"), None);
+        assert_eq!(told("git-clean --git-dir=a"), None);
+        assert_eq!((told("git --git-dir"), told("git"), git_dir_option(&[])), (None, None, None));
     }
 
     #[test]
