@@ -65,7 +65,7 @@ impl From<OnDeleteChoice> for OnDelete {
 /// Which engine to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EngineChoice {
-    /// The best that this machine has
+    /// The most that this machine has: seccomp, and with the system's helper BPF LSM below it where the kernel can
     Auto,
     /// seccomp user notification: Linux 5.19 or later, no root
     Seccomp,

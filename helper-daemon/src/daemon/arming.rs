@@ -1,7 +1,7 @@
 //! How a session's child is guarded: by a filter that it has put itself under, by the kernel, which is told of it, or by
 //! both.
 
-use super::link::{self, Kind};
+use super::link::{self, Asked, Kind};
 use super::worker::taken;
 use crate::engine::bpf_lsm::holder::Holder;
 use crate::engine::bpf_lsm::places::Machine;
@@ -51,10 +51,10 @@ pub(super) fn received(
 ) -> Result<(Records, Option<OwnedFd>, PidFd), Failure> {
     let mut fds = fds;
     let missing = |count: &str| failed(format!("expected {count} descriptors"));
-    let listener = match (engine, fds.len()) {
-        (None | Some(Wanted::BpfLsmAndSeccomp), 6) => Some(fds.remove(Records::COUNT)),
-        (None | Some(Wanted::BpfLsmAndSeccomp), _) => return Err(missing("six")),
-        (Some(Wanted::BpfLsm), _) => None,
+    let listener = match (Wanted::is_filtered(engine), fds.len()) {
+        (true, 6) => Some(fds.remove(Records::COUNT)),
+        (true, _) => return Err(missing("six")),
+        (false, _) => None,
     };
     let Ok([ledger, denials, index, data, child]) = <[_; Records::COUNT + 1]>::try_from(fds) else {
         return Err(missing("five"));
@@ -76,31 +76,36 @@ pub(super) fn guard(register: Register, arms: Arms<'_>) -> Result<(Local, Child,
     let Arms { records, listener, child, wards, monitor } = arms;
     let held = taken(child.as_fd())?;
     let Some(listener) = listener else {
-        let floor = in_kernel(&records, child, monitor)?;
+        let floor = in_kernel(&records, child, monitor, Asked::Needed)?;
         let tree = Watched::InKernel(floor.holder.clone());
         return Ok((Local::new(register, records, floor), Child::Waiting { held }, tree));
     };
     let watched = Listener::new(taken(listener.as_fd())?);
-    let layered = register.engine.is_some();
+    let layered = register.engine.map(|wanted| match wanted {
+        Wanted::Auto => Asked::IfItCan,
+        Wanted::BpfLsm | Wanted::BpfLsmAndSeccomp => Asked::Needed,
+    });
     // Before this process has a second thread.
     let clerk = Clerk::start().map_err(failed)?;
     let post = Post { stance: Stance::Withstands, wards, clerk };
     let waits = Child::Filtered { listener, held };
-    if !layered {
+    let Some(asked) = layered else {
         return Ok((Local::new(register, records, post), waits, Watched::Filter(watched)));
-    }
-    let floor = in_kernel(&records, child, monitor)?;
+    };
+    let floor = in_kernel(&records, child, monitor, asked)?;
     let tree = Watched::Both(watched, floor.holder.clone());
-    Ok((Local::new(register, records, Layers { floor, post }), waits, tree))
+    let needed = asked == Asked::Needed;
+    Ok((Local::new(register, records, Layers { floor, post, needed }), waits, tree))
 }
 
 /// A session that is judged in the kernel, by tables that the monitor writes: it is told of the child.
-fn in_kernel(records: &Records, child: &PidFd, monitor: &OwnedFd) -> Result<InKernel, Failure> {
+fn in_kernel(records: &Records, child: &PidFd, monitor: &OwnedFd, asked: Asked) -> Result<InKernel, Failure> {
     let machine = Machine::now();
     let files = [&records.ledger, &records.denials, &records.index];
     let kept = files.into_iter().filter_map(|file| machine.identify(file.as_fd())).collect();
     let holder = Arc::new(Holder::new());
     let link = holder.offer().map_err(failed)?;
-    link::send(monitor.as_fd(), Kind::InKernel, &[], &[link.as_fd(), child.as_fd()]).map_err(failed)?;
+    link::send(monitor.as_fd(), Kind::InKernel, &[asked as u8], &[link.as_fd(), child.as_fd()])
+        .map_err(failed)?;
     Ok(InKernel { holder, kept })
 }

@@ -86,13 +86,13 @@ fn engine() -> Fact {
     Fact { name: "seccomp", remedy: (!seccomp.available).then(remedy), found: seccomp.reasons.clone() }
 }
 
-/// It is not needed: where it is not there, every session has the other.
+/// It is not needed: where it is not there, sessions have the other alone.
 fn in_kernel() -> Fact {
     let found = probe::bpf_lsm_of_the_kernel();
     let word = if found.available {
         "it can be loaded"
     } else {
-        "not available, and needed by --engine bpf-lsm alone"
+        "not available: sessions are guarded by seccomp alone, and --engine bpf-lsm is refused"
     };
     let remedy = found.remedy.map(|remedy| format!("for it: {remedy}"));
     let found = std::iter::once(word.to_owned()).chain(found.reasons).chain(remedy);

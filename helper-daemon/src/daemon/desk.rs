@@ -47,7 +47,7 @@ impl WayBack {
 
     /// The same to another monitor than the one before, which has written the session's tables.
     fn tell_the_next(&self, monitor: &OwnedFd, name: &str) -> Result<(), Errno> {
-        if let Some(holder) = &self.holder {
+        if let Some(holder) = self.holder.as_ref().filter(|holder| holder.has_tables()) {
             let link = holder.offer().map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0)))?;
             let known_as = holder.known_as().map(u32::to_ne_bytes).concat();
             link::send(monitor.as_fd(), Kind::InKernel, &known_as, &[link.as_fd()])?;

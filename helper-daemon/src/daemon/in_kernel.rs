@@ -16,6 +16,7 @@ use super::log;
 use crate::desk::trees::{Kept, Process};
 use crate::engine::bpf_lsm::places::Machine;
 use crate::engine::bpf_lsm::words;
+use crate::engine::probe;
 use crate::policy::table::{FileId, Looked, Places};
 use endpoint_sec::linux::bpf::layout::es_session;
 use endpoint_sec::linux::bpf::{Floor, Kind, Record, Records};
@@ -43,6 +44,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(super) struct InKernel {
     pins: PathBuf,
     floor: Option<Floor>,
+    /// Why nothing could be loaded when that was last tried.
+    failed: Option<String>,
     /// What the programs tell; there with `floor`.
     records: Option<Records>,
     pub(super) sessions: Sessions,
@@ -55,7 +58,8 @@ impl InKernel {
     /// Takes up what an earlier monitor has loaded and pinned there.
     pub(super) fn new(pins: PathBuf, events: mpsc::UnboundedSender<(Id, Happened)>) -> Self {
         let sessions = Sessions::default();
-        let mut held = Self { pins, floor: None, records: None, sessions, events, passed_on: None };
+        let mut held =
+            Self { pins, floor: None, failed: None, records: None, sessions, events, passed_on: None };
         if has_entries(&held.pins)
             && let Err(why) = held.floor()
         {
@@ -68,10 +72,36 @@ impl InKernel {
     /// What is loaded, which is loaded now where it was not. `Err` says why it can't be.
     pub(super) fn floor(&mut self) -> Result<&mut Floor, String> {
         if self.floor.is_none() {
-            let floor = self.load()?;
-            self.floor = Some(floor);
+            match self.load() {
+                Ok(floor) => self.floor = Some(floor),
+                Err(why) => {
+                    self.failed = Some(why.clone());
+                    return Err(why);
+                }
+            }
         }
         self.floor.as_mut().ok_or_else(|| "nothing is loaded".to_owned())
+    }
+
+    /// The same for who can do without: what could not be loaded once is not tried anew each time.
+    pub(super) fn floor_if_it_can(&mut self) -> Result<&mut Floor, String> {
+        if self.floor.is_none() {
+            if let Some(why) = &self.failed {
+                return Err(why.clone());
+            }
+            let kernel = probe::bpf_lsm_of_the_kernel();
+            if !kernel.available {
+                let why = kernel.reasons.join("; ");
+                self.failed = Some(why.clone());
+                return Err(why);
+            }
+        }
+        self.floor().inspect_err(|why| {
+            log::warning(
+                "nothing can be guarded in the kernel, until another session needs it",
+                &[("reason", why)],
+            );
+        })
     }
 
     fn load(&mut self) -> Result<Floor, String> {

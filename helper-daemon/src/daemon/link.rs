@@ -34,12 +34,27 @@ pub enum Kind {
     Asked,
     /// Worker: the answer, as [`asking::Answer`](super::asking::Answer). Monitor: its words, passed on.
     Answer,
-    /// Worker: write a session's tables into the kernel. Bytes: none, with a link for that and a pidfd of the child; or of
-    /// a worker that has come back the session's number and the version of its table, four of them each, with the link alone. What follows is said there, in
-    /// [`words`](crate::engine::bpf_lsm::words).
+    /// Worker: write a session's tables into the kernel. Bytes: one of [`Asked`], with a link for that and a pidfd of the
+    /// child; or of a worker that has come back the session's number and the version of its table, four of them each, with
+    /// the link alone. What follows is said there, in [`words`](crate::engine::bpf_lsm::words).
     InKernel,
     /// Monitor: no answer. Bytes: why, one of [`RefusalCode`](crate::protocol::RefusalCode).
     Refused,
+}
+
+/// How much a session wants to be judged in the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// It is guarded so or not at all.
+    Needed,
+    /// It can do without.
+    IfItCan,
+}
+
+impl Asked {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        if bytes == [Asked::IfItCan as u8] { Asked::IfItCan } else { Asked::Needed }
+    }
 }
 
 impl Kind {

@@ -23,10 +23,6 @@ pub struct InKernel {
 }
 
 impl Starter for InKernel {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure> {
         let Child::Waiting { .. } = child else { return Err(failed("the child has armed itself")) };
         let InKernel { holder, kept } = *self;
@@ -43,6 +39,8 @@ pub struct Layers {
     pub floor: InKernel,
     /// Who is asked.
     pub post: Post,
+    /// Whether there is no session without the kernel.
+    pub needed: bool,
 }
 
 /// Both of them.
@@ -52,21 +50,29 @@ struct Both {
 }
 
 impl Starter for Layers {
-    fn name(&self) -> &'static str {
-        WITH_SECCOMP
-    }
-
     fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure> {
-        let Layers { floor: InKernel { holder, kept }, post } = *self;
+        let Layers { floor: InKernel { holder, kept }, post, needed } = *self;
         let policy = floor_of(&session.policy);
-        let floor = BpfLsm::start(holder, Settings { policy, kept, alone: false }, session.witness.clone())
-            .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
+        let floor = BpfLsm::start(holder, Settings { policy, kept, alone: false }, session.witness.clone());
+        let floor = match floor {
+            Err(error) if needed => {
+                return Err(Failure { kind: FailureKind::Engine, detail: error.to_string() });
+            }
+            floor => floor.ok(),
+        };
         let above = Box::new(post).start(child, session)?;
-        Ok(Box::new(Both { floor, above }))
+        Ok(match floor {
+            Some(floor) => Box::new(Both { floor, above }),
+            None => above,
+        })
     }
 }
 
 impl Engine for Both {
+    fn name(&self) -> &'static str {
+        WITH_SECCOMP
+    }
+
     fn set_policy(&self, policy: Policy) -> Result<(), String> {
         Engine::set_policy(&self.floor, floor_of(&policy))?;
         self.above.set_policy(policy)
@@ -96,6 +102,10 @@ impl Engine for Both {
 }
 
 impl Engine for BpfLsm {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     fn set_policy(&self, policy: Policy) -> Result<(), String> {
         self.set_policy(policy).map_err(|error| error.to_string())
     }

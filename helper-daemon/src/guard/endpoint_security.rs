@@ -32,10 +32,6 @@ struct Enrolled {
 }
 
 impl Starter for Enrol {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure> {
         let Child::Suspended(root) = child else { return Err(failed("the child is no suspended one")) };
         let Enrol { engine, ended } = *self;
@@ -51,6 +47,10 @@ impl Starter for Enrol {
 }
 
 impl Engine for Enrolled {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
     fn set_policy(&self, policy: Policy) -> Result<(), String> {
         self.engine.replace_policy(&self.session, policy).map_err(|error| error.to_string())
     }

@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// An engine that judges one session.
 pub trait Engine: Send + Sync {
+    /// Its name, as in records.
+    fn name(&self) -> &'static str;
+
     /// Judges by another policy from now on. `Err` says why the last one stays.
     fn set_policy(&self, policy: Policy) -> Result<(), String>;
 
@@ -36,9 +39,6 @@ pub trait Engine: Send + Sync {
 
 /// How an engine is started, once there is a child to guard.
 pub trait Starter: Send {
-    /// The engine's name, as in records.
-    fn name(&self) -> &'static str;
-
     /// Judges what the child and its descendants do from now on.
     fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure>;
 }

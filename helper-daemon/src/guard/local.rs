@@ -9,7 +9,7 @@ use super::{Guard, Records, failed};
 use crate::explain::Wording;
 use crate::ledger::{Counts, PolicyRecord, Record, start_of};
 use crate::policy::judge::Reason;
-use crate::policy::{Override, Policy};
+use crate::policy::{self, Override, Policy};
 use crate::protocol::{Failure, Granter, LiveOverride, RefusalCode, Register};
 use crate::session::SessionInfo;
 use nix::unistd::Pid;
@@ -25,8 +25,6 @@ pub struct Local {
     rules: Mutex<Rules>,
     pub(super) books: Arc<Books>,
     pub(super) engine: OnceLock<Box<dyn Engine>>,
-    /// The engine's name, as in records.
-    name: &'static str,
     starter: Mutex<Option<(Box<dyn Starter>, Beginning)>>,
     wording: Option<Wording>,
 }
@@ -73,7 +71,6 @@ impl Local {
             rules: Mutex::new(rules),
             books,
             engine: OnceLock::new(),
-            name: starter.name(),
             starter: Mutex::new(Some((Box::new(starter), beginning))),
             wording,
         }
@@ -183,6 +180,11 @@ impl Local {
         all.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned()).collect()
     }
 
+    /// Who decides what is asked for.
+    pub fn decided_by(&self) -> policy::Requests {
+        self.rules().policy.asking.requests
+    }
+
     pub(super) fn rules(&self) -> MutexGuard<'_, Rules> {
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         // The engine lets nothing more through by them, whether they are taken away here or not yet.
@@ -223,8 +225,9 @@ impl Guard for Local {
         let starter = self.starter.lock().unwrap_or_else(PoisonError::into_inner).take();
         let (starter, beginning) = starter.ok_or_else(|| failed("the session is armed already"))?;
         let engine = starter.start(child, beginning)?;
+        let name = engine.name();
         self.engine.set(engine).map_err(|_| failed("the session is armed already"))?;
-        Ok(self.name.to_owned())
+        Ok(name.to_owned())
     }
 
     fn end_proof(&self) -> Result<Option<Reason>, Failure> {
@@ -243,7 +246,8 @@ impl Guard for Local {
         }
         let policy = &rules.policy;
         let zones = policy.visible_zones().map(|zone| zone.path.to_string_lossy().into_owned());
-        self.books.write(start_of(&self.info, self.name, agent, zones));
+        let engine = self.engine.get().map_or("", |engine| engine.name());
+        self.books.write(start_of(&self.info, engine, agent, zones));
         self.books.overrides_changed(&Policy::default(), policy);
         Ok(())
     }

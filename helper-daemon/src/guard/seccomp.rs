@@ -40,10 +40,6 @@ impl Post {
 }
 
 impl Starter for Post {
-    fn name(&self) -> &'static str {
-        "seccomp"
-    }
-
     fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure> {
         let Child::Filtered { listener, .. } = child else { return Err(failed("the child has no filter")) };
         let Post { stance, mut wards, clerk } = *self;
@@ -59,6 +55,10 @@ impl Starter for Post {
 }
 
 impl Engine for Seccomp {
+    fn name(&self) -> &'static str {
+        "seccomp"
+    }
+
     fn set_policy(&self, policy: Policy) -> Result<(), String> {
         self.set_policy(policy);
         Ok(())

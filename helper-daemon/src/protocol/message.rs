@@ -221,12 +221,12 @@ pub struct Register {
     /// embedded helper, which starts it itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<[u32; 8]>,
-    /// The engine, where it is not the usual one: then it is this one or none.
+    /// The engine: this one or none. `None`: seccomp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<Wanted>,
 }
 
-/// An engine that is asked for by name.
+/// An engine that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Wanted {
@@ -235,4 +235,13 @@ pub enum Wanted {
     /// The same, and above it what needs an answer from a helper: a stash, git, programs that replace.
     #[serde(rename = "bpf-lsm+seccomp")]
     BpfLsmAndSeccomp,
+    /// Seccomp, and below it the kernel if that can.
+    Auto,
+}
+
+impl Wanted {
+    /// Whether the child arms itself with a filter.
+    pub fn is_filtered(wanted: Option<Self>) -> bool {
+        wanted != Some(Wanted::BpfLsm)
+    }
 }

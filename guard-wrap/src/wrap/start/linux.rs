@@ -50,21 +50,28 @@ pub(super) fn prepare_for(
     judge: &Judge,
     policy: &Policy,
 ) -> Result<Option<Wanted>, NotPrepared> {
-    if engine != EngineChoice::BpfLsm {
-        return Ok(None);
+    match (engine, judge) {
+        (EngineChoice::Seccomp, _) | (EngineChoice::Auto, Judge::Here(_)) => Ok(None),
+        (EngineChoice::BpfLsm, Judge::Here(_)) => Err(NotPrepared::NeedsTheSystemsHelper(engine)),
+        // Where the kernel can't guard for want of a folder, seccomp does.
+        (EngineChoice::Auto, Judge::System(_)) => Ok(make_folders(policy).is_ok().then_some(Wanted::Auto)),
+        (EngineChoice::BpfLsm, Judge::System(_)) => {
+            make_folders(policy)?;
+            let has_git = || policy.visible_zones().any(|zone| has_git(&zone.path));
+            let can_alone = bpf_lsm::supports(policy).is_ok() && !has_git();
+            Ok(Some(if can_alone { Wanted::BpfLsm } else { Wanted::BpfLsmAndSeccomp }))
+        }
     }
-    if let Judge::Here(_) = judge {
-        return Err(NotPrepared::NeedsTheSystemsHelper(engine));
-    }
-    // What is to be guarded before it is there is guarded by its name in its directory.
+}
+
+/// What is to be guarded before it is there is guarded by its name in its directory.
+fn make_folders(policy: &Policy) -> Result<(), NotPrepared> {
     for zone in policy.zones.iter().filter(|zone| zone.internal) {
         let above = zone.path.parent().unwrap_or(&zone.path);
         let failed = |source| NotPrepared::Folder { path: above.to_owned(), source };
         std::fs::create_dir_all(above).map_err(failed)?;
     }
-    let can_alone =
-        bpf_lsm::supports(policy).is_ok() && !policy.visible_zones().any(|zone| has_git(&zone.path));
-    Ok(Some(if can_alone { Wanted::BpfLsm } else { Wanted::BpfLsmAndSeccomp }))
+    Ok(())
 }
 
 /// Whether a zone lies in a git work tree, is one, or has one in it at once.

@@ -28,8 +28,9 @@ impl Workers {
         let mut fds = message.fds.into_iter();
         let (Some(socket), child) = (fds.next(), fds.next()) else { return };
         let Some(socket) = awaited(socket) else { return };
+        let asked = link::Asked::of(&message.bytes);
         let begun = match child {
-            Some(child) => self.begin_in_kernel(id, &socket, &PidFd::from_fd(child)),
+            Some(child) => self.begin_in_kernel(id, &socket, &PidFd::from_fd(child), asked),
             None => {
                 let number =
                     |at: usize| message.bytes.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
@@ -39,13 +40,21 @@ impl Workers {
         match begun {
             Ok(number) => self.hear_of_kernel(number, socket),
             Err(why) => {
-                log::warning("a session is not guarded in the kernel", &[("reason", &why)]);
+                if asked == link::Asked::Needed {
+                    log::warning("a session is not guarded in the kernel", &[("reason", &why)]);
+                }
                 let _ = words::say(socket.as_fd(), Kind::Refused, in_short(&why).as_bytes());
             }
         }
     }
 
-    fn begin_in_kernel(&mut self, id: Id, link: &Rc<UnixDatagram>, child: &PidFd) -> Result<u32, String> {
+    fn begin_in_kernel(
+        &mut self,
+        id: Id,
+        link: &Rc<UnixDatagram>,
+        child: &PidFd,
+        asked: link::Asked,
+    ) -> Result<u32, String> {
         let worker = self.of.get(&id).ok_or("the worker is gone")?;
         if worker.session.is_some() || self.in_kernel.sessions.of(id).is_some() {
             return Err("it has a session already".to_owned());
@@ -54,7 +63,10 @@ impl Workers {
         around.extend(worker.process.and_then(|pid| AuditToken::of(pid as i32)));
         let uid = worker.peer.uid();
         let number = self.next_in_kernel();
-        let floor = self.in_kernel.floor()?;
+        let floor = match asked {
+            link::Asked::Needed => self.in_kernel.floor()?,
+            link::Asked::IfItCan => self.in_kernel.floor_if_it_can()?,
+        };
         floor.begin(number, uid).map_err(|error| error.to_string())?;
         for ward in &around {
             floor.protect(*ward).map_err(|error| error.to_string())?;

@@ -37,12 +37,12 @@ fn begin(
 ) -> Result<Session, Failure> {
     let (register, records) = registration(channel)?;
     let program = match (&judge, register.engine) {
-        (Judge::System(_), Some(Wanted::BpfLsm)) => None,
         (Judge::Here(_), Some(_)) => return Err(needs_the_systems_helper()),
         (Judge::Here(_), None) => Some(Program::new(Post::filter_options()?)),
-        (Judge::System(_), None | Some(Wanted::BpfLsmAndSeccomp)) => {
+        (Judge::System(_), wanted) if Wanted::is_filtered(wanted) => {
             Some(Program::new(Post::filter_options_of_the_system()))
         }
+        (Judge::System(_), _) => None,
     };
     nix::sys::prctl::set_child_subreaper(true).map_err(failed)?;
     let (here, there) = UnixStream::pair().map_err(failed)?;

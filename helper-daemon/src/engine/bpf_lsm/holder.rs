@@ -176,6 +176,11 @@ impl Holder {
         Ok(())
     }
 
+    /// Whether there is a table that the session is judged by.
+    pub fn has_tables(&self) -> bool {
+        self.version.load(Ordering::SeqCst) > 0
+    }
+
     /// Has the process guarded that was told of.
     pub fn arm(&self) -> Result<(), NotDone> {
         self.ask([(Kind::Arm, Vec::new())]).map(drop)

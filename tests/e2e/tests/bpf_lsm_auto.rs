@@ -1,0 +1,97 @@
+//! Sessions of the system's helper that ask for no engine, where the kernel can judge by itself: both guard.
+#![cfg(target_os = "linux")]
+
+use e2e::agent::Agent;
+use e2e::guard::{Outcome, Stage, denials, ledgers, read, run};
+use e2e::row::Who;
+use e2e::sandbox::{Sandbox, everyone};
+use helper_daemon::policy::judge::Reason;
+use std::process::Command;
+
+fn sandbox(who: Who) -> Sandbox {
+    let sandbox = Sandbox::new(who);
+    for folder in ["zone", "beside"] {
+        std::fs::create_dir(sandbox.root().join(folder)).expect("a folder");
+        std::fs::write(sandbox.root().join(folder).join("a"), "old").expect("a file");
+    }
+    sandbox.hand_over();
+    sandbox
+}
+
+fn wrap(stage: &Stage, sandbox: &Sandbox, options: &[&str]) -> Command {
+    let mut wrap = stage.guard(sandbox, &[&["wrap", "--engine", "auto"], options].concat());
+    wrap.args(["--", "sh"]);
+    wrap
+}
+
+fn sh(stage: &Stage, sandbox: &Sandbox, options: &[&str], line: &str) -> Outcome {
+    let mut command = wrap(stage, sandbox, options);
+    command.args(["-c", line]);
+    run(sandbox, command)
+}
+
+fn reasons(outcome: &Outcome) -> Vec<Reason> {
+    outcome.denials.iter().map(|denial| denial.reason).collect()
+}
+
+#[test]
+fn bpf_lsm_without_an_engine_s_name_both_guard() {
+    let Some(stage) = Stage::with_bpf_lsm() else { return };
+    for who in everyone() {
+        let sandbox = sandbox(who);
+        let line = "rm zone/a; mv zone/a .; echo 1 > zone/own && rm zone/own && rm beside/a";
+        let outcome = sh(&stage, &sandbox, &["--zone", "zone"], line);
+        assert_eq!(outcome.status.code(), Some(0), "as {who:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("(bpf-lsm+seccomp, system helper)"), "{}", outcome.stderr);
+        // By the upper one: the command is told why.
+        assert!(outcome.stderr.contains("not a file permission"), "{}", outcome.stderr);
+        assert_eq!(reasons(&outcome), [Reason::Removed, Reason::MovedOut], "as {who:?}");
+        assert_eq!(read(&ledgers(&sandbox)[0]).start().expect("a start").1.engine, "bpf-lsm+seccomp");
+    }
+}
+
+/// What is more than the kernel's tables hold is guarded all the same, unless the kernel was asked for by name.
+#[test]
+fn bpf_lsm_where_the_kernel_can_t_seccomp_guards_unless_it_was_named() {
+    let Some(stage) = Stage::with_bpf_lsm() else { return };
+    let sandbox = sandbox(Who::User);
+    let names: Vec<_> = (0..70).map(|number| format!("many/{number}")).collect();
+    for name in &names {
+        std::fs::create_dir_all(sandbox.root().join(name)).expect("a folder");
+        std::fs::write(sandbox.root().join(name).join("a"), "old").expect("a file");
+    }
+    sandbox.hand_over();
+    let zones: Vec<_> = names.iter().flat_map(|name| ["--zone", name.as_str()]).collect();
+    let outcome = sh(&stage, &sandbox, &zones, "rm many/0/a; rm many/69/a; rm beside/a");
+    assert_eq!(outcome.status.code(), Some(0), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("(seccomp, system helper)"), "{}", outcome.stderr);
+    assert_eq!(reasons(&outcome), [Reason::Removed; 2]);
+    let named = [&["wrap", "--engine", "bpf-lsm"], &zones[..], &["--", "touch", "ran"]].concat();
+    let outcome = run(&sandbox, stage.guard(&sandbox, &named));
+    assert_eq!(outcome.status.code(), Some(125), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("64"), "{}", outcome.stderr);
+    assert!(!sandbox.root().join("ran").exists());
+}
+
+/// A session inside has the outer one guard more: the upper engine does, and the kernel guards on as it did.
+#[test]
+fn bpf_lsm_below_seccomp_a_session_inside_makes_that_guard_more() {
+    let Some(mut stage) = Stage::with_bpf_lsm() else { return };
+    let sandbox = sandbox(Who::User);
+    let mut agent = Agent::start(wrap(&stage, &sandbox, &["--zone", "zone"]));
+    let helper = stage.system_helper().expect("a helper").socket.clone();
+    let inner = format!(
+        "{} wrap --helper {} --zone beside --",
+        stage.program("es-guard").display(),
+        helper.display()
+    );
+    let banner = agent.says(&format!("{inner} true 2>&1"));
+    assert!(banner.contains("inside session"), "{banner}");
+    for line in ["rm beside/a", "rm zone/a", "mv zone/a beside"] {
+        assert_eq!(agent.does(&format!("{inner} {line}")), 1, "{line}");
+    }
+    assert_eq!(agent.does(&format!("{inner} sh -c 'cp beside/a beside/b && rm beside/b'")), 0);
+    let (status, stderr) = agent.ends();
+    assert!(status.success(), "{stderr}");
+    assert_eq!(denials(&sandbox).len(), 3);
+}
