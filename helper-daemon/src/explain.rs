@@ -5,10 +5,14 @@
 //! an engine, or how the lines get there.
 
 use crate::denial::{Denial, printable};
+use crate::policy::Requests;
 use crate::policy::judge::Reason;
 use crate::policy::operation::Op;
 use crate::session::SessionId;
 use std::path::Path;
+
+/// Said where nothing can be asked for.
+pub const NOT_ASKED: &str = "this session's policy has everything refused that is asked for";
 
 /// How a session words it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +24,8 @@ pub struct Wording {
 }
 
 impl Wording {
-    /// Of a refusal.
-    pub fn denied(&self, what: &Denial) -> String {
+    /// Of a refusal, and who decides if it is asked for.
+    pub fn denied(&self, what: &Denial, requests: Requests) -> String {
         let mut lines = vec![format!("blocked: {}", what.sentence())];
         lines.push(
             "this is the policy of the person who started the session, not a file permission: chmod, sudo or \
@@ -44,8 +48,10 @@ impl Wording {
                 );
             }
         }
-        if let Some(request) = self.request(what) {
-            lines.push(format!("a person can be asked for it: {request}"));
+        match self.request(what) {
+            Some(_) if requests == Requests::Deny => lines.push(NOT_ASKED.into()),
+            Some(request) => lines.push(format!("a person can be asked for it: {request}")),
+            None => {}
         }
         told(&lines)
     }
@@ -119,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_why_and_how_to_ask() {
-        let text = wording().denied(&denial(Reason::Removed, "/p/my file"));
+        let text = wording().denied(&denial(Reason::Removed, "/p/my file"), Requests::Ask);
         assert!(text.starts_with("es-guard: blocked: /p/my file was not removed: it is in the zone /p\n"));
         assert!(text.contains("not a file permission: chmod, sudo or another tool will not help\n"));
         assert!(text.contains("es-guard request '/p/my file' --reason"));
@@ -127,16 +133,22 @@ mod tests {
     }
 
     #[test]
+    fn where_nobody_decides_nothing_is_to_be_asked_for() {
+        let text = wording().denied(&denial(Reason::Removed, "/p/a"), Requests::Deny);
+        assert!(text.contains(NOT_ASKED) && !text.contains("es-guard request"), "{text}");
+    }
+
+    #[test]
     fn what_a_rename_would_have_replaced_is_what_to_ask_for() {
         let clobbered =
             Denial { op: Op::Rename, dest: Some("/p/b".into()), ..denial(Reason::Clobbered, "/p/a") };
-        assert!(wording().denied(&clobbered).contains("request /p/b --reason"));
+        assert!(wording().denied(&clobbered, Requests::Ask).contains("request /p/b --reason"));
     }
 
     #[test]
     fn es_guard_itself_is_nothing_to_ask_for() {
-        assert!(!wording().denied(&denial(Reason::Sealed, "/p/policy")).contains("request"));
-        let text = wording().denied(&denial(Reason::Sealed, "/p/policy"));
+        assert!(!wording().denied(&denial(Reason::Sealed, "/p/policy"), Requests::Ask).contains("request"));
+        let text = wording().denied(&denial(Reason::Sealed, "/p/policy"), Requests::Ask);
         assert!(text.contains("let through for nobody\n") && !text.contains("may be edited"), "{text}");
     }
 
@@ -148,7 +160,7 @@ mod tests {
 
     #[test]
     fn no_control_character_of_a_name_gets_through() {
-        let text = wording().denied(&denial(Reason::Removed, "/p/\u{1b}[2J\nrm -rf"));
+        let text = wording().denied(&denial(Reason::Removed, "/p/\u{1b}[2J\nrm -rf"), Requests::Ask);
         assert!(!text.contains('\u{1b}') && text.contains("request PATH"), "{text}");
         assert!(text.lines().all(|line| line.starts_with("es-guard: ")));
     }

@@ -9,7 +9,8 @@ use crate::sessions;
 use crate::wrap::itself;
 use helper_daemon::client::Live;
 use helper_daemon::denial::{Denial, DenialRecord};
-use helper_daemon::explain::Wording;
+use helper_daemon::explain::{NOT_ASKED, Wording};
+use helper_daemon::policy::Requests;
 use helper_daemon::policy::check::Checked;
 use helper_daemon::policy::judge::Reason;
 use helper_daemon::policy::operation::Op;
@@ -109,25 +110,25 @@ fn told(
             record: DenialRecord::from(denial),
             sentence: denial.sentence(),
             instead: instead(denial.reason),
-            ask: ask(session, denial),
+            ask: ask(session, denial).filter(|_| now.is_none_or(|now| now.requests != Requests::Deny)),
         });
         print(&json(&Told { session, status, denial, now, request }));
         return Ok(status);
     }
     match denial {
-        Some(denial) => print(&text(session, denial, status, now.is_some(), request)),
+        Some(denial) => print(&text(session, denial, status, now.map(|now| now.requests), request)),
         None if now.is_none() => note(&format!("nothing was blocked in session {session}")),
         None => {}
     }
     Ok(status)
 }
 
-/// Everything about one, for whoever has met it.
+/// Everything about one, for whoever has met it. `decides`: who does if it is asked for, in a session that lives.
 pub(crate) fn text(
     session: &SessionId,
     denial: &Denial,
     status: Status,
-    lives: bool,
+    decides: Option<Requests>,
     asked: Option<&AccessRequest>,
 ) -> String {
     let exe = shown(&denial.exe);
@@ -143,8 +144,14 @@ pub(crate) fn text(
         (_, Some(asked)) => {
             lines.push(format!("  {}", request::sentence(session, asked).replace('\n', "\n  ")))
         }
-        _ if lives => lines.extend(ask(session, denial).map(|ask| format!("  To ask for it: {ask}"))),
-        _ => {}
+        (_, None) => lines.extend(decides.and_then(|decides| {
+            let ask = ask(session, denial)?;
+            Some(if decides == Requests::Deny {
+                format!("  Note: {NOT_ASKED}.")
+            } else {
+                format!("  To ask for it: {ask}")
+            })
+        })),
     }
     lines.join("\n")
 }

@@ -2,6 +2,7 @@
 
 use crate::asking::{AskError, Status, check, named, sentence, why};
 use helper_daemon::client::Live;
+use helper_daemon::policy::Requests;
 use helper_daemon::policy::operation::Op;
 use helper_daemon::protocol::{AccessRequest, RefusalCode};
 use serde::Deserialize;
@@ -66,7 +67,8 @@ pub(super) fn explain(live: &Live, asked: &Denial) -> Answer<String> {
             let request = now.as_ref().and_then(|(_, request)| request.as_ref());
             let status =
                 now.as_ref().map_or(Status::Denied, |(now, request)| check::status(now, request.as_ref()));
-            Ok(why::text(&live.session, &denial, status, true, request))
+            let decides = now.as_ref().map_or_else(Requests::default, |(now, _)| now.requests);
+            Ok(why::text(&live.session, &denial, status, Some(decides), request))
         }
         (None, Some(path)) => {
             let now = would(live, Op::Unlink, &path, None)?;

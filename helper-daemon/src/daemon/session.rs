@@ -62,6 +62,7 @@ impl Session {
             agent: pid.as_raw(),
             engine: String::new(),
             zones: Vec::new(),
+            requests: Default::default(),
             began: jiff::Timestamp::now().as_second(),
             counts: Default::default(),
         };

@@ -47,7 +47,8 @@ impl Counter {
 
     /// The session as it is now, with what was counted so far.
     pub fn describe(&self, counts: Counts) -> Description {
-        Description { counts, zones: self.guard.zones(), ..self.description.clone() }
+        let (zones, requests) = (self.guard.zones(), self.guard.decided_by());
+        Description { counts, zones, requests, ..self.description.clone() }
     }
 
     /// Answers one who stands so to the session, and is `by`.

@@ -14,6 +14,7 @@ pub(super) fn described(register: &Register, agent: Pid) -> Description {
         agent: agent.as_raw(),
         engine: String::new(),
         zones: Vec::new(),
+        requests: Default::default(),
         began: jiff::Timestamp::now().as_second(),
         counts: Counts::default(),
     }

@@ -54,6 +54,11 @@ impl Asking {
 }
 
 impl Requests {
+    /// Whether a person decides.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The word in files and records.
     pub fn word(self) -> &'static str {
         match self {

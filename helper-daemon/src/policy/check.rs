@@ -3,9 +3,9 @@
 //! Pure, as the judge is. It speaks of a program that is neither git nor a replacer: who will ask can't be known.
 
 use crate::encoding::optional_path_text;
-use crate::policy::Policy;
 use crate::policy::judge::{Circumstances, Loss, Reason, Verdict, judge};
 use crate::policy::operation::{Op, Operation, Place};
+use crate::policy::{Policy, Requests};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -19,6 +19,9 @@ pub struct Checked {
     /// The zone that something would be lost from.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_path_text")]
     pub zone: Option<PathBuf>,
+    /// Who decides if it is asked for.
+    #[serde(default, skip_serializing_if = "Requests::is_usual")]
+    pub requests: Requests,
 }
 
 /// Whether an operation would be done.
@@ -96,11 +99,15 @@ pub fn operation(op: Op, place: Place, other: Option<Place>) -> Option<Operation
 /// What would become of it. `now` in Unix seconds.
 pub fn check(policy: &Policy, operation: &Operation, now: u64) -> Checked {
     let when = Circumstances { now, ..Circumstances::default() };
+    let requests = policy.asking.requests;
     let lost = |verdict, Loss { zone, reason }: Loss| Checked {
         verdict,
         code: Code::Lost(reason),
         zone: Some(zone),
+        requests,
     };
+    let free =
+        |because| Checked { verdict: Foreseen::Allow, code: Code::Free(because), zone: None, requests };
     match judge(policy, operation, when) {
         Verdict::Deny(loss) | Verdict::Hold(loss) => lost(Foreseen::Deny, loss),
         Verdict::Stash(losses) => match losses.into_iter().next() {
@@ -109,10 +116,6 @@ pub fn check(policy: &Policy, operation: &Operation, now: u64) -> Checked {
         },
         Verdict::Allow => free(because(policy, operation, when)),
     }
-}
-
-fn free(because: Because) -> Checked {
-    Checked { verdict: Foreseen::Allow, code: Code::Free(because), zone: None }
 }
 
 fn because(policy: &Policy, operation: &Operation, when: Circumstances) -> Because {

@@ -1,6 +1,7 @@
 //! Events: what a helper tells.
 
 use crate::ledger::Counts;
+use crate::policy::Requests;
 use crate::policy::check::Checked;
 use crate::policy::judge::Reason;
 use crate::protocol::{AccessRequest, LiveOverride, NumberedDenial, Refusal};
@@ -125,6 +126,9 @@ pub struct Description {
     pub engine: String,
     /// The zones as they are now, without es-guard's own.
     pub zones: Vec<String>,
+    /// Who decides what is asked for.
+    #[serde(default, skip_serializing_if = "Requests::is_usual")]
+    pub requests: Requests,
     /// When it began, in Unix seconds.
     pub began: i64,
     /// What was counted so far.

@@ -45,6 +45,7 @@ pub(super) fn serve(
         agent: child.pid(),
         engine: NAME.to_owned(),
         zones: Vec::new(),
+        requests: Default::default(),
         began: jiff::Timestamp::now().as_second(),
         counts: Default::default(),
     };

@@ -189,9 +189,19 @@ fn seccomp_unattended_the_policy_may_refuse_everything() {
     for play in all_plays() {
         let (there, mut agent) = decided_by(&play, json!({"requests": "deny"}));
         assert_eq!(agent.does(&play.agents_words("request zone/a --reason please --wait")), 1);
-        assert_ne!(agent.does("rm -f zone/a"), 0);
+        let told = agent.says("rm -f zone/a 2>&1 | tr '\\n' ' '; echo");
+        assert!(
+            told.contains("has everything refused that is asked for") && !told.contains(" request "),
+            "{told}"
+        );
+        assert_ne!(agent.does("mv zone elsewhere"), 0);
+        let why = agent.says(&format!("{} | tr '\\n' ' '; echo", play.agents_words("why zone")));
+        assert!(
+            why.contains("has everything refused that is asked for") && !why.contains(" request "),
+            "{why}"
+        );
         agent.ends();
-        assert_eq!(story(&read(&ledgers(&there)[0])), ["request 1", "answer 1 deny", "denied"]);
+        assert_eq!(story(&read(&ledgers(&there)[0])), ["request 1", "answer 1 deny", "denied", "denied"]);
     }
 }
 

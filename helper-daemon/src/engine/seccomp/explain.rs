@@ -85,7 +85,9 @@ impl Session {
     fn say(&self, tid: i32, told: &Told, is_there: impl Fn() -> bool) {
         let Some(wording) = self.explaining.wording.get() else { return };
         let (kind, text): (_, &dyn Fn() -> String) = match told {
-            Told::Denied(what) => (Kind::Refused, &|| wording.denied(what)),
+            Told::Denied(what) => {
+                (Kind::Refused, &|| wording.denied(what, self.view().policy.asking.requests))
+            }
             Told::Stashed(what, _) | Told::Aside(Aside { what, .. }) => (Kind::Kept, &|| wording.kept(what)),
             // What was asked for is done.
             Told::UsedUp(_) => return,
