@@ -5,7 +5,7 @@ mod stage;
 
 use helper_daemon::policy::judge::Reason;
 use helper_daemon::policy::operation::Op;
-use helper_daemon::stash::{How, Index, Kept, Meta, Note};
+use helper_daemon::stash::{How, Index, Kept, Meta, Note, data_name};
 use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
 use stage::{Run, Stage, counts, set_mode};
@@ -39,7 +39,7 @@ fn take(stage: &Stage, id: &str, entry: u64, name: &str, content: &str) {
     let file = OpenOptions::new().append(true).open(folder(stage, id).join("index.jsonl")).unwrap();
     let now = "2026-01-02T03:04:06Z".parse().unwrap();
     Index::new(file).append(Note::Kept(Box::new(kept)), now).unwrap();
-    fs::rename(path, folder(stage, id).join("data").join(entry.to_string())).unwrap();
+    fs::rename(path, folder(stage, id).join("data").join(data_name(entry))).unwrap();
 }
 
 fn stage() -> Stage {

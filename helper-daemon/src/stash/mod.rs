@@ -5,7 +5,7 @@
 //! | | |
 //! |---|---|
 //! | `index.jsonl` | one object a line; a thing's line is written *before* the thing is taken |
-//! | `data/N` | the thing of entry `N`: the very object, or a copy of it |
+//! | `data/N` | the thing of entry `N` (its number, with zeros before it): the very object, or a copy of it |
 //!
 //! So whatever is killed in between, a thing is where it was, or in `data` with a line that says where it
 //! belongs. A line whose thing is not in `data` says what did not happen (or, of a directory that was empty,
@@ -35,6 +35,12 @@ pub const FOLDER: &str = "stash";
 pub const INDEX: &str = "index.jsonl";
 /// What is kept, in a stash's folder.
 pub const DATA: &str = "data";
+
+/// The name of an entry's thing in [`DATA`]: its number, at full length. To add a name ext4 looks at all that are in the
+/// same block, and there is room for fewer long ones.
+pub fn data_name(entry: u64) -> String {
+    format!("{entry:040}")
+}
 
 /// One line of the index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

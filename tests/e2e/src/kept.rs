@@ -6,7 +6,9 @@ use crate::sandbox::{Sandbox, USER, is_root};
 use endpoint_sec::linux::handle::Handle;
 use helper_daemon::policy::judge::Reason;
 use helper_daemon::policy::operation::Op;
-use helper_daemon::stash::{DATA, FOLDER, How, INDEX, Index, Kept, Kind, Meta, Note, copy, discard};
+use helper_daemon::stash::{
+    DATA, FOLDER, How, INDEX, Index, Kept, Kind, Meta, Note, copy, data_name, discard,
+};
 use jiff::Timestamp;
 use nix::fcntl::OFlag;
 use std::collections::{BTreeMap, HashMap};
@@ -62,7 +64,7 @@ impl Stash {
         let index = OpenOptions::new().append(true).open(self.folder.join(INDEX)).expect("the index");
         Index::new(index).append(Note::Kept(Box::new(kept)), Timestamp::now()).expect("a line");
         let name = CString::new(path.file_name().expect("a name").as_bytes()).expect("a name");
-        let number = CString::new(entry.to_string()).expect("a number");
+        let number = CString::new(data_name(entry)).expect("a number");
         let (dir, data) = (handle(path.parent().expect("a directory")), handle(&self.folder.join(DATA)));
         match how {
             How::Moved => {

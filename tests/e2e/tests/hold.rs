@@ -76,7 +76,7 @@ fn left(state: &Path) -> Vec<String> {
     let index = fs::File::open(folder.path().join(stash::INDEX)).unwrap();
     let contents = stash::read(BufReader::new(index)).unwrap();
     let data = folder.path().join(stash::DATA);
-    let content = |entry: u64| fs::read_to_string(data.join(entry.to_string())).unwrap();
+    let content = |entry: u64| fs::read_to_string(data.join(stash::data_name(entry))).unwrap();
     contents.left().map(|(_, kept)| content(kept.entry)).collect()
 }
 

@@ -57,7 +57,7 @@ fn data_of(sandbox: &Sandbox, path: &Path) -> (PathBuf, How) {
     let (data, contents) = stashed(sandbox);
     let mut found = contents.left().filter(|(_, kept)| kept.path == path);
     let (_, kept) = found.next_back().unwrap_or_else(|| panic!("{} in {contents:?}", path.display()));
-    (data.join(kept.entry.to_string()), kept.how)
+    (data.join(stash::data_name(kept.entry)), kept.how)
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn seccomp_a_helper_that_is_killed_loses_nothing() {
         let (data, contents) = stashed(&sandbox);
         let mut found: Vec<String> = Vec::new();
         for (_, kept) in contents.left() {
-            found.extend(fs::read_to_string(data.join(kept.entry.to_string())));
+            found.extend(fs::read_to_string(data.join(stash::data_name(kept.entry))));
         }
         let entries = fs::read_dir(&data).map_or(0, Iterator::count);
         assert_eq!(found.len(), entries, "a thing is kept that no line tells of");

@@ -14,7 +14,9 @@ use super::directory::is_again;
 use super::place::{Place, PlaceError, look};
 use crate::stash::{Notes, Stash, StashError};
 use endpoint_sec::linux::handle::{self, Handle};
-use helper_daemon::stash::{DATA, How, Kept, Kind, Meta, Trait, TreeError, Why, copy, discard, shift};
+use helper_daemon::stash::{
+    DATA, How, Kept, Kind, Meta, Trait, TreeError, Why, copy, data_name, discard, shift,
+};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -261,7 +263,7 @@ pub(super) fn foresee(job: &Job<'_>, force: bool) -> Result {
 
 /// The name of an entry in `data`.
 pub(super) fn number(entry: u64) -> CString {
-    CString::new(entry.to_string()).unwrap_or_default()
+    CString::new(data_name(entry)).unwrap_or_default()
 }
 
 /// Writes to the disk what was copied: the original goes.

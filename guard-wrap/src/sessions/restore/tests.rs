@@ -7,7 +7,7 @@ use super::aside::is_aside;
 use super::directory::close_again;
 use super::perform::Trouble;
 use super::select::{entries, session};
-use helper_daemon::stash::{How, Kept, discard};
+use helper_daemon::stash::{How, Kept, data_name, discard};
 use jiff::Timestamp;
 use scene::{ID, Scene, handle};
 use std::fs::{self, Permissions};
@@ -91,7 +91,7 @@ fn stopped_before_any_step_of_a_replacement_both_are_there() {
             let stash = scene.stash();
             let kept: Vec<&Kept> = stash.left().map(|(_, kept)| kept).collect();
             let newer = |kept: &&&Kept| {
-                let there = scene.data().join(kept.entry.to_string());
+                let there = scene.data().join(data_name(kept.entry));
                 let file = if elsewhere { there } else { there.join("f") };
                 is_aside(kept) && fs::read(file).is_ok_and(|content| content == b"newer")
             };
@@ -165,7 +165,7 @@ fn a_directory_that_was_made_writable_to_be_moved_gets_its_mode_again() {
     fs::create_dir(scene.path("d")).unwrap();
     mode(&scene.path("d"), 0o555);
     scene.take("d", How::Moved);
-    let kept = scene.data().join("0");
+    let kept = scene.data().join(data_name(0));
     mode(&kept, 0o755);
     fs::rename(kept, scene.path("d")).unwrap();
     close_again(scene.stash().directories_elsewhere());

@@ -1,7 +1,7 @@
 //! The side of a stash that things are put into.
 
 use super::looks::Lost;
-use crate::stash::{Gone, Index, Kept, Kind, Meta, Note, Why, Without};
+use crate::stash::{Gone, Index, Kept, Kind, Meta, Note, Why, Without, data_name};
 use endpoint_sec::linux::act::Act;
 use endpoint_sec::linux::handle::{self, Handle, Stat};
 use jiff::Timestamp;
@@ -110,13 +110,13 @@ impl Store {
 pub struct Entry {
     /// From 0.
     pub number: u64,
-    /// The same in digits.
+    /// The same, as its thing is called.
     pub name: CString,
 }
 
 /// The name of an entry's thing in `data`.
 pub fn name_of(entry: u64) -> CString {
-    CString::new(entry.to_string()).unwrap_or_default()
+    CString::new(data_name(entry)).unwrap_or_default()
 }
 
 impl From<&Stat> for Meta {

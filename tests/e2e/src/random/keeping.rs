@@ -29,7 +29,7 @@ impl Shelf {
             let contents = stash::read(BufReader::new(index)).expect("an index");
             assert!(contents.notes.is_empty(), "{}: {:?}", stash.display(), contents.notes);
             for (_, kept) in contents.left() {
-                let at = stash.join(stash::DATA).join(kept.entry.to_string());
+                let at = stash.join(stash::DATA).join(stash::data_name(kept.entry));
                 shelf.entries.entry(kept.path.clone()).or_default().push((kept.clone(), at));
             }
         }

@@ -8,7 +8,9 @@ use endpoint_sec::linux::handle::Handle;
 use helper_daemon::policy::judge::Reason;
 use helper_daemon::policy::operation::Op;
 use helper_daemon::session::SessionId;
-use helper_daemon::stash::{DATA, How, INDEX, Index, Kept, Kind, Meta, Note, copy, discard, shift};
+use helper_daemon::stash::{
+    DATA, How, INDEX, Index, Kept, Kind, Meta, Note, copy, data_name, discard, shift,
+};
 use jiff::Timestamp;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, SFlag, UtimensatFlags, mknodat, utimensat};
@@ -82,12 +84,12 @@ impl Scene {
         let name = CString::new(path.file_name().unwrap().as_bytes()).unwrap();
         match how {
             How::Moved => {
-                let number = CString::new(entry.to_string()).unwrap();
+                let number = CString::new(data_name(entry)).unwrap();
                 shift(dir.as_fd(), &name, handle(&self.data()).as_fd(), &number).unwrap();
             }
             How::Described => fs::remove_dir(&path).unwrap(),
             How::Copied => {
-                let number = CString::new(entry.to_string()).unwrap();
+                let number = CString::new(data_name(entry)).unwrap();
                 let lost = copy(dir.as_fd(), &name, handle(&self.data()).as_fd(), &number).unwrap();
                 assert!(lost.is_empty(), "{lost:?}");
                 discard(dir.as_fd(), &name).unwrap();
