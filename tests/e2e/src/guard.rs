@@ -99,9 +99,12 @@ impl Stage {
             require::skip("bpf-lsm", &kernel.reasons.join("; "));
             return None;
         }
-        let mut stage = Self::with_system_helper()?;
-        stage.asked = Some("bpf-lsm");
-        Some(stage)
+        Some(Self::with_system_helper()?.asking("bpf-lsm"))
+    }
+
+    /// The same whose sessions ask for this engine.
+    pub fn asking(self, engine: &'static str) -> Self {
+        Self { asked: Some(engine), ..self }
     }
 
     /// Starts the system helper anew, where the last one has been killed; over what that has pinned.

@@ -59,7 +59,15 @@ fn seccomp_guarded_every_row_holds() {
 
 #[test]
 fn seccomp_through_the_system_helper_every_row_holds() {
-    if let Some(stage) = Stage::with_system_helper() {
+    if let Some(stage) = Stage::with_system_helper().map(|stage| stage.asking("seccomp")) {
+        every_row(Hand::Other, |row, who| runner::guarded(&stage, row, who));
+    }
+}
+
+/// What a session of the system's helper is guarded by where the kernel can.
+#[test]
+fn bpf_lsm_below_seccomp_every_row_holds() {
+    if let Some(stage) = Stage::with_bpf_lsm().map(|stage| stage.asking("auto")) {
         every_row(Hand::Other, |row, who| runner::guarded(&stage, row, who));
     }
 }
