@@ -4,6 +4,7 @@ use super::engine::{Beginning, Child, Engine, Starter};
 use super::{Post, failed};
 use crate::engine::bpf_lsm::holder::Holder;
 use crate::engine::bpf_lsm::{BpfLsm, NAME, Settings, WITH_SECCOMP, floor_of};
+use crate::engine::seccomp::OnConfined;
 use crate::explain::Wording;
 use crate::policy::Policy;
 use crate::policy::table::FileId;
@@ -11,7 +12,8 @@ use crate::protocol::{Failure, FailureKind};
 use nix::unistd::Pid;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A session that is judged in the kernel.
@@ -39,14 +41,48 @@ pub struct Layers {
     pub floor: InKernel,
     /// Who is asked.
     pub post: Post,
-    /// Whether there is no session without the kernel.
+    /// Whether there is no session without the kernel. Else it gives way once the one above performs nothing any more.
     pub needed: bool,
 }
 
 /// Both of them.
 struct Both {
-    floor: BpfLsm,
+    floor: Arc<Below>,
     above: Box<dyn Engine>,
+}
+
+/// The kernel, below who is asked.
+struct Below {
+    engine: BpfLsm,
+    /// The session's.
+    policy: Mutex<Policy>,
+    /// Whether it guards es-guard's own alone: once the one above performs nothing any more, what that lets through is
+    /// done by who asked for it, and the kernel can't tell it from what got past.
+    gave_way: AtomicBool,
+}
+
+impl Below {
+    fn set_policy(&self, policy: Policy) -> Result<(), String> {
+        let mut known = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        self.judge_by(&policy)?;
+        *known = policy;
+        Ok(())
+    }
+
+    fn give_way(&self) {
+        let known = self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        self.gave_way.store(true, Ordering::SeqCst);
+        // Where that fails it refuses more than it should.
+        let _ = self.judge_by(&known);
+    }
+
+    fn judge_by(&self, policy: &Policy) -> Result<(), String> {
+        let mut floor = floor_of(policy);
+        if self.gave_way.load(Ordering::SeqCst) {
+            floor.zones.retain(|zone| zone.internal);
+        }
+        Engine::set_policy(&self.engine, floor)
+    }
 }
 
 impl Starter for Layers {
@@ -60,7 +96,13 @@ impl Starter for Layers {
             }
             floor => floor.ok(),
         };
-        let above = Box::new(post).start(child, session)?;
+        let floor = floor.map(|engine| {
+            let policy = Mutex::new(session.policy.clone());
+            Arc::new(Below { engine, policy, gave_way: AtomicBool::new(false) })
+        });
+        let gives_way = floor.clone().filter(|_| !needed);
+        let gives_way = gives_way.map(|floor| Box::new(move || floor.give_way()) as OnConfined);
+        let above = post.begin(child, session, gives_way)?;
         Ok(match floor {
             Some(floor) => Box::new(Both { floor, above }),
             None => above,
@@ -74,7 +116,7 @@ impl Engine for Both {
     }
 
     fn set_policy(&self, policy: Policy) -> Result<(), String> {
-        Engine::set_policy(&self.floor, floor_of(&policy))?;
+        self.floor.set_policy(policy.clone())?;
         self.above.set_policy(policy)
     }
 
@@ -84,12 +126,12 @@ impl Engine for Both {
 
     fn catch_up(&self, patience: Duration) {
         self.above.catch_up(patience);
-        self.floor.settle();
+        self.floor.engine.settle();
     }
 
     fn settle(&self) {
         self.above.settle();
-        self.floor.settle();
+        self.floor.engine.settle();
     }
 
     fn owns(&self, path: &Path) -> bool {

@@ -2,7 +2,7 @@
 
 use super::engine::{Beginning, Child, Engine, Starter};
 use super::failed;
-use crate::engine::seccomp::{Seccomp, Settings, Stance, Ward};
+use crate::engine::seccomp::{OnConfined, Seccomp, Settings, Stance, Ward};
 use crate::explain::Wording;
 use crate::git::clerk::Clerk;
 use crate::policy::Policy;
@@ -41,13 +41,25 @@ impl Post {
 
 impl Starter for Post {
     fn start(self: Box<Self>, child: Child, session: Beginning) -> Result<Box<dyn Engine>, Failure> {
+        self.begin(child, session, None)
+    }
+}
+
+impl Post {
+    /// The same; somebody is told before nothing is performed any more.
+    pub(super) fn begin(
+        self,
+        child: Child,
+        session: Beginning,
+        on_confined: Option<OnConfined>,
+    ) -> Result<Box<dyn Engine>, Failure> {
         let Child::Filtered { listener, .. } = child else { return Err(failed("the child has no filter")) };
-        let Post { stance, mut wards, clerk } = *self;
+        let Post { stance, mut wards, clerk } = self;
         let Beginning { policy, kept, stash: (index, data), witness, .. } = session;
         wards.extend(Ward::new(clerk.pid()));
         // What can't be looked at can't be put into: then what would be kept is denied.
         let stash = Store::new(index, data).ok();
-        let settings = Settings { policy, stance, wards, kept, stash, clerk };
+        let settings = Settings { policy, stance, wards, kept, stash, clerk, on_confined };
         let engine = Seccomp::start(Listener::new(listener), settings, witness)
             .map_err(|error| Failure { kind: FailureKind::Engine, detail: error.to_string() })?;
         Ok(Box::new(engine))

@@ -2,7 +2,8 @@
 #![cfg(target_os = "linux")]
 
 use e2e::agent::Agent;
-use e2e::guard::{Outcome, Stage, denials, ledgers, read, run};
+use e2e::guard::{Mode, Outcome, Stage, denials, ledgers, read, run};
+use e2e::require;
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, everyone};
 use helper_daemon::policy::judge::Reason;
@@ -94,4 +95,30 @@ fn bpf_lsm_below_seccomp_a_session_inside_makes_that_guard_more() {
     let (status, stderr) = agent.ends();
     assert!(status.success(), "{stderr}");
     assert_eq!(denials(&sandbox).len(), 3);
+}
+
+/// Once a process has confined itself nothing is performed for the tree: what the upper engine lets through, the kernel
+/// does for who asked, and must not refuse.
+#[test]
+fn bpf_lsm_gives_way_to_seccomp_once_a_process_confines_itself() {
+    let Some(stage) = Stage::with_bpf_lsm() else { return };
+    for who in everyone() {
+        let sandbox = sandbox(who);
+        let git = "git -c user.name=x -c user.email=x@x -c init.defaultBranch=main";
+        let mut make = stage.command(&sandbox, &Mode::Bare, "sh".as_ref());
+        make.args(["-c", &format!("cd zone && {git} init -q && {git} add a && {git} commit -qm a")]);
+        assert!(run(&sandbox, make).status.success());
+        let confined = format!("{} $PWD/zone", stage.program("confined").display());
+        let line = format!(
+            "echo 1 > zone/own; {confined} /bin/sh -c 'rm zone/own || exit 1; rm zone/a && exit 2; rm zone/.git/HEAD && exit 3; \
+             cd zone && echo more >> a && {git} commit -qam b || exit 4'"
+        );
+        let outcome = sh(&stage, &sandbox, &["--zone", "zone"], &line);
+        if outcome.status.code() == Some(77) {
+            return require::skip("landlock", "the kernel has none");
+        }
+        assert_eq!(outcome.status.code(), Some(0), "as {who:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("(bpf-lsm+seccomp, system helper)"), "{}", outcome.stderr);
+        assert_eq!(reasons(&outcome), [Reason::Removed; 2], "as {who:?}: {}", outcome.stderr);
+    }
 }

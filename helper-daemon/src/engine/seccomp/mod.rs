@@ -63,7 +63,7 @@ mod who;
 mod write;
 
 pub use reach::Ward;
-pub use serve::{Seccomp, Settings, Stance};
+pub use serve::{OnConfined, Seccomp, Settings, Stance};
 
 use crate::engine::Witness;
 use crate::git::clerk::Clerk;
@@ -121,6 +121,7 @@ struct Session {
     /// Set once a process of the tree has confined itself with Landlock: from then on nothing is performed
     /// for the tree, as that would bypass its confinement.
     confined: AtomicBool,
+    on_confined: Option<OnConfined>,
     /// What overlays that the session mounted write to.
     written_to: AllWritten,
     ends: Ends,
@@ -174,7 +175,7 @@ impl Session {
             Event::Reach { whom, purpose } => self.reach(case, whom, purpose),
             Event::DestroySubvolume { dirfd, name } => self.destroy_subvolume(case, dirfd, name),
             Event::Confine => {
-                self.confined.store(true, Ordering::SeqCst);
+                self.confine();
                 Ok(Answer::Continue.into())
             }
             Event::BecomeUnreadable => Ok(Answer::Value(0).into()),
@@ -214,6 +215,15 @@ impl Session {
     /// The view as it was looked up last: what a rename of the tree has changed since is in it.
     fn same_view(&self) -> Arc<View> {
         lock(&self.view).last()
+    }
+
+    /// From here on nothing is performed for the tree.
+    fn confine(&self) {
+        if !self.confined.swap(true, Ordering::SeqCst)
+            && let Some(told) = &self.on_confined
+        {
+            told();
+        }
     }
 
     fn confined(&self) -> bool {

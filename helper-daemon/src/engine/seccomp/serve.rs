@@ -67,7 +67,12 @@ pub struct Settings {
     pub stash: Option<Store>,
     /// Who reads repositories.
     pub clerk: Clerk,
+    /// Who is told before a process of the tree confines itself, as nothing is performed from then on.
+    pub on_confined: Option<OnConfined>,
 }
+
+/// Called once, and waited for.
+pub type OnConfined = Box<dyn Fn() + Send + Sync>;
 
 /// A running engine of one session.
 pub struct Seccomp {
@@ -114,7 +119,7 @@ impl Seccomp {
         settings: Settings,
         witness: Arc<dyn Witness>,
     ) -> Result<Self, StartError> {
-        let Settings { policy, stance, wards, kept, stash, clerk } = settings;
+        let Settings { policy, stance, wards, kept, stash, clerk, on_confined } = settings;
         let written_to = AllWritten::default();
         let session = Session {
             view: Mutex::new(ViewKeeper::new(policy, written_to.clone()).map_err(StartError::View)?),
@@ -132,6 +137,7 @@ impl Seccomp {
             kept: kept.into_iter().collect(),
             clerk,
             confined: AtomicBool::new(false),
+            on_confined,
             written_to,
             turns: Turns::default(),
             witness,
@@ -223,7 +229,7 @@ impl Shared {
         // Without a mask of its own this thread could not create files for callers: it then only lets the
         // kernel go on.
         if own_umask().is_err() {
-            self.session.confined.store(true, Ordering::SeqCst);
+            self.session.confine();
         }
         loop {
             if self.receiving.swap(true, Ordering::SeqCst) {
