@@ -6,7 +6,7 @@
 //!
 //! | room | what it does |
 //! |---|---|
-//! | [`serve`], [`answer`], [`outcome`] | the threads that receive; from a call to its answer and record |
+//! | [`settings`], [`serve`], [`answer`], [`outcome`] | what it is started with; the threads that receive; from a call to its answer and record |
 //! | [`explain`] | telling a command in its own output why it was refused something |
 //! | [`turns`] | the order in which denials are told of |
 //! | [`view`] | where the zones are, and whether a handle lies in one |
@@ -54,6 +54,7 @@ mod remove;
 mod rename;
 mod rename_kept;
 mod serve;
+mod settings;
 mod settle;
 mod single_use;
 mod sort;
@@ -63,7 +64,8 @@ mod who;
 mod write;
 
 pub use reach::Ward;
-pub use serve::{OnConfined, Seccomp, Settings, Stance};
+pub use serve::Seccomp;
+pub use settings::{OnConfined, Settings, Stance};
 
 use crate::engine::Witness;
 use crate::git::clerk::Clerk;

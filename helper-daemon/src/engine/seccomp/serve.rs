@@ -9,6 +9,7 @@ use super::keeper::ViewKeeper;
 use super::known::Known;
 use super::overlay::AllWritten;
 use super::own::Own;
+use super::settings::{Settings, StartError};
 use super::settle::Ends;
 use super::single_use::SingleUses;
 use super::sort::Heap;
@@ -17,9 +18,7 @@ use super::who::Who;
 use super::{Session, Ward, lock};
 use crate::engine::Witness;
 use crate::explain::Wording;
-use crate::git::clerk::Clerk;
 use crate::policy::Policy;
-use crate::stash::Store;
 use endpoint_sec::linux::filter::Options;
 use endpoint_sec::linux::handle::Handle;
 use endpoint_sec::linux::listener::Listener;
@@ -44,36 +43,6 @@ const MAX_THREADS: usize = 64;
 /// How long the end of a session waits for what git took to be looked at.
 const SORTING: Duration = Duration::from_secs(60);
 
-/// What the guard has to expect of the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stance {
-    /// The tree may end this process, and then fails closed: no more than needed is performed for it.
-    Yields,
-    /// It can't: nothing that it might use against the guard is left to a race.
-    Withstands,
-}
-
-/// What an engine is started with beside the listener.
-pub struct Settings {
-    /// What is judged by.
-    pub policy: Policy,
-    /// What to expect of the tree.
-    pub stance: Stance,
-    /// es-guard's processes that the tree could reach.
-    pub wards: Vec<Ward>,
-    /// Files that es-guard records the session in: device and inode.
-    pub kept: Vec<(u64, u64)>,
-    /// Where what is let through in a zone with a stash is kept.
-    pub stash: Option<Store>,
-    /// Who reads repositories.
-    pub clerk: Clerk,
-    /// Who is told before a process of the tree confines itself, as nothing is performed from then on.
-    pub on_confined: Option<OnConfined>,
-}
-
-/// Called once, and waited for.
-pub type OnConfined = Box<dyn Fn() + Send + Sync>;
-
 /// A running engine of one session.
 pub struct Seccomp {
     shared: Arc<Shared>,
@@ -89,20 +58,6 @@ struct Shared {
     threads: AtomicUsize,
     watcher_sleeps: AtomicBool,
     watcher: Mutex<Option<Thread>>,
-}
-
-/// Why an engine could not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The zones could not be looked at.
-    #[error("look at the zones: {0}")]
-    View(Errno),
-    /// This process could not look at itself.
-    #[error("read this process's own credentials: {0}")]
-    Credentials(Errno),
-    /// No thread could be started.
-    #[error("start a thread: {0}")]
-    Thread(std::io::Error),
 }
 
 impl Seccomp {
