@@ -9,6 +9,5 @@ mod own;
 mod plain;
 mod refused;
 mod sealed;
-mod speed;
 mod tree;
 mod world;
