@@ -36,12 +36,26 @@ pub(super) struct Mark {
     /// Of one that nobody has seen: when it was let be made.
     since: (i64, i64),
     how: How,
+    /// Of all marks in the order in which they were made, the how manieth it is.
+    number: u64,
+}
+
+/// That a name was let go: this mark of it, and none that is made afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Leave {
+    mark: u64,
+    /// The number of the next mark.
+    until: u64,
 }
 
 /// The names of one session, each in the spelling that all its spellings have in common.
 #[derive(Debug, Default)]
 pub(super) struct Own {
     marks: BTreeMap<PathBuf, Mark>,
+    /// How many marks there have been.
+    made: u64,
+    /// Marks that were let go, and nobody knows yet whether what they stand for went.
+    leaving: HashSet<u64>,
     /// Files with several names one of which was saved over: their content was the tree's to replace.
     saved_over: HashSet<Which>,
     /// Where protected files were let move to. Until one is let move on, its directory is not taken to be the session's
@@ -68,12 +82,20 @@ impl Own {
 
     /// Records a name that the session made.
     pub(super) fn put(&mut self, name: PathBuf, which: Which, how: How) {
-        self.marks.insert(name, Mark { which: Some(which), or: None, since: (0, 0), how });
+        let number = self.number();
+        self.marks.insert(name, Mark { which: Some(which), or: None, since: (0, 0), how, number });
     }
 
     /// Records a name that the session is about to make, as the kernel does not tell what it will be.
     pub(super) fn expect(&mut self, name: PathBuf, since: (i64, i64)) {
-        self.marks.insert(name, Mark { which: None, or: None, since, how: How::Made });
+        let number = self.number();
+        self.marks.insert(name, Mark { which: None, or: None, since, how: How::Made, number });
+    }
+
+    /// The number of a new mark.
+    fn number(&mut self) -> u64 {
+        self.made += 1;
+        self.made
     }
 
     /// If a rename turns out to have been an exchange, this file stands at the name, which stays the session's own.
@@ -123,14 +145,33 @@ impl Own {
         }
     }
 
-    /// Forgets a file that is gone from its name, and what was below it. Returns whether it was known.
-    pub(super) fn is_gone(&mut self, name: &Path, which: Which) -> bool {
-        // Whatever was made there since then is another one.
-        let known = self.marks.get(name).is_some_and(|mark| mark.which == Some(which));
-        if known {
-            self.forget(name);
+    /// A name is let go, if it is known. Whether the kernel does it shows later.
+    pub(super) fn lets_go(&mut self, name: &Path) -> Option<Leave> {
+        let mark = self.marks.get(name)?.number;
+        self.leaving.insert(mark);
+        Some(Leave { mark, until: self.made + 1 })
+    }
+
+    /// Forgets a file that is gone from its name, and what was below it; but nothing that was made there since, which
+    /// may be a further link of the same file. Returns whether it is known to be gone for the first time, however often
+    /// the kernel asked about it.
+    pub(super) fn is_gone(&mut self, name: &Path, which: Which, leave: Leave) -> bool {
+        if let Some(mark) = self.marks.get(name).filter(|mark| mark.number == leave.mark) {
+            if mark.which != Some(which) {
+                return false;
+            }
+            for gone in self.below(name) {
+                if self.marks.get(&gone).is_some_and(|mark| mark.number < leave.until) {
+                    self.marks.remove(&gone);
+                }
+            }
         }
-        known
+        self.leaving.remove(&leave.mark)
+    }
+
+    /// What was let go stands where it stood: the kernel refused.
+    pub(super) fn stays(&mut self, leave: Leave) {
+        self.leaving.remove(&leave.mark);
     }
 
     /// Forgets what stood at a name and below it.
@@ -143,12 +184,12 @@ impl Own {
     /// What stands at a name will stand at another one, with all below it. If the kernel refuses, it stands where it
     /// did: a mark holds for its file alone, so both stay until one is known to be [gone](Self::is_gone).
     pub(super) fn will_be_at(&mut self, from: &Path, to: &Path) {
-        let moved: Vec<_> = self
-            .below(from)
-            .into_iter()
-            .filter_map(|name| Some((replant(&name, from, to), *self.marks.get(&name)?)))
-            .collect();
-        self.marks.extend(moved);
+        for name in self.below(from) {
+            if let Some(mark) = self.marks.get(&name).copied() {
+                let number = self.number();
+                self.marks.insert(replant(&name, from, to), Mark { number, ..mark });
+            }
+        }
         let moved: Vec<_> = self
             .moved_in
             .iter()
@@ -233,13 +274,40 @@ mod tests {
         for (n, name) in ["/z/d", "/z/d/a", "/z/d/e/b", "/z/d2", "/z/d-x"].into_iter().enumerate() {
             own.put(name.into(), file(n as u64), How::Made);
         }
+        let leave = own.lets_go(Path::new("/z/d")).unwrap();
         own.will_be_at(Path::new("/z/d"), Path::new("/z/to"));
         assert!(has(&own, "/z/d/a", file(1), 1), "it may have failed");
-        assert!(!own.is_gone(Path::new("/z/d"), file(9)));
+        assert!(!own.is_gone(Path::new("/z/d"), file(9), leave));
         assert!(has(&own, "/z/d", file(0), 1), "it was another file");
-        assert!(own.is_gone(Path::new("/z/d"), file(0)));
+        assert!(own.is_gone(Path::new("/z/d"), file(0), leave));
+        assert!(!own.is_gone(Path::new("/z/d"), file(0), leave), "it went once");
         let names: Vec<_> = own.marks.keys().map(|path| path.to_str().unwrap()).collect();
         assert_eq!(names, ["/z/d-x", "/z/d2", "/z/to", "/z/to/a", "/z/to/e/b"]);
+    }
+
+    #[test]
+    fn a_file_that_comes_back_to_a_name_is_not_gone_from_there() {
+        let (z, d) = (Path::new("/z/d"), Path::new("/z/to"));
+        let mut own = Own::default();
+        own.put(z.into(), file(0), How::Made);
+        own.put(z.join("a"), file(1), How::Made);
+        let left = own.lets_go(z).unwrap();
+        own.will_be_at(z, d);
+        own.will_be_at(d, z);
+        assert!(own.is_gone(z, file(0), left), "it was away");
+        assert!(has(&own, "/z/d", file(0), 1) && has(&own, "/z/d/a", file(1), 1), "and is back");
+        assert!(!own.is_gone(z, file(0), left));
+    }
+
+    #[test]
+    fn what_was_made_since_in_another_directory_of_the_name_stays() {
+        let mut own = Own::default();
+        own.put("/z/d".into(), file(0), How::Made);
+        own.put("/z/d/a".into(), file(1), How::Made);
+        let left = own.lets_go(Path::new("/z/d")).unwrap();
+        own.put("/z/d/b".into(), file(2), How::Made);
+        assert!(own.is_gone(Path::new("/z/d"), file(0), left));
+        assert!(!has(&own, "/z/d/a", file(1), 1) && has(&own, "/z/d/b", file(2), 1));
     }
 
     #[test]

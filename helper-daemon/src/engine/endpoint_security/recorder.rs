@@ -6,7 +6,7 @@
 use super::court::Court;
 use super::incident::{Alarm, Incident};
 use super::lock;
-use super::own::{How, Which};
+use super::own::{How, Leave, Which};
 use super::walk::{self, Found};
 use crate::deeds::Deed;
 use crate::denial::Denial;
@@ -32,8 +32,9 @@ pub(super) enum Note {
     Own { to: Arc<dyn Witness>, deed: Deed },
     /// An override for a single use is used up.
     UsedUp { to: Arc<dyn Witness>, what: Override },
-    /// What stood at a name, the first of `which`, was let go from there. The others may stand there now.
-    Gone { session: u32, key: PathBuf, path: PathBuf, which: Vec<Which>, deed: Deed },
+    /// What stood at a name, the first of `which`, was let go from there. The others may stand there now. `leave`: if
+    /// the name was the session's own.
+    Gone { session: u32, key: PathBuf, path: PathBuf, which: Vec<Which>, leave: Option<Leave>, deed: Deed },
     /// A name was let be made. `since`: whatever it is that nobody has seen yet.
     Made { session: u32, key: PathBuf, path: PathBuf, since: Option<(i64, i64)> },
     /// The last process of a session has ended.
@@ -119,6 +120,9 @@ impl Recorder {
                 Note::Made { session, key, since: Some(since), .. } => {
                     self.with(*session, |session| session.own.met(key, *since, None));
                 }
+                Note::Gone { session, leave: Some(leave), .. } => {
+                    self.with(*session, |session| session.own.stays(*leave));
+                }
                 _ => {}
             }
         }
@@ -127,7 +131,7 @@ impl Recorder {
     /// Whether something has come about; it is told then.
     fn came_about(&self, note: &Note) -> bool {
         match note {
-            Note::Gone { session, key, path, which, deed } => {
+            Note::Gone { session, key, path, which, leave, deed } => {
                 let [first, others @ ..] = which.as_slice() else { return true };
                 let there = walk::look(path);
                 if there.as_ref().is_some_and(|there| there.which == *first) {
@@ -139,7 +143,8 @@ impl Recorder {
                 }
                 // However often the kernel asked about it, it went once.
                 let to = self.with(*session, |session| {
-                    (session.own.is_gone(key, *first), Arc::clone(&session.witness))
+                    let known = leave.is_some_and(|leave| session.own.is_gone(key, *first, leave));
+                    (known, Arc::clone(&session.witness))
                 });
                 if let Some((known, to)) = to
                     && (known || matches!(deed, Deed::Made(_)))

@@ -32,11 +32,13 @@ impl Session {
         self.own.moves_on(target);
         if is_own {
             self.own.bind(&spot.key, target);
+            let leave = self.own.lets_go(&spot.key);
             notes.push(Note::Gone {
                 session: self.number,
                 key: spot.key,
                 path: spot.path.clone(),
                 which: vec![which(target)],
+                leave,
                 deed: Deed::Removed(spot.path),
             });
         }

@@ -5,7 +5,7 @@
 
 use super::Ruling;
 use super::doer::Doer;
-use super::own::{How, which};
+use super::own::{How, Leave, which};
 use super::place::{Cut, Spot};
 use super::recorder::Note;
 use super::session::{Session, Use, now};
@@ -50,8 +50,10 @@ impl Session {
         if let Verdict::Deny(loss) = verdict {
             return self.rename_denied(doer, source, there, (&from, &dest), &loss);
         }
+        // What is marked from here on is not what leaves.
+        let leave = self.own.lets_go(&from.key);
         self.after_rename(source, there, &from, &dest, looked);
-        notes.extend(self.rename_told(source, there, from, dest));
+        notes.extend(self.rename_told(source, there, (from, leave), dest));
         Ruling::Allow(notes)
     }
 
@@ -169,7 +171,13 @@ impl Session {
         }
     }
 
-    fn rename_told(&self, source: &File, there: Option<&File>, from: Spot, dest: Spot) -> Option<Note> {
+    fn rename_told(
+        &self,
+        source: &File,
+        there: Option<&File>,
+        (from, leave): (Spot, Option<Leave>),
+        dest: Spot,
+    ) -> Option<Note> {
         let (free, covered) = (is_free(&dest), self.covered(&dest.place));
         let directory = source.is_directory();
         let deed = match from.place.own {
@@ -180,7 +188,7 @@ impl Session {
         };
         let mut gone = vec![which(source)];
         gone.extend(there.map(which));
-        Some(Note::Gone { session: self.number, key: from.key, path: from.path, which: gone, deed })
+        Some(Note::Gone { session: self.number, key: from.key, path: from.path, which: gone, leave, deed })
     }
 }
 

@@ -109,6 +109,37 @@ fn what_a_person_put_into_an_own_directory_keeps_it_from_leaving() {
 }
 
 #[test]
+fn a_further_link_at_a_name_that_went_is_own_however_late_the_first_is_missed() {
+    for system in SYSTEMS {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        std::fs::create_dir_all(at("zone")).unwrap();
+        std::fs::write(at("zone/old"), "").unwrap();
+        let mac = Mac::with(system, Policy { zones: vec![Zone::new(at("zone"))], ..Policy::default() });
+        let link = || Action::Link {
+            source: Facts::of(at("zone/old")).unwrap(),
+            directory: Facts::of(at("zone")).unwrap(),
+            name: "link".into(),
+        };
+        let unlink = || Action::unlink(Facts::of(at("zone/link")).unwrap());
+        assert_eq!(mac.denies(&link()), None);
+        std::fs::hard_link(at("zone/old"), at("zone/link")).unwrap();
+        assert_eq!(mac.denies(&unlink()), None);
+        mac.engine().settle();
+        std::fs::remove_file(at("zone/link")).unwrap();
+        assert_eq!(does(&mac.root, &link()), Outcome::Allowed);
+        // Nothing is there: the first link has gone, the second has not come yet.
+        mac.engine().settle();
+        std::fs::hard_link(at("zone/old"), at("zone/link")).unwrap();
+        assert_eq!(mac.denies(&unlink()), None);
+        std::fs::remove_file(at("zone/link")).unwrap();
+        let (made, removed) = (Deed::Made(at("zone/link")), Deed::Removed(at("zone/link")));
+        assert_eq!(mac.deeds(), [made.clone(), removed.clone(), made, removed]);
+        mac.ends();
+    }
+}
+
+#[test]
 fn what_comes_in_from_outside_is_own_with_all_below_it() {
     for system in SYSTEMS {
         let directory = tempfile::tempdir().unwrap();
