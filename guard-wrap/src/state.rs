@@ -141,23 +141,21 @@ impl StateFolder {
         opened.map_err(|e| StateError::new("make the ledger", &path, e))
     }
 
-    /// Removes the stash of a session, if nothing was put into it.
-    pub(crate) fn discard_stash(&self, id: &SessionId) {
+    /// Removes the stash of a session, if nothing was put into it. Tells whether it is gone.
+    pub(crate) fn discard_stash(&self, id: &SessionId) -> bool {
         let folder = self.stash(id);
         let index = folder.join(stash::INDEX);
-        // An empty stash that stays is listed as such; nothing is lost.
-        if index.metadata().is_ok_and(|found| found.len() == 0)
+        index.metadata().is_ok_and(|found| found.len() == 0)
             && std::fs::remove_dir(folder.join(stash::DATA)).is_ok()
-        {
-            let _ = std::fs::remove_file(index);
-            let _ = std::fs::remove_dir(folder);
-        }
+            && std::fs::remove_file(index).is_ok()
+            && std::fs::remove_dir(folder).is_ok()
     }
 
     /// Removes what was made for a session that never began.
     pub(crate) fn discard(&self, id: &SessionId) {
         self.discard_door(id);
-        self.discard_stash(id);
+        // An empty stash that stays is listed as such; nothing is lost.
+        let _ = self.discard_stash(id);
         self.discard_ledger(id);
     }
 

@@ -75,7 +75,10 @@ pub(crate) fn tidy(state: &StateFolder) {
         let Ok(stash) = Stash::read(state, &id) else { continue };
         let item = super::list::item(state, &stash);
         if stash.contents.kept.is_empty() && stash.contents.notes.is_empty() && !item.live {
-            let _ = let_go(state, &item);
+            let went = Held::of(state, &id).is_ok_and(|_held| state.discard_stash(&id));
+            if !went {
+                let _ = let_go(state, &item);
+            }
         } else {
             items.push(item);
         }

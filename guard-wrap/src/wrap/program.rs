@@ -64,11 +64,11 @@ impl Program {
                 return Err(ProgramError::NotExecutable(shown()));
             }
         } else {
-            let found: Vec<PathBuf> = candidates(name).filter(|path| path.exists()).collect();
-            if found.is_empty() {
+            let mut found = candidates(name).filter(|path| path.exists()).peekable();
+            if found.peek().is_none() {
                 return Err(ProgramError::NotInPath(shown()));
             }
-            if !found.iter().any(|path| is_executable(path)) {
+            if !found.any(|path| is_executable(&path)) {
                 return Err(ProgramError::NotExecutable(shown()));
             }
         }

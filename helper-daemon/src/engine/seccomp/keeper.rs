@@ -48,7 +48,7 @@ impl ViewKeeper {
         let view = Arc::new(View::empty());
         let anchors = Vec::new();
         let mut keeper = Self { changes, policy, anchors, first_mounts, written_to, blind: false, view };
-        keeper.rebuild();
+        keeper.rebuild_with(table);
         Ok(keeper)
     }
 
@@ -85,7 +85,13 @@ impl ViewKeeper {
     }
 
     fn rebuild(&mut self) {
-        let Ok(table) = MountTable::own() else { return };
+        if let Ok(table) = MountTable::own() {
+            self.rebuild_with(table);
+        }
+    }
+
+    fn rebuild_with(&mut self, table: MountTable) {
+        let mut watched = HashSet::new();
         self.anchors.resize_with(self.policy.zones.len(), Vec::new);
         self.blind = false;
         for (zone, anchors) in self.policy.zones.iter().zip(&mut self.anchors) {
@@ -97,7 +103,9 @@ impl ViewKeeper {
             {
                 anchors.push(anchor);
             }
-            self.blind |= watch(&self.changes, &zone.path, anchors).is_err();
+            self.blind |= watch(&self.changes, &zone.path, anchors, &mut watched).is_err();
+            // It has appeared since it was looked for, and no watch will tell.
+            self.blind |= anchors.is_empty() && zone.path.exists();
         }
         // What moved while the watches were being set is seen by this look, and by the anchors below.
         self.blind |= self.changes.look().names;
@@ -107,26 +115,35 @@ impl ViewKeeper {
     }
 }
 
-/// Watches the zone and every directory above it; a missing zone by the nearest directory that is there.
-fn watch(changes: &Changes, path: &Path, anchors: &[Anchor]) -> Result<(), Errno> {
-    for (i, ancestor) in path.ancestors().enumerate() {
-        match changes.watch_self(ancestor) {
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-            other => {
-                other?;
-                if i > 0 && !path.ancestors().nth(i - 1).is_some_and(Path::exists) {
-                    changes.watch_names(ancestor)?;
-                }
-            }
+/// Watches the zone and every directory above it; a missing zone by the nearest directory that is there. What is
+/// `watched` already is not asked for again.
+fn watch(
+    changes: &Changes,
+    path: &Path,
+    anchors: &[Anchor],
+    watched: &mut HashSet<PathBuf>,
+) -> Result<(), Errno> {
+    let mut is_watched = |path: &Path| -> Result<bool, Errno> {
+        if watched.contains(path) {
+            return Ok(true);
         }
+        match changes.watch_self(path) {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
+            other => other.map(|()| watched.insert(path.to_owned())),
+        }
+    };
+    let mut below_is_there = true;
+    for ancestor in path.ancestors() {
+        let is_there = is_watched(ancestor)?;
+        if is_there && !below_is_there {
+            changes.watch_names(ancestor)?;
+        }
+        below_is_there = is_there;
     }
     for anchor in anchors {
         let text = anchor.handle().text()?;
         for ancestor in Path::new(OsStr::from_bytes(&text)).ancestors() {
-            match changes.watch_self(ancestor) {
-                Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-                other => other?,
-            }
+            is_watched(ancestor)?;
         }
     }
     Ok(())
