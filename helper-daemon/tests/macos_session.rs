@@ -17,6 +17,7 @@ use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read, Write};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -130,8 +131,8 @@ fn a_session_from_its_registration_to_the_end_of_its_tree() {
     let kept = zone.join("a");
     std::fs::write(&kept, "").unwrap();
     let simulation = Simulation::new(System::MACOS_27);
-    let (agent, person) = (simulation.caller().fork(), simulation.process("/bin/zsh"));
     let cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let (agent, person) = (simulation.caller().fork_as(cat.id()), simulation.process("/bin/zsh"));
     let started_by = simulation.process("/usr/local/bin/es-guard");
     let nursery = Arc::new(Simulated {
         simulation: simulation.clone(),
@@ -141,6 +142,12 @@ fn a_session_from_its_registration_to_the_end_of_its_tree() {
     });
 
     let (here, there) = UnixStream::pair().unwrap();
+    let hangs_up = here.try_clone().unwrap();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(60));
+        // The test has ended, or hears no more.
+        let _ = hangs_up.shutdown(Shutdown::Both);
+    });
     let door = Door::make(&path("x.sock")).unwrap();
     let mut wrap = Channel::new(here);
     // In no scope, which would wait for it for ever where this thread panics.
@@ -177,10 +184,12 @@ fn a_session_from_its_registration_to_the_end_of_its_tree() {
     }
     assert_eq!(agent.signals(&person, 9), Outcome::Allowed);
 
-    // What the agent leaves behind is guarded, and the session lives as long.
+    // What the agent leaves behind is guarded, and the session lives as long. The kernel tells of it later than of the
+    // agent's end.
+    drop(nursery.placeholder.lock().unwrap().stdin.take());
+    std::thread::sleep(Duration::from_millis(100));
     let child = agent.fork();
     agent.exit(0);
-    drop(nursery.placeholder.lock().unwrap().stdin.take());
     let (exited, _) = wrap.receive::<Event>().unwrap();
     let Event::Exited { status, counts, left } = exited else { panic!("{exited:?}") };
     assert_eq!((status, left), (ExitStatus::Code(0), 1));

@@ -9,6 +9,10 @@ use endpoint_sec::unix::wait::{Change, Waiting};
 use nix::errno::Errno;
 use nix::unistd::Pid;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// For so long whoever counts what is left may know less than this process does of the agent's end, between two counts.
+const COUNTS_ANEW: Duration = Duration::from_millis(10);
 
 /// A session whose agent runs.
 pub(super) struct Session {
@@ -23,8 +27,8 @@ pub(super) trait Rest {
     /// How many live processes of the tree there are beside the agent.
     fn count(&self) -> usize;
 
-    /// Waits until there is none, once this process has no child any more.
-    fn wait_for_its_end(&self);
+    /// Waits until there is none, once this process has no child any more, or for so long. Tells whether there is none.
+    fn ends_within(&self, patience: Duration) -> bool;
 }
 
 /// Runs a helper: it begins as `begin` says, guards the session to its end, and shuts its door. Returns its exit status,
@@ -113,11 +117,13 @@ impl Session {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(_) => {
                     // Of what is left, and is no child of this process, wrap is told before its end.
-                    if let (Some(status), false, left @ 1..) = (ended, told, self.rest.count()) {
-                        tell(channel, status, self.guard.settle(), left);
-                        told = true;
+                    let patience = |told| if told { Duration::MAX } else { COUNTS_ANEW };
+                    while !self.rest.ends_within(patience(told || ended.is_none())) {
+                        if let (Some(status), false, left @ 1..) = (ended, told, self.rest.count()) {
+                            tell(channel, status, self.guard.settle(), left);
+                            told = true;
+                        }
                     }
-                    self.rest.wait_for_its_end();
                     let counts = self.guard.settle();
                     self.guard.close(ended.map(code));
                     if let (Some(status), false) = (ended, told) {

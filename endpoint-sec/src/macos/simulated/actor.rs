@@ -39,6 +39,16 @@ impl Actor {
         child
     }
 
+    /// Makes a child that has the number of a real process, which stands for it elsewhere; has all be told.
+    ///
+    /// # Panics
+    ///
+    /// Where something simulated has it.
+    pub fn fork_as(&self, pid: u32) -> Self {
+        self.simulation.kernel(|kernel| kernel.next_is(pid as i32));
+        self.fork()
+    }
+
     /// Makes a child; the notice stays in the queues.
     pub fn fork_undelivered(&self) -> Self {
         let shared = &self.simulation.0;

@@ -125,6 +125,15 @@ impl Kernel {
         self.next_version
     }
 
+    /// The next child has this number.
+    pub(super) fn next_is(&mut self, pid: i32) {
+        assert!(
+            pid != std::process::id() as i32 && !self.processes.contains_key(&pid),
+            "{pid} is somebody's"
+        );
+        self.next_pid = pid - 1;
+    }
+
     /// A child, which executes what its parent does.
     pub(super) fn fork(&mut self, parent: i32) -> i32 {
         let mut child = self.processes[&parent].clone();

@@ -4,6 +4,7 @@ use crate::embedded::watch::Rest;
 use nix::unistd::Pid;
 use std::collections::HashSet;
 use std::fs;
+use std::time::Duration;
 
 /// All that is below this process, which adopts what the agent leaves behind.
 pub(super) struct Below {
@@ -17,7 +18,9 @@ impl Rest for Below {
     }
 
     /// They are this process's children, and were waited for.
-    fn wait_for_its_end(&self) {}
+    fn ends_within(&self, _: Duration) -> bool {
+        true
+    }
 }
 
 /// Live processes below `root`, not counting it, nor `but` and what is below that. 0 where the kernel keeps no

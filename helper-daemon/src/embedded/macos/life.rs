@@ -23,8 +23,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, channel as signal};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel as signal};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 /// Runs the helper. Returns its exit status, which nobody reads.
 pub fn run(channel: Channel, nursery: &dyn Nursery, judge: Judge) -> i32 {
@@ -189,9 +190,10 @@ impl Rest for Left {
         self.engine.members(&self.session).iter().filter(|who| who.pid() != self.agent.as_raw()).count()
     }
 
-    fn wait_for_its_end(&self) {
+    fn ends_within(&self, patience: Duration) -> bool {
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
         // An engine that is gone tells nobody, and guards nobody.
-        let _ = self.over.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        over.recv_timeout(patience) != Err(RecvTimeoutError::Timeout)
     }
 }
 
@@ -203,5 +205,7 @@ impl Rest for Elsewhere {
         0
     }
 
-    fn wait_for_its_end(&self) {}
+    fn ends_within(&self, _: Duration) -> bool {
+        true
+    }
 }
