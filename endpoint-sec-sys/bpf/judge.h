@@ -7,7 +7,7 @@
  *                                                                      … for each path that a name has
  *     es_hop                                                           … where one goes on above a mount
  *     es_lie                                                           of two names
- *     es_judge                                                         of one name or two
+ *     es_judge_in                                                      of one name or two, for each layer
  *
  * It decides what `judge` in helper-daemon decides, for zones whose removals are denied; a property test holds both
  * to it.
@@ -287,6 +287,30 @@ ES_INLINE struct es_verdict es_judge(const struct es_table *table, const struct 
 	else if (from->unclear || to->unclear)
 		verdict = es_deny(ES_UNCLEAR, 0);
 	return verdict;
+}
+
+ES_INLINE void es_seen_by(struct es_place *layer, const struct es_place *place, es_u64 zones)
+{
+	*layer = *place;
+	es_only(layer, zones);
+	layer->within &= zones;
+	layer->carried &= zones;
+}
+
+/**
+ * What one layer says, whose zones these are; the places are told as es_judge has them. The layers are asked one after
+ * the other, the session's own first, until one denies.
+ */
+ES_INLINE void es_judge_in(struct es_layer *layer, es_u64 zones, const struct es_table *table,
+			   const struct es_place *from, const struct es_place *to, es_u32 op, es_u64 now)
+{
+	struct es_verdict verdict;
+
+	es_seen_by(&layer->from, from, zones);
+	es_seen_by(&layer->to, to, zones);
+	verdict = es_judge(table, &layer->from, &layer->to, op, now);
+	layer->reason = verdict.reason;
+	layer->zone = verdict.zone;
 }
 
 #endif

@@ -157,6 +157,14 @@ struct es_removal {
 	struct es_after after;
 };
 
+/** What one layer decides of, and what it says. */
+struct es_layer {
+	struct es_place from;
+	struct es_place to;
+	es_u32 reason;
+	es_u32 zone;
+};
+
 /** A name that is about to be made. */
 struct es_birth {
 	es_u64 entry;
@@ -200,6 +208,7 @@ struct es_member {
 	es_u32 ended;
 	struct es_look look;
 	struct es_found found[2];
+	struct es_layer layer;
 	struct es_removal removal;
 	struct es_birth birth;
 	struct es_plain plain;

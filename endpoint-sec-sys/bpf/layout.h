@@ -14,10 +14,12 @@ typedef unsigned int es_u32;
 typedef unsigned long long es_u64;
 
 /** Goes up with every change of this file that an older object's maps don't fit. */
-#define ES_LAYOUT 4
+#define ES_LAYOUT 5
 
 /** Zones of one table. A set of zones is a number with a bit for each; the first in the policy is bit 0. */
 #define ES_ZONES 64
+/** Layers of one table: the session's own policy, and those that sessions inside the session have added. */
+#define ES_LAYERS 16
 /** File systems that a session's zones lie on. */
 #define ES_DEVICES 16
 /** Directories that the walk from a name upwards sees. */
@@ -135,6 +137,9 @@ struct es_table {
 	es_u64 exempt_lengths;
 	/** Bit n % 512: something in `places` with the inode number n is the root of a zone. */
 	es_u64 roots[ES_ROOTS];
+	/** The zones of each layer, which is judged by itself: what any of them denies is denied. Every zone is in one; 0
+	 * from the second on: no more. */
+	es_u64 layers[ES_LAYERS];
 	/** File systems that zones lie on; 0: no more. */
 	es_u32 devices[ES_DEVICES];
 	struct es_freed freed[ES_ZONES];

@@ -17,6 +17,15 @@
 #include "plain.h"
 #include "tell.h"
 
+/* What a layer says, left in m->layer. Gives whether it denies. */
+SEPARATE int denies(struct es_member *m, struct es_found *other, struct es_table *table, es_u64 zones, es_u32 op)
+{
+	if (!m || !other || !table)
+		return 1;
+	es_judge_in(&m->layer, zones, table, &m->found[0].place, &other->place, op, m->look.now);
+	return m->layer.reason != ES_ALLOWED;
+}
+
 SEPARATE int consider_once(struct es_member *m, es_u64 first, es_u64 second, es_u64 mount, es_u32 op)
 {
 	struct es_table_key key = {};
@@ -24,7 +33,6 @@ SEPARATE int consider_once(struct es_member *m, es_u64 first, es_u64 second, es_
 	struct es_look *l;
 	struct es_found *other;
 	struct es_table *table;
-	struct es_verdict verdict;
 	es_u32 *version;
 
 	if (!m)
@@ -58,7 +66,9 @@ SEPARATE int consider_once(struct es_member *m, es_u64 first, es_u64 second, es_
 		identify(m, other, second);
 		es_lie(&m->found[0].place, &other->place, op);
 	}
-	verdict = es_judge(table, &m->found[0].place, &other->place, op, l->now);
+	for (int layer = 0; layer < ES_LAYERS; layer++)
+		if ((layer && !table->layers[layer]) || denies(m, other, table, table->layers[layer], op))
+			break;
 	/*
 	 * Another version may count by now, and this one's entries may have gone while they were looked up. It is looked
 	 * up anew: what was found before keeps the old number.
@@ -66,8 +76,8 @@ SEPARATE int consider_once(struct es_member *m, es_u64 first, es_u64 second, es_
 	version = bpf_map_lookup_elem(&versions, &key.session);
 	if (!version || *version != key.version)
 		return 0;
-	r->reason = verdict.reason;
-	r->zone = verdict.zone;
+	r->reason = m->layer.reason;
+	r->zone = m->layer.zone;
 	return 1;
 }
 

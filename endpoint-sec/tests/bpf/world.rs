@@ -220,6 +220,7 @@ pub(crate) fn table(zones: &[&Path], sealed: u64) -> Table {
         sealed,
         exempt_lengths: 1 << "target".len(),
         roots: [0; 8],
+        layers: std::array::from_fn(|layer| if layer == 0 { !0 } else { 0 }),
         devices,
         freed: [es_freed { until: [0; 4] }; 64],
     };

@@ -93,64 +93,92 @@ pub struct Table {
     pub freed: Vec<Ends>,
     /// What is said of what.
     pub entries: BTreeMap<Spot, Says>,
-    /// The names that are exempt.
-    pub exempt_names: BTreeSet<Vec<u8>>,
-    /// From which zones.
-    pub exempt_from: Zones,
+    /// The names that are exempt, and from which zones.
+    pub exempt_names: BTreeMap<Vec<u8>, Zones>,
+    /// The zones of each layer of the policy, the session's own first. Each layer is judged by itself.
+    pub layers: Vec<Zones>,
     /// The file systems that zones lie on.
     pub devices: BTreeSet<u32>,
 }
 
 /// The most zones of a table, es-guard's own included.
 pub const MAX_ZONES: usize = 64;
+/// The most zones of all layers but the session's own: an agent leaves a person room to guard more.
+pub const MAX_INNER_ZONES: usize = MAX_ZONES / 2;
+/// The most layers: the session's own policy, and those of sessions inside it.
+pub const MAX_LAYERS: usize = 16;
 /// The most file systems that zones lie on.
 pub const MAX_DEVICES: usize = 16;
 /// The longest exempt name, in bytes.
 pub const MAX_NAME: usize = 63;
 
 impl Table {
-    /// Lowers a policy of one layer, of which nothing is for a single use.
+    /// Lowers a policy of which nothing is for a single use.
+    ///
+    /// Where overrides of one path in several layers end at different times, they end at the earliest.
     pub fn lower(policy: &Policy, places: &impl Places) -> Result<Self, NotLowered> {
-        if policy.zones.len() > MAX_ZONES {
-            return Err(NotLowered::TooManyZones(policy.zones.len()));
+        let layers = if policy.layers.is_empty() { std::slice::from_ref(policy) } else { &policy.layers };
+        if layers.len() > MAX_LAYERS {
+            return Err(NotLowered::TooManyLayers(layers.len()));
         }
-        let mut table = Self { exempt_names: exempt_names(policy)?, ..Self::default() };
-        for (at, zone) in policy.zones.iter().enumerate() {
-            table.zone(1 << at, zone, places)?;
-            let mut free = Ends::default();
-            let covers = |what: &&Override| zone.path.starts_with(&what.path) && what.may_open(zone);
-            policy.overrides.iter().filter(covers).for_each(|what| open(&mut free, what));
-            table.freed.push(free);
-            table.zones.push(zone.path.clone());
+        let count = |layers: &[Policy]| layers.iter().map(|layer| layer.zones.len()).sum::<usize>();
+        if count(layers) > MAX_ZONES {
+            return Err(NotLowered::TooManyZones(count(layers)));
         }
-        table.sealed = all(policy, |zone| zone.internal);
-        table.exempt_from = all(policy, |zone| !zone.internal);
-        for prefix in EXEMPT_PREFIXES.map(Path::new) {
-            let above = |zone: &Zone| !zone.internal && zone.path != prefix && prefix.starts_with(&zone.path);
-            if let (ended @ 1.., Some(spot)) = (all(policy, above), spot(prefix, places)) {
-                table.says(spot).exempts |= ended;
-            }
+        if count(&layers[1..]) > MAX_INNER_ZONES {
+            return Err(NotLowered::TooManyInnerZones(count(&layers[1..])));
         }
-        for what in &policy.overrides {
-            if let Some(spot) = spot(&what.path, places) {
-                let says = table.says(spot);
-                says.opens |= all(policy, |zone| what.may_open(zone));
-                open(&mut says.until, what);
-            }
+        let mut table = Self::default();
+        for policy in layers {
+            let layer = Layer { policy, first: table.zones.len() as u32 };
+            table.add(&layer, places)?;
         }
-        table.mounts(policy, places);
         if table.devices.len() > MAX_DEVICES {
             return Err(NotLowered::TooManyDevices(table.devices.len()));
         }
         Ok(table)
     }
 
+    fn add(&mut self, layer: &Layer<'_>, places: &impl Places) -> Result<(), NotLowered> {
+        for (zone, number) in layer.zones() {
+            self.zone(number, zone, places)?;
+            let mut free = Ends::default();
+            let covers = |what: &&Override| zone.path.starts_with(&what.path) && what.may_open(zone);
+            layer.policy.overrides.iter().filter(covers).for_each(|what| open(&mut free, what));
+            self.freed.push(free);
+            self.zones.push(zone.path.clone());
+        }
+        self.layers.push(layer.all(|_| true));
+        self.sealed |= layer.all(|zone| zone.internal);
+        let exempt_from = layer.all(|zone| !zone.internal);
+        for name in exempt_names(layer.policy)? {
+            *self.exempt_names.entry(name).or_default() |= exempt_from;
+        }
+        for prefix in EXEMPT_PREFIXES.map(Path::new) {
+            let above = |zone: &Zone| !zone.internal && zone.path != prefix && prefix.starts_with(&zone.path);
+            if let (ended @ 1.., Some(spot)) = (layer.all(above), spot(prefix, places)) {
+                self.says(spot).exempts |= ended;
+            }
+        }
+        for (spot, (opens, until)) in layer.opened(places) {
+            let says = self.says(spot);
+            if says.opens == 0 {
+                says.until = until;
+            } else if opens != 0 {
+                says.until = std::array::from_fn(|op| says.until[op].min(until[op]));
+            }
+            says.opens |= opens;
+        }
+        self.mounts(layer, places);
+        Ok(())
+    }
+
     /// What is mounted in a zone is in the zone, by whatever other mount it is seen.
-    fn mounts(&mut self, policy: &Policy, places: &impl Places) {
+    fn mounts(&mut self, layer: &Layer<'_>, places: &impl Places) {
         for point in places.mounts() {
-            let within = all(policy, |zone| {
+            let within = layer.all(|zone| {
                 point.strip_prefix(&zone.path).is_ok_and(|below| {
-                    !below.as_os_str().is_empty() && !policy.exempt(zone, &point, below, false)
+                    !below.as_os_str().is_empty() && !layer.policy.exempt(zone, &point, below, false)
                 })
             });
             if let (1.., Looked::Directory(id)) = (within, places.look(&point)) {
@@ -222,9 +250,34 @@ impl Table {
     }
 }
 
-fn all(policy: &Policy, wanted: impl Fn(&Zone) -> bool) -> Zones {
-    let wanted = policy.zones.iter().enumerate().filter(|(_, zone)| wanted(zone));
-    wanted.fold(0, |zones, (at, _)| zones | 1 << at)
+/// One layer of a policy, whose first zone has this number.
+struct Layer<'a> {
+    policy: &'a Policy,
+    first: u32,
+}
+
+impl Layer<'_> {
+    /// Its zones, each with its bit.
+    fn zones(&self) -> impl Iterator<Item = (&Zone, Zones)> {
+        self.policy.zones.iter().zip(self.first..).map(|(zone, number)| (zone, 1 << number))
+    }
+
+    fn all(&self, wanted: impl Fn(&Zone) -> bool) -> Zones {
+        self.zones().filter(|(zone, _)| wanted(zone)).fold(0, |zones, (_, number)| zones | number)
+    }
+
+    /// Where its overrides are: the zones that they open, and until when.
+    fn opened(&self, places: &impl Places) -> BTreeMap<Spot, (Zones, Ends)> {
+        let mut opened = BTreeMap::<_, (Zones, Ends)>::new();
+        for what in &self.policy.overrides {
+            if let Some(spot) = spot(&what.path, places) {
+                let (opens, until) = opened.entry(spot).or_default();
+                *opens |= self.all(|zone| what.may_open(zone));
+                open(until, what);
+            }
+        }
+        opened
+    }
 }
 
 /// What a path is said by: a directory by itself, anything else by its name. `None`: its directory is not there.

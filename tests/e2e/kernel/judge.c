@@ -1,8 +1,8 @@
 /*
  * The decision that the kernel makes, outside of it: reads questions, answers each with a reason and a zone.
  *
- * A question, in numbers: the operation, the time, the zones that are es-guard's own, how many zones there are and for
- * each its four ends; then two names, each: what is there, whether it is own, how many steps there are from it to the
+ * A question, in numbers: the operation, the time, the zones that are es-guard's own, how many layers there are and the
+ * zones of each, how many zones there are and for each its four ends; then two names, each: what is there, whether it is own, how many steps there are from it to the
  * root, and how many of them lie below the root of its mount, 0 for all. A step: what the table says of what is there,
  * what it says of the name, and the zones from which the name is exempt; a root, of the mount or of all, has no name.
  * What a table says: 0, or 1 and its eight numbers.
@@ -71,11 +71,14 @@ int main(void)
 	es_u64 op;
 
 	while (scanf("%llu", &op) == 1) {
-		es_u64 now = number(), zones;
-		struct es_verdict verdict;
+		es_u64 now = number(), layers, zones;
+		struct es_layer said;
 
 		memset(&table, 0, sizeof(table));
 		table.sealed = number();
+		layers = number();
+		for (es_u64 layer = 0; layer < layers && layer < ES_LAYERS; layer++)
+			table.layers[layer] = number();
 		zones = number();
 		for (es_u64 zone = 0; zone < zones && zone < ES_ZONES; zone++)
 			for (int each = 0; each < ES_OPS; each++)
@@ -83,8 +86,12 @@ int main(void)
 		name(&from, op, now);
 		name(&to, op, now);
 		es_lie(&from, &to, op);
-		verdict = es_judge(&table, &from, &to, op, now);
-		printf("%u %d\n", verdict.reason, (int)verdict.zone);
+		int layer = 0;
+
+		do {
+			es_judge_in(&said, table.layers[layer], &table, &from, &to, op, now);
+		} while (said.reason == ES_ALLOWED && ++layer < ES_LAYERS && table.layers[layer]);
+		printf("%u %d\n", said.reason, (int)said.zone);
 	}
 	return 0;
 }

@@ -1,13 +1,11 @@
 //! Sessions of the system's helper that ask for no engine, where the kernel can judge by itself: both guard.
 #![cfg(target_os = "linux")]
 
-use e2e::agent::Agent;
-use e2e::guard::{Mode, Outcome, Stage, denials, ledgers, read, run};
+use e2e::guard::{Mode, Outcome, Stage, ledgers, read, run};
 use e2e::require;
 use e2e::row::Who;
 use e2e::sandbox::{Sandbox, everyone};
 use helper_daemon::policy::judge::Reason;
-use std::process::Command;
 
 fn sandbox(who: Who) -> Sandbox {
     let sandbox = Sandbox::new(who);
@@ -19,15 +17,9 @@ fn sandbox(who: Who) -> Sandbox {
     sandbox
 }
 
-fn wrap(stage: &Stage, sandbox: &Sandbox, options: &[&str]) -> Command {
-    let mut wrap = stage.guard(sandbox, &[&["wrap", "--engine", "auto"], options].concat());
-    wrap.args(["--", "sh"]);
-    wrap
-}
-
 fn sh(stage: &Stage, sandbox: &Sandbox, options: &[&str], line: &str) -> Outcome {
-    let mut command = wrap(stage, sandbox, options);
-    command.args(["-c", line]);
+    let mut command = stage.guard(sandbox, &[&["wrap", "--engine", "auto"], options].concat());
+    command.args(["--", "sh", "-c", line]);
     run(sandbox, command)
 }
 
@@ -72,29 +64,6 @@ fn bpf_lsm_where_the_kernel_can_t_seccomp_guards_unless_it_was_named() {
     assert_eq!(outcome.status.code(), Some(125), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("64"), "{}", outcome.stderr);
     assert!(!sandbox.root().join("ran").exists());
-}
-
-/// A session inside has the outer one guard more: the upper engine does, and the kernel guards on as it did.
-#[test]
-fn bpf_lsm_below_seccomp_a_session_inside_makes_that_guard_more() {
-    let Some(mut stage) = Stage::with_bpf_lsm() else { return };
-    let sandbox = sandbox(Who::User);
-    let mut agent = Agent::start(wrap(&stage, &sandbox, &["--zone", "zone"]));
-    let helper = stage.system_helper().expect("a helper").socket.clone();
-    let inner = format!(
-        "{} wrap --helper {} --zone beside --",
-        stage.program("es-guard").display(),
-        helper.display()
-    );
-    let banner = agent.says(&format!("{inner} true 2>&1"));
-    assert!(banner.contains("inside session"), "{banner}");
-    for line in ["rm beside/a", "rm zone/a", "mv zone/a beside"] {
-        assert_eq!(agent.does(&format!("{inner} {line}")), 1, "{line}");
-    }
-    assert_eq!(agent.does(&format!("{inner} sh -c 'cp beside/a beside/b && rm beside/b'")), 0);
-    let (status, stderr) = agent.ends();
-    assert!(status.success(), "{stderr}");
-    assert_eq!(denials(&sandbox).len(), 3);
 }
 
 /// Once a process has confined itself nothing is performed for the tree: what the upper engine lets through, the kernel

@@ -138,6 +138,28 @@ fn policy(tree: &Tree, random: &mut Random) -> Policy {
     policy
 }
 
+/// The same with what sessions inside the session have added: zones of a person's, further exempt names, and overrides of
+/// their own, which stand where no other does; the session's own overrides hold in each.
+fn with_layers(outer: Policy, tree: &Tree, random: &mut Random) -> Policy {
+    let mut all = outer.clone();
+    let mut layers = vec![outer];
+    for _ in 0..random.below(4) {
+        let mut layer = policy(tree, random);
+        layer.zones.retain(|zone| !zone.internal);
+        if layer.zones.is_empty() {
+            continue;
+        }
+        let known: Vec<_> =
+            layers.iter().flat_map(|layer| &layer.overrides).map(|known| known.path.clone()).collect();
+        layer.overrides.retain(|own| !known.contains(&own.path));
+        layer.overrides.extend(all.overrides.iter().cloned());
+        all.zones.extend(layer.zones.iter().cloned());
+        layers.push(layer);
+    }
+    all.layers = layers;
+    all
+}
+
 fn operation(tree: &Tree, random: &mut Random) -> (u32, Operation) {
     let mut place = |there| tree.place(random, there);
     let [first, second, maybe] = [place(true), place(true), place(false)];
@@ -153,7 +175,9 @@ fn operation(tree: &Tree, random: &mut Random) -> (u32, Operation) {
 
 /// The question, as the kernel would come to it. Where all is mounted at `mount` again, it goes on there.
 fn question(number: u32, operation: &Operation, table: &Table, tree: &Tree, mount: Option<&Path>) -> String {
-    let mut out = format!("{number} {NOW} {} {}", table.sealed, table.freed.len());
+    let mut out = format!("{number} {NOW} {} {}", table.sealed, table.layers.len());
+    table.layers.iter().for_each(|zones| write!(out, " {zones}").expect("room"));
+    write!(out, " {}", table.freed.len()).expect("room");
     table.freed.iter().flatten().for_each(|end| write!(out, " {end}").expect("room"));
     let places: Vec<_> = operation.places().collect();
     for place in [places[0], places[places.len() - 1]] {
@@ -176,8 +200,8 @@ fn question(number: u32, operation: &Operation, table: &Table, tree: &Tree, moun
             let (Some(name), Some(above)) = (step.file_name(), step.parent()) else { continue };
             let spot = id(above).map(|id| Spot::Name(id, name.as_bytes().to_vec()));
             said(&mut out, spot.and_then(|spot| table.entries.get(&spot)));
-            let exempt = table.exempt_names.contains(name.as_bytes());
-            write!(out, " {}", if exempt { table.exempt_from } else { 0 }).expect("room");
+            let exempt_from = table.exempt_names.get(name.as_bytes()).copied().unwrap_or_default();
+            write!(out, " {exempt_from}").expect("room");
         }
     }
     out
@@ -261,6 +285,21 @@ fn both_agree(seed: u64, cases: &[Case]) -> HashMap<u32, usize> {
 
 #[test]
 fn the_kernel_decides_by_the_table_what_the_judge_decides_by_the_policy() {
+    decides_the_same(policy);
+}
+
+#[test]
+fn the_kernel_judges_each_layer_by_itself() {
+    let mut several = 0;
+    decides_the_same(|tree, random| {
+        let policy = with_layers(policy(tree, random), tree, random);
+        several += usize::from(policy.layers.len() > 1);
+        policy
+    });
+    assert!(several > 50, "{several}");
+}
+
+fn decides_the_same(mut policy: impl FnMut(&Tree, &mut Random) -> Policy) {
     let (seed, count) = (seed(), count());
     let mut random = Random(seed | 1);
     let mut cases = Vec::new();

@@ -1,5 +1,6 @@
-pub const ES_LAYOUT: u32 = 4;
+pub const ES_LAYOUT: u32 = 5;
 pub const ES_ZONES: u32 = 64;
+pub const ES_LAYERS: u32 = 16;
 pub const ES_DEVICES: u32 = 16;
 pub const ES_DEPTH: u32 = 1024;
 pub const ES_NAME: u32 = 256;
@@ -111,6 +112,9 @@ pub struct es_table {
     pub exempt_lengths: es_u64,
     #[doc = " Bit n % 512: something in `places` with the inode number n is the root of a zone."]
     pub roots: [es_u64; 8usize],
+    #[doc = " The zones of each layer, which is judged by itself: what any of them denies is denied. Every zone is in one; 0"]
+    #[doc = " from the second on: no more."]
+    pub layers: [es_u64; 16usize],
     #[doc = " File systems that zones lie on; 0: no more."]
     pub devices: [es_u32; 16usize],
     pub freed: [es_freed; 64usize],
@@ -302,6 +306,15 @@ pub struct es_removal {
     pub zero: es_u32,
     pub after: es_after,
 }
+#[doc = " What one layer decides of, and what it says."]
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone, PartialEq)]
+pub struct es_layer {
+    pub from: es_place,
+    pub to: es_place,
+    pub reason: es_u32,
+    pub zone: es_u32,
+}
 #[doc = " A name that is about to be made."]
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone, PartialEq)]
@@ -349,6 +362,7 @@ pub struct es_member {
     pub ended: es_u32,
     pub look: es_look,
     pub found: [es_found; 2usize],
+    pub layer: es_layer,
     pub removal: es_removal,
     pub birth: es_birth,
     pub plain: es_plain,

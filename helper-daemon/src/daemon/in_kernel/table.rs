@@ -33,14 +33,21 @@ pub(in crate::daemon) fn lowered(mut table: Table, pinned: &[FileId]) -> bpf::Ta
             }
         }
     }
-    let exempt: Vec<_> = table.exempt_names.into_iter().map(|name| (name, table.exempt_from)).collect();
+    let exempt: Vec<_> = table.exempt_names.into_iter().collect();
+    let inner = table.layers.get(1..).unwrap_or_default();
     let mut facts = es_table {
         sealed: table.sealed,
         exempt_lengths: exempt.iter().fold(0, |lengths, (name, _)| lengths | 1 << name.len()),
         roots: Default::default(),
+        layers: Default::default(),
         devices: Default::default(),
         freed: [es_freed::default(); 64],
     };
+    // What is in no other layer is in the first, es-guard's own among it.
+    facts.layers[0] = !inner.iter().fold(0, |all, zones| all | zones);
+    for (slot, zones) in facts.layers[1..].iter_mut().zip(inner.iter().filter(|zones| **zones != 0)) {
+        *slot = *zones;
+    }
     for (slot, device) in facts.devices.iter_mut().zip(table.devices) {
         *slot = device;
     }
@@ -95,14 +102,16 @@ mod tests {
     fn what_is_loaded_is_sealed_in_every_table() {
         let table = Table {
             sealed: 0b110,
-            exempt_names: [b"target".to_vec()].into(),
-            exempt_from: 1,
+            exempt_names: [(b"target".to_vec(), 1)].into(),
+            layers: vec![0b110, 0b1000, 0, 0b10000],
             ..Table::default()
         };
         let lowered = lowered(table, &[id(5), id(6)]);
         let of = |inode| lowered.places.iter().find(|(node, _)| node.ino == inode).unwrap().1;
         assert_eq!((of(5).zones, of(5).carried, of(6).zones, of(6).carried), (2, 2, 0, 2));
         assert_eq!((lowered.facts.devices[..2].to_vec(), lowered.facts.exempt_lengths), (vec![9, 0], 1 << 6));
-        assert_eq!(super::lowered(Table::default(), &[id(5)]).facts.sealed, 1 << 63);
+        assert_eq!(lowered.facts.layers[..4], [!0b11000, 0b1000, 0b10000, 0]);
+        let nothing = super::lowered(Table::default(), &[id(5)]).facts;
+        assert_eq!((nothing.sealed, nothing.layers[..2].to_vec()), (1 << 63, vec![!0, 0]));
     }
 }

@@ -1,8 +1,10 @@
 //! A table on its way from a worker to the one who writes it into the kernel's maps: a fixed form, which whoever reads it
 //! as root need not believe in anything. Times become the kernel's here.
 
-use crate::policy::table::{Ends, FOREVER, FileId, MAX_DEVICES, MAX_NAME, MAX_ZONES, Says, Spot, Table};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::policy::table::{
+    Ends, FOREVER, FileId, MAX_DEVICES, MAX_LAYERS, MAX_NAME, MAX_ZONES, Says, Spot, Table,
+};
+use std::collections::BTreeMap;
 
 /// What the kernel's clock since boot says when Unix time begins, in nanoseconds: mostly far below 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +40,17 @@ pub fn encode(table: &Table, clock: Clock) -> Vec<u8> {
     let mut out = Vec::new();
     let ends = |out: &mut Vec<u8>, ends: &Ends| ends.iter().for_each(|end| put(out, clock.boot(*end)));
     put(&mut out, table.sealed);
-    put(&mut out, table.exempt_from);
+    put(&mut out, table.layers.len() as u64);
+    table.layers.iter().for_each(|zones| put(&mut out, *zones));
     put(&mut out, table.freed.len() as u64);
     table.freed.iter().for_each(|freed| ends(&mut out, freed));
     put(&mut out, table.devices.len() as u64);
     table.devices.iter().for_each(|device| put(&mut out, u64::from(*device)));
     put(&mut out, table.exempt_names.len() as u64);
-    table.exempt_names.iter().for_each(|name| text(&mut out, name));
+    for (name, zones) in &table.exempt_names {
+        text(&mut out, name);
+        put(&mut out, *zones);
+    }
     put(&mut out, table.entries.len() as u64);
     for (spot, says) in &table.entries {
         let (id, name) = match spot {
@@ -65,13 +71,15 @@ pub fn encode(table: &Table, clock: Clock) -> Vec<u8> {
 /// A table back from bytes, its times the kernel's; without the paths of its zones. `None` where it is none.
 pub fn decode(mut bytes: &[u8]) -> Option<Table> {
     let from = &mut bytes;
-    let (sealed, exempt_from) = (take(from)?, take(from)?);
+    let sealed = take(from)?;
+    let layers = (0..limited(from, MAX_LAYERS)?).map(|_| take(from)).collect::<Option<_>>()?;
     let freed = (0..limited(from, MAX_ZONES)?).map(|_| ends(from)).collect::<Option<_>>()?;
     let device = |from: &mut &[u8]| u32::try_from(take(from)?).ok();
     let devices = (0..limited(from, MAX_DEVICES)?).map(|_| device(from)).collect::<Option<_>>()?;
-    let mut exempt_names = BTreeSet::new();
+    let mut exempt_names = BTreeMap::new();
     for _ in 0..limited(from, usize::MAX)? {
-        exempt_names.insert(word(from).filter(|name| !name.is_empty() && name.len() <= MAX_NAME)?);
+        let name = word(from).filter(|name| !name.is_empty() && name.len() <= MAX_NAME)?;
+        exempt_names.insert(name, take(from)?);
     }
     let mut entries = BTreeMap::new();
     for _ in 0..limited(from, usize::MAX)? {
@@ -81,7 +89,7 @@ pub fn decode(mut bytes: &[u8]) -> Option<Table> {
         let (zones, carried, exempts, opens) = (take(from)?, take(from)?, take(from)?, take(from)?);
         entries.insert(spot, Says { zones, carried, exempts, opens, until: ends(from)? });
     }
-    let table = Table { sealed, exempt_from, freed, devices, exempt_names, entries, zones: Vec::new() };
+    let table = Table { sealed, layers, freed, devices, exempt_names, entries, zones: Vec::new() };
     from.is_empty().then_some(table)
 }
 
@@ -131,10 +139,10 @@ mod tests {
         let says = Says { zones: 1, carried: 2, exempts: 4, opens: 8, until: [0, 20, 30, FOREVER] };
         Table {
             sealed: 2,
-            exempt_from: 1,
+            layers: vec![1, 2],
             freed: vec![[0, 1, 2, FOREVER], [0; 4]],
             devices: [9].into(),
-            exempt_names: [b"target".to_vec()].into(),
+            exempt_names: [(b"target".to_vec(), 1)].into(),
             entries: [(Spot::File(id(2)), says.clone()), (Spot::Name(id(2), b"x".to_vec()), says)].into(),
             zones: Vec::new(),
         }

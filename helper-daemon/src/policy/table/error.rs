@@ -1,6 +1,6 @@
 //! Why a policy can't be lowered.
 
-use super::{MAX_DEVICES, MAX_NAME, MAX_ZONES};
+use super::{MAX_DEVICES, MAX_INNER_ZONES, MAX_LAYERS, MAX_NAME, MAX_ZONES};
 use std::path::{Path, PathBuf};
 
 /// Why a policy can't be lowered. Every one says what to do.
@@ -11,6 +11,16 @@ pub enum NotLowered {
         "guard {0} zones, es-guard's own among them: the engine bpf-lsm takes {MAX_ZONES}. Guard fewer, or take --engine seccomp"
     )]
     TooManyZones(usize),
+    /// Of zones of sessions inside the session.
+    #[error(
+        "guard {0} zones for sessions inside this one: the engine bpf-lsm takes {MAX_INNER_ZONES}. Guard fewer, or take --engine seccomp"
+    )]
+    TooManyInnerZones(usize),
+    /// Of policies that stand beside one another.
+    #[error(
+        "guard by {0} policies, those of sessions inside this one among them: the engine bpf-lsm takes {MAX_LAYERS}. Start the session outside, or take --engine seccomp"
+    )]
+    TooManyLayers(usize),
     /// Of file systems.
     #[error(
         "guard zones on {0} file systems: the engine bpf-lsm takes {MAX_DEVICES}. Guard fewer, or take --engine seccomp"

@@ -133,8 +133,39 @@ fn a_prefix_is_exempt_only_from_zones_above_it_and_a_name_from_all_that_are_a_pe
     let exempt_names = vec!["out".to_owned()];
     let table = lower(&Policy { zones, exempt_names, ..Policy::default() }, &machine);
     assert_eq!(says(&table, &machine.directory("/tmp")).exempts, 0b0010);
-    assert!(table.exempt_names.contains(&b"out"[..]) && table.exempt_names.contains(&b"target"[..]));
-    assert_eq!((table.exempt_names.len(), table.exempt_from), (EXEMPT_NAMES.len() + 1, 0b0111));
+    let of = |name: &str| table.exempt_names.get(name.as_bytes());
+    assert_eq!((of("out"), of("target")), (Some(&0b0111), Some(&0b0111)));
+    assert_eq!(table.exempt_names.len(), EXEMPT_NAMES.len() + 1);
+}
+
+#[test]
+fn each_layer_has_zones_exempt_names_and_overrides_of_its_own() {
+    let machine = Machine::of(&["/p/x", "/q/y", "/q/x"], &[]);
+    let outer = Policy {
+        zones: vec![Zone::new("/p"), internal("/h")],
+        overrides: vec![let_through("/p/x", Some(200), None), let_through("/q/y", Some(100), None)],
+        ..Policy::default()
+    };
+    let mut inner = Policy {
+        zones: vec![Zone::new("/q"), Zone::new("/p")],
+        overrides: vec![let_through("/p/x", None, Some(Op::Rename)), let_through("/q/x", None, None)],
+        exempt_names: vec!["out".into()],
+        ..Policy::default()
+    };
+    inner.overrides.push(let_through("/q/y", Some(100), None));
+    let table = lower(&Policy { layers: vec![outer.clone(), inner], ..outer }, &machine);
+    assert_eq!((table.layers.as_slice(), table.sealed), (&[0b0011, 0b1100][..], 0b0010));
+    let of = |name: &str| table.exempt_names[name.as_bytes()];
+    assert_eq!((of("out"), of("target")), (0b1100, 0b1101));
+    let zones = |path: &str| says(&table, &machine.directory(path)).zones;
+    assert_eq!((zones("/p"), zones("/q")), (0b1001, 0b0100));
+    let opens = |path: &str| {
+        let says = says(&table, &machine.directory(path));
+        (says.opens, says.until)
+    };
+    assert_eq!(opens("/p/x"), (0b1101, [0, 0, 200, 0]), "the earlier end, in each");
+    assert_eq!(opens("/q/x"), (0b1100, [FOREVER; 4]));
+    assert_eq!(opens("/q/y"), (0b1101, [100; 4]));
 }
 
 #[test]
@@ -162,6 +193,14 @@ fn what_can_t_be_said_is_an_error_and_not_a_cut() {
     let lower = |policy| Table::lower(&policy, &machine).unwrap_err();
     let zones: Vec<_> = (0..=MAX_ZONES).map(|n| Zone::new(format!("/p/{n}"))).collect();
     assert_eq!(lower(Policy { zones, ..Policy::default() }), NotLowered::TooManyZones(MAX_ZONES + 1));
+    let layers = vec![Policy::default(); MAX_LAYERS + 1];
+    assert_eq!(lower(Policy { layers, ..Policy::default() }), NotLowered::TooManyLayers(MAX_LAYERS + 1));
+    let half =
+        |n| Policy { zones: vec![Zone::new(format!("/p/{n}")); MAX_ZONES / 2 + 1], ..Policy::default() };
+    let layers = vec![half(1), half(2)];
+    assert_eq!(lower(Policy { layers, ..half(1) }), NotLowered::TooManyZones(MAX_ZONES + 2));
+    let layers = vec![Policy::default(), half(1)];
+    assert_eq!(lower(Policy { layers, ..half(1) }), NotLowered::TooManyInnerZones(MAX_INNER_ZONES + 1));
     let long = Policy { exempt_names: vec!["x".repeat(MAX_NAME + 1)], ..Policy::default() };
     assert!(matches!(lower(long), NotLowered::LongName(_)));
     let zone = |zone| lower(Policy { zones: vec![zone], ..Policy::default() });
