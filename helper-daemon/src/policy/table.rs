@@ -6,11 +6,13 @@
 //! looks is given ([`Places`]). What can't be said so is an error, never a silent cut.
 
 mod error;
+mod layer;
 
 pub use error::NotLowered;
 
-use super::{EXEMPT_NAMES, EXEMPT_PREFIXES, Override, Policy, Zone};
+use super::{EXEMPT_PREFIXES, Policy, Zone};
 use crate::policy::operation::Op;
+use layer::Layer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -142,16 +144,13 @@ impl Table {
     fn add(&mut self, layer: &Layer<'_>, places: &impl Places) -> Result<(), NotLowered> {
         for (zone, number) in layer.zones() {
             self.zone(number, zone, places)?;
-            let mut free = Ends::default();
-            let covers = |what: &&Override| zone.path.starts_with(&what.path) && what.may_open(zone);
-            layer.policy.overrides.iter().filter(covers).for_each(|what| open(&mut free, what));
-            self.freed.push(free);
+            self.freed.push(layer.freed(zone));
             self.zones.push(zone.path.clone());
         }
         self.layers.push(layer.all(|_| true));
         self.sealed |= layer.all(|zone| zone.internal);
         let exempt_from = layer.all(|zone| !zone.internal);
-        for name in exempt_names(layer.policy)? {
+        for name in layer.exempt_names()? {
             *self.exempt_names.entry(name).or_default() |= exempt_from;
         }
         for prefix in EXEMPT_PREFIXES.map(Path::new) {
@@ -250,36 +249,6 @@ impl Table {
     }
 }
 
-/// One layer of a policy, whose first zone has this number.
-struct Layer<'a> {
-    policy: &'a Policy,
-    first: u32,
-}
-
-impl Layer<'_> {
-    /// Its zones, each with its bit.
-    fn zones(&self) -> impl Iterator<Item = (&Zone, Zones)> {
-        self.policy.zones.iter().zip(self.first..).map(|(zone, number)| (zone, 1 << number))
-    }
-
-    fn all(&self, wanted: impl Fn(&Zone) -> bool) -> Zones {
-        self.zones().filter(|(zone, _)| wanted(zone)).fold(0, |zones, (_, number)| zones | number)
-    }
-
-    /// Where its overrides are: the zones that they open, and until when.
-    fn opened(&self, places: &impl Places) -> BTreeMap<Spot, (Zones, Ends)> {
-        let mut opened = BTreeMap::<_, (Zones, Ends)>::new();
-        for what in &self.policy.overrides {
-            if let Some(spot) = spot(&what.path, places) {
-                let (opens, until) = opened.entry(spot).or_default();
-                *opens |= self.all(|zone| what.may_open(zone));
-                open(until, what);
-            }
-        }
-        opened
-    }
-}
-
 /// What a path is said by: a directory by itself, anything else by its name. `None`: its directory is not there.
 fn spot(path: &Path, places: &impl Places) -> Option<Spot> {
     match places.look(path) {
@@ -292,24 +261,6 @@ fn spot(path: &Path, places: &impl Places) -> Option<Spot> {
 fn name(path: &Path, places: &impl Places) -> Option<Spot> {
     let Looked::Directory(above) = places.look(path.parent()?) else { return None };
     Some(Spot::Name(above, path.file_name()?.as_bytes().to_vec()))
-}
-
-fn open(ends: &mut Ends, what: &Override) {
-    let end = what.expires_at.unwrap_or(FOREVER);
-    for (known, op) in ends.iter_mut().zip(OPERATIONS) {
-        if what.op.is_none_or(|only| only == op) {
-            *known = end.max(*known);
-        }
-    }
-}
-
-fn exempt_names(policy: &Policy) -> Result<BTreeSet<Vec<u8>>, NotLowered> {
-    let further = policy.exempt_names.iter().map(String::as_str);
-    let bytes = |name: &str| match name.as_bytes() {
-        bytes if bytes.len() > MAX_NAME => Err(NotLowered::LongName(name.to_owned())),
-        bytes => Ok(bytes.to_vec()),
-    };
-    EXEMPT_NAMES.into_iter().chain(further).filter(|name| !name.is_empty()).map(bytes).collect()
 }
 
 #[cfg(test)]

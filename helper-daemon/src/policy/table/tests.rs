@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::{EXEMPT_NAMES, Override};
 use std::collections::HashMap;
 
 /// Directories and files of a machine, by path.
