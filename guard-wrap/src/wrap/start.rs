@@ -113,6 +113,7 @@ impl Session {
         let Armed { agent, engine, pidfd } = armed?;
         let judged_by = engine;
         let engine = if system.is_some() { format!("{judged_by}, system helper") } else { judged_by.clone() };
+        drop(canaries);
         let address = match &at {
             Some(door) => Some(Address::Door(door.clone())),
             None => system.is_some().then(|| Address::System(args.helper.clone())),
@@ -144,8 +145,6 @@ impl Session {
         };
         session.greet(&compiled.warnings);
         session.channel.send(&Request::Go, &[])?;
-        // The agent need not wait for it.
-        drop(canaries);
         Ok(session)
     }
 
