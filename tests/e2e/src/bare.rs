@@ -168,7 +168,9 @@ fn does(stage: &Stage, caller: Caller, place: &Place, steps: &[String], how: How
         How::InZone => Mode::Guarded { zones: vec![root.clone()], policy: None },
     };
     let mut command = stage.command(&sandbox, &mode, "sh".as_ref());
+    // Before that the child is a shell, and has this one's output still.
     let line = "sleep 600 > /dev/null 2>&1 & trap \"kill $!; wait\" EXIT
+        until read -r name < /proc/$!/comm && [ \"$name\" = sleep ]; do :; done
         sed s/CHILD/$!/g ../steps > ../home/steps";
     command.args(["-c", &format!("{line}; {} $STAGE/driver ../home/steps", caller.becomes)]);
     let outcome = run(&sandbox, command);
