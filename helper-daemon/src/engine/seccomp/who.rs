@@ -10,12 +10,12 @@ use endpoint_sec::linux::handle::Stat;
 use endpoint_sec::linux::listener::Answer;
 use endpoint_sec::linux::process::has_capabilities;
 use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Whom the engine acts for, and as whom.
 pub(super) struct Who {
@@ -26,6 +26,9 @@ pub(super) struct Who {
     vary: AtomicBool,
     /// When the session began, in nanoseconds since the epoch.
     began: i128,
+    /// The same by the clock that files get their times from, which lags behind by a tick, and on a busy machine by
+    /// more: whatever is changed in the session has changed then or later.
+    began_for_files: i128,
 }
 
 impl Who {
@@ -34,13 +37,20 @@ impl Who {
             own: own_credentials().map_err(|_| Errno::EIO)?,
             privileged: has_capabilities()?,
             vary: AtomicBool::new(false),
-            began: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i128),
+            // In this order: what is made in between counts as older, and what is changed as changed since.
+            began_for_files: clock(ClockId::CLOCK_REALTIME_COARSE)?,
+            began: clock(ClockId::CLOCK_REALTIME)?,
         })
     }
 
     /// Whether a file was made, or changed last, before the session.
     pub(super) fn is_from_before(&self, stat: &Stat) -> bool {
         (if stat.born == 0 { stat.changed } else { stat.born }) < self.began
+    }
+
+    /// Whether a file is as it was before the session.
+    fn is_unchanged(&self, stat: &Stat) -> bool {
+        stat.changed < self.began_for_files
     }
 
     pub(super) fn credentials_vary(&self) {
@@ -152,8 +162,14 @@ impl Who {
         let stat = exe.stat().ok()?;
         let levels = view.table.levels(stat.mount, &exe.text().ok()?)?;
         let path = PathBuf::from(OsStr::from_bytes(&levels.first()?.path));
-        (stat.changed < self.began).then_some(path)
+        self.is_unchanged(&stat).then_some(path)
     }
+}
+
+/// What a clock says, in nanoseconds since the epoch.
+fn clock(of: ClockId) -> Result<i128, Errno> {
+    let now = clock_gettime(of)?;
+    Ok(i128::from(now.tv_sec()) * 1_000_000_000 + i128::from(now.tv_nsec()))
 }
 
 impl Session {
@@ -199,5 +215,24 @@ impl Session {
             act.open_as(theirs, own, namespace.as_ref().map(AsFd::as_fd))
         };
         self.who.act(caller, &self.known, || act.open(), as_other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use endpoint_sec::linux::handle::Handle;
+
+    #[test]
+    fn what_is_changed_as_soon_as_the_session_has_begun_is_not_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let [one, other] = ["rm", "tar"].map(|name| dir.path().join(name));
+        std::fs::write(&one, "").unwrap();
+        for _ in 0..500 {
+            let who = Who::new().unwrap();
+            std::fs::rename(&one, &other).unwrap();
+            assert!(!who.is_unchanged(&Handle::open(&other).unwrap().stat().unwrap()));
+            std::fs::rename(&other, &one).unwrap();
+        }
     }
 }
