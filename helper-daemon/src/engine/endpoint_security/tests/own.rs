@@ -1,6 +1,16 @@
 //! The session's own goes; what a person makes, replaces or re-creates is the person's.
 
 use super::*;
+use tempfile::TempDir;
+
+/// A Mac whose `zone` is a folder on this machine's disk, which has these folders and files.
+fn on_disk(system: System, folders: &[&str], files: &[&str]) -> (Mac, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    folders.iter().for_each(|name| std::fs::create_dir_all(at(name)).unwrap());
+    files.iter().for_each(|name| std::fs::write(at(name), "").unwrap());
+    (Mac::with(system, Policy { zones: vec![Zone::new(at("zone"))], ..Policy::default() }), directory)
+}
 
 #[test]
 fn what_the_tree_makes_may_go_and_what_was_there_may_not() {
@@ -66,11 +76,8 @@ fn what_another_session_makes_is_not_own() {
 #[test]
 fn an_older_file_in_an_own_directory_keeps_it_from_leaving() {
     for system in SYSTEMS {
-        let directory = tempfile::tempdir().unwrap();
+        let (mac, directory) = on_disk(system, &["zone"], &["zone/old"]);
         let at = |name: &str| directory.path().join(name);
-        std::fs::create_dir_all(at("zone")).unwrap();
-        std::fs::write(at("zone/old"), "").unwrap();
-        let mac = Mac::with(system, Policy { zones: vec![Zone::new(at("zone"))], ..Policy::default() });
         for name in ["zone/d", "zone/d/e"] {
             std::fs::create_dir(at(name)).unwrap();
             mac.makes(&mac.root, &Facts::of(at(name)).unwrap());
@@ -96,10 +103,8 @@ fn an_older_file_in_an_own_directory_keeps_it_from_leaving() {
 #[test]
 fn what_a_person_put_into_an_own_directory_keeps_it_from_leaving() {
     for system in SYSTEMS {
-        let directory = tempfile::tempdir().unwrap();
+        let (mac, directory) = on_disk(system, &["zone/d"], &[]);
         let at = |name: &str| directory.path().join(name);
-        std::fs::create_dir_all(at("zone/d")).unwrap();
-        let mac = Mac::with(system, Policy { zones: vec![Zone::new(at("zone"))], ..Policy::default() });
         mac.makes(&mac.root, &Facts::of(at("zone/d")).unwrap());
         std::fs::write(at("zone/d/theirs"), "").unwrap();
         let leave = Action::rename(Facts::of(at("zone/d")).unwrap(), To::of(at("out")).unwrap());
@@ -111,11 +116,8 @@ fn what_a_person_put_into_an_own_directory_keeps_it_from_leaving() {
 #[test]
 fn a_further_link_at_a_name_that_went_is_own_however_late_the_first_is_missed() {
     for system in SYSTEMS {
-        let directory = tempfile::tempdir().unwrap();
+        let (mac, directory) = on_disk(system, &["zone"], &["zone/old"]);
         let at = |name: &str| directory.path().join(name);
-        std::fs::create_dir_all(at("zone")).unwrap();
-        std::fs::write(at("zone/old"), "").unwrap();
-        let mac = Mac::with(system, Policy { zones: vec![Zone::new(at("zone"))], ..Policy::default() });
         let link = || Action::Link {
             source: Facts::of(at("zone/old")).unwrap(),
             directory: Facts::of(at("zone")).unwrap(),
@@ -142,12 +144,8 @@ fn a_further_link_at_a_name_that_went_is_own_however_late_the_first_is_missed() 
 #[test]
 fn what_comes_in_from_outside_is_own_with_all_below_it() {
     for system in SYSTEMS {
-        let directory = tempfile::tempdir().unwrap();
+        let (mac, directory) = on_disk(system, &["zone", "out/d"], &["out/d/f"]);
         let at = |name: &str| directory.path().join(name);
-        std::fs::create_dir_all(at("zone")).unwrap();
-        std::fs::create_dir_all(at("out/d")).unwrap();
-        std::fs::write(at("out/d/f"), "").unwrap();
-        let mac = Mac::with(system, Policy { zones: vec![Zone::new(at("zone"))], ..Policy::default() });
         let come = Action::rename(Facts::of(at("out/d")).unwrap(), To::of(at("zone/d")).unwrap());
         assert_eq!(mac.denies(&come), None);
         std::fs::rename(at("out/d"), at("zone/d")).unwrap();
